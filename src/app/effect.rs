@@ -1,0 +1,39 @@
+use crate::domain::{HostId, Request, Secret, TaskId, VmId};
+
+/// Everything that the application asks of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ends with one `TaskEnded`.
+    Call {
+        host: HostId,
+        task: TaskId,
+        request: Request,
+    },
+    Cancel {
+        host: HostId,
+        task: TaskId,
+    },
+    /// What is on the screen: figures are asked for `vms` only, disks and settings for `selected` only.
+    Watch {
+        host: HostId,
+        vms: Vec<VmId>,
+        selected: Option<VmId>,
+    },
+    /// Read this host's list again now, or try the connection again now.
+    Refresh(HostId),
+    /// None: the person will not answer.
+    Answer {
+        host: HostId,
+        question: u64,
+        answer: Option<Secret>,
+    },
+    /// Give the terminal to the serial console of a machine until the person detaches.
+    Console {
+        host: HostId,
+        vm: VmId,
+    },
+    /// Put text into the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Stop the program as Ctrl-Z does.
+    Suspend,
+}

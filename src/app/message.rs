@@ -1,0 +1,23 @@
+use crate::{
+    domain::{HostEvent, HostId, Progress, Reply, Result, TaskId, TaskState, VmId},
+    input::Key,
+};
+
+/// Everything that can happen to the application.
+#[derive(Clone, Debug)]
+pub enum Message {
+    Key(Key),
+    /// Text pasted into the terminal.
+    Paste(String),
+    /// The terminal has another size: columns, rows.
+    Resized(u16, u16),
+    Host(HostId, HostEvent),
+    TaskProgress(TaskId, Progress),
+    /// The host took it from the queue, or is being looked at, or told an unknown end after all.
+    TaskState(TaskId, TaskState),
+    TaskEnded(TaskId, Result<Reply>),
+    /// What the last frame showed, where that changed: machines by host.
+    Visible(Vec<(HostId, VmId)>),
+    /// A second has passed while something moves.
+    Tick,
+}

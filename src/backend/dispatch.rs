@@ -1,0 +1,92 @@
+//! Requests to methods, exhaustively; and what must be read before a change can be judged.
+use super::{Backend, Call};
+use crate::domain::{Error, Expect, Op, Reply, Request, Result, SizeChange, check_fields};
+
+/// A request that passed the guards, and what it should bring about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    pub request: Request,
+    pub expect: Expect,
+}
+
+/// Reads what the guards need and applies them, before anything is changed: a growth must grow, answers must fit
+/// their fields, a property's value its rule.
+pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepared> {
+    let mut expect = request.expects();
+    let request = match request {
+        Request::ResizeDisk { vm, disk, size } => {
+            let disks = backend.disks(&vm).await?;
+            let found = disks.iter().find(|d| d.id == disk);
+            let found = found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {disk}")))?;
+            let from = found.virtual_size;
+            let from = from.ok_or_else(|| Error::conflict(format_args!("the size of {disk} is unknown")))?;
+            let plan = size.plan(from).map_err(|why| Error::invalid(format_args!("size: {why}")))?;
+            expect = Expect::DiskSize { vm: vm.clone(), disk: disk.clone(), plan };
+            Request::ResizeDisk { vm, disk, size: SizeChange::To(plan.to) }
+        }
+        Request::AddDisk { vm, values } => {
+            let values = check_fields(&backend.add_disk_form(&vm).await?, &values)?;
+            let before = backend.disks(&vm).await?.into_iter().map(|d| d.id).collect();
+            expect = Expect::NewDisk { vm: vm.clone(), before };
+            Request::AddDisk { vm, values }
+        }
+        Request::Create { values } => Request::Create { values: check_fields(&backend.create_form().await?, &values)? },
+        Request::SetProperty { vm, name, value } => {
+            let properties = backend.properties(&vm).await?;
+            let known = || properties.iter().map(|p| p.spec.name).collect::<Vec<_>>().join(", ");
+            let property = properties
+                .iter()
+                .find(|p| p.spec.name == name)
+                .ok_or_else(|| Error::invalid(format_args!("no property is called `{name}`: there are {}", known())))?;
+            if let Some(why) = &property.read_only {
+                return Err(Error::conflict(format_args!("{name} cannot be changed: {why}")));
+            }
+            property.spec.check(&value).map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
+            Request::SetProperty { vm, name, value }
+        }
+        other => other,
+    };
+    Ok(Prepared { request, expect })
+}
+
+/// Calls the method that `request` names. A [`Request::ResizeDisk`] must have gone through [`prepare`], whose
+/// `expect` carries the plan.
+pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) -> Result<Reply> {
+    let done = |()| Reply::Done;
+    match &prepared.request {
+        Request::List => Ok(Reply::Vms(backend.inventory(false).await?.vms.unwrap_or_default())),
+        Request::Show(vm) => backend.find(vm).await.map(|vm| Reply::Vm(Box::new(vm))),
+        Request::Start(vm) => backend.start(vm).await.map(done),
+        Request::ShutDown(vm) => backend.shut_down(vm).await.map(done),
+        Request::PowerOff(vm) => backend.power_off(vm).await.map(done),
+        Request::Reset(vm) => backend.reset(vm).await.map(done),
+        Request::Pause(vm) => backend.pause(vm).await.map(done),
+        Request::Resume(vm) => backend.resume(vm).await.map(done),
+        Request::Create { values } => backend.create(values, call).await.map(done),
+        Request::Delete { vm, keep_disks } => backend.delete(vm, *keep_disks).await.map(done),
+        Request::Install { vm, image } => backend.install(vm, image).await.map(done),
+        Request::InsertImage { vm, image } => backend.insert_image(vm, image).await.map(done),
+        Request::EjectImage { vm } => backend.eject_image(vm).await.map(done),
+        Request::ListDisks(vm) => backend.disks(vm).await.map(Reply::Disks),
+        Request::AddDisk { vm, values } => backend.add_disk(vm, values).await.map(Reply::DiskAdded),
+        Request::ResizeDisk { vm, disk, .. } => match &prepared.expect {
+            Expect::DiskSize { plan, .. } => backend.resize_disk(vm, disk, *plan).await.map(done),
+            _ => Err(Error::invalid("the size was not compared with the disk's")),
+        },
+        Request::RemoveDisk { vm, disk, delete } => backend.remove_disk(vm, disk, *delete).await.map(done),
+        Request::ListProperties(vm) => backend.properties(vm).await.map(Reply::Properties),
+        Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
+        Request::OpenConsole(vm) => backend.open_console(vm).await.map(|_| Reply::Done),
+        Request::ListImages => backend.images().await.map(Reply::Images),
+        Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),
+        Request::RenameImage { image, name } => backend.rename_image(image, name).await.map(done),
+        Request::RemoveImage { image } => backend.remove_image(image).await.map(done),
+        Request::CheckSetup => backend.check_setup().await.map(Reply::Setup),
+        Request::SetUp => backend.set_up(call).await.map(done),
+        Request::Form { op, vm } => match (op, vm) {
+            (Op::Create, _) => backend.create_form().await.map(Reply::Form),
+            (Op::AddDisk, Some(vm)) => backend.add_disk_form(vm).await.map(Reply::Form),
+            _ => Err(Error::invalid(format_args!("{} asks for no form", op.name()))),
+        },
+    }
+}

@@ -1,0 +1,27 @@
+use super::{Call, unsupported};
+use crate::domain::{Image, Op, Result};
+use std::future::Future;
+
+/// The library of installation images.
+pub trait Images {
+    /// Requires [`Op::ListImages`]. Whole images only: what is still being fetched is a task.
+    fn images(&self) -> impl Future<Output = Result<Vec<Image>>> + Send {
+        unsupported(Op::ListImages)
+    }
+
+    /// Requires [`Op::FetchImage`]. Returns when the host has the image, whole and under its name; reports progress
+    /// until then. When `call` is cancelled, ends with `ErrorKind::Cancelled` and leaves nothing that looks whole.
+    fn fetch_image(&self, _url: &str, _name: Option<&str>, _call: Call) -> impl Future<Output = Result<Image>> + Send {
+        unsupported(Op::FetchImage)
+    }
+
+    /// Requires [`Op::RenameImage`]. Refused while a machine has it in its drive, and when the new name is taken.
+    fn rename_image(&self, _image: &str, _name: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::RenameImage)
+    }
+
+    /// Requires [`Op::RemoveImage`]. Refused while a machine has it in its drive.
+    fn remove_image(&self, _image: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::RemoveImage)
+    }
+}

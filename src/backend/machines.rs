@@ -1,0 +1,32 @@
+use super::{Call, unsupported};
+use crate::domain::{FieldSpec, Op, Result, Values, Vm, VmId};
+use std::future::Future;
+
+/// Machines themselves: one looked up, made, deleted.
+pub trait Machines {
+    /// Requires [`Op::Show`]. One machine, read without the whole list where the host can; `NotFound` when there is none.
+    fn find(&self, _vm: &VmId) -> impl Future<Output = Result<Vm>> + Send {
+        unsupported(Op::Show)
+    }
+
+    /// Requires [`Op::Create`]. The fields of a new machine, with this host's choices.
+    fn create_form(&self) -> impl Future<Output = Result<Vec<FieldSpec>>> + Send {
+        unsupported(Op::Create)
+    }
+
+    /// Requires [`Op::Create`]. `values` are checked against [`Machines::create_form`] already. The field `name` is
+    /// the machine's name. All or nothing: a failure leaves no half machine.
+    fn create(&self, _values: &Values, _call: Call) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Create)
+    }
+
+    /// Requires [`Op::Delete`]. Only a machine that is off.
+    fn delete(&self, _vm: &VmId, _keep_disks: bool) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Delete)
+    }
+
+    /// Requires [`Op::Install`]. Starts it with `image` in its drive: an empty disk falls through to the drive.
+    fn install(&self, _vm: &VmId, _image: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Install)
+    }
+}

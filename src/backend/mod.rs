@@ -1,0 +1,94 @@
+//! The contract, in the files here; a product that fulfils it, in each folder.
+//!
+//! A backend is a family of traits, one file each, and the same files stand in each product's folder. Every method has a
+//! default that says "unsupported", so a product writes only what it lists in its [`Capabilities`]; the host actor
+//! refuses the rest before it gets here.
+mod disks;
+mod dispatch;
+mod images;
+mod machines;
+mod power;
+mod properties;
+mod setup;
+
+pub use disks::Disks;
+pub use dispatch::{Prepared, dispatch, prepare};
+pub use images::Images;
+pub use machines::Machines;
+pub use power::Power;
+pub use properties::Properties;
+pub use setup::Setup;
+
+use crate::domain::{
+    Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret, Verdict, VmId,
+};
+use std::{
+    future::{Future, ready},
+    path::PathBuf,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Where a backend reports what happens without being asked. Bounded: a host that floods waits here.
+pub type EventSink = mpsc::Sender<HostEvent>;
+
+/// What a long call may use while it runs.
+#[derive(Clone, Debug)]
+pub struct Call {
+    progress: watch::Sender<Progress>,
+    /// Cancelled when the person wants the work to stop.
+    pub cancel: CancellationToken,
+}
+
+impl Call {
+    /// A call, and where its newest progress can be read.
+    pub fn new() -> (Self, watch::Receiver<Progress>) {
+        let (progress, latest) = watch::channel(Progress::default());
+        (Self { progress, cancel: CancellationToken::new() }, latest)
+    }
+
+    /// Reports progress: a slow reader sees the newest report, never a stale one.
+    pub fn progress(&self, progress: Progress) {
+        self.progress.send_modify(|latest| latest.merge(progress));
+    }
+}
+
+/// A way into a machine's console. It is no data: it never passes through the application.
+#[derive(Debug)]
+pub enum Console {
+    /// A socket that carries the serial line; `history`: a file with what was said before.
+    Unix { socket: PathBuf, history: Option<PathBuf> },
+}
+
+/// The answer of what is not overridden.
+fn unsupported<T: Send>(op: Op) -> impl Future<Output = Result<T>> + Send {
+    ready(Err(Error::unsupported(op, "this kind of host cannot do that")))
+}
+
+/// A way to manage machines on one host. Every method takes `&self`: calls run side by side.
+pub trait Backend: Power + Machines + Disks + Images + Properties + Setup + Send + Sync + 'static {
+    /// Connects, says what this connection can do, and from now on reports to `events`.
+    ///
+    /// Called again after [`HostEvent::Disconnected`]; what an earlier call began must end by itself then.
+    fn connect(&self, events: EventSink) -> impl Future<Output = Result<Capabilities>> + Send;
+
+    /// Requires [`Op::List`]. What the host has, each part as far as this backend knows parts.
+    ///
+    /// `quick` asks for what can be had at once (names, perhaps without states): the first screen waits for it.
+    fn inventory(&self, quick: bool) -> impl Future<Output = Result<Inventory>> + Send;
+
+    /// What these machines use now. Called about once a second for what a person sees, so it must be cheap.
+    fn figures(&self, _vms: &[VmId]) -> impl Future<Output = Result<Vec<(VmId, Figures)>>> + Send {
+        ready(Ok(Vec::new()))
+    }
+
+    /// Reads the host again and compares it with what a change should have brought about. Never changes anything.
+    fn look(&self, _expect: &Expect) -> impl Future<Output = Verdict> + Send {
+        ready(Verdict::Unknown(Error::new(ErrorKind::Unsupported, "this kind of host does not tell")))
+    }
+
+    /// Takes the answer to a [`crate::domain::Question`] that the host asked.
+    fn answer(&self, _question: u64, _answer: Option<Secret>) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
+}

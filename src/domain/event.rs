@@ -1,0 +1,69 @@
+use super::{
+    Capabilities, Disk, Error, Figures, Image, JobId, Node, PowerState, Property, Question, Stamp, TaskState, Vm, VmId,
+};
+
+/// The state of the connection to a host.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
+    Connecting,
+    Up(Box<Capabilities>),
+    /// The host wants an answer from a person before it goes on.
+    Asks(Question),
+    /// None: it is not tried again by itself.
+    Down {
+        error: Error,
+        retry_at: Option<Stamp>,
+    },
+}
+
+/// What a host has. Each part is optional: None leaves what is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inventory {
+    pub nodes: Option<Vec<Node>>,
+    pub vms: Option<Vec<Vm>>,
+    pub images: Option<Vec<Image>>,
+}
+
+/// Work of the host that this program did not begin, or began in an earlier life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    pub id: JobId,
+    pub vm: Option<VmId>,
+    pub title: String,
+    pub state: TaskState,
+}
+
+/// What a host says of its own accord, or in answer to the actor's own polling.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HostEvent {
+    /// From the actor alone.
+    Link(Link),
+    /// Everything, or the parts that it names.
+    Inventory(Inventory),
+    /// One machine, read anew: it replaces the old record, or is added.
+    Vm(Box<Vm>),
+    /// A machine that is no more.
+    Gone(VmId),
+    /// A state that needs no second look.
+    Power(VmId, PowerState),
+    /// A hint from a backend to the actor: this machine (None: the whole list) should be read again.
+    Hint(Option<VmId>),
+    /// What the machine uses now.
+    Figures(Vec<(VmId, Figures)>),
+    /// The disks of the machine whose details are shown.
+    Disks(VmId, Vec<Disk>),
+    /// The settings of the machine whose details are shown.
+    Properties(VmId, Vec<Property>),
+    Job(Job),
+    /// The connection can do less, or more, than before.
+    Capabilities(Box<Capabilities>),
+    /// A poll failed, hung or panicked: what is known is as old as `since`. From the actor alone.
+    Stale {
+        since: Stamp,
+        error: Error,
+    },
+    /// From a backend: it needs an answer before it goes on.
+    Asks(Question),
+    /// From a backend: the connection is gone; the actor reconnects.
+    Disconnected(Error),
+}

@@ -1,0 +1,120 @@
+use super::{ByteSize, DiskId, Error, PowerState, Reply, ResizePlan, VmId, clean_line};
+use std::fmt;
+
+/// What a change should bring about: looked at after every change, and after every change without an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing that can be read back.
+    Nothing,
+    Power {
+        vm: VmId,
+        state: PowerState,
+    },
+    Present(VmId),
+    Gone(VmId),
+    /// `before`: the disks that it had.
+    NewDisk {
+        vm: VmId,
+        before: Vec<DiskId>,
+    },
+    DiskSize {
+        vm: VmId,
+        disk: DiskId,
+        plan: ResizePlan,
+    },
+    DiskGone {
+        vm: VmId,
+        disk: DiskId,
+    },
+    /// What is in the CD drive; None: nothing.
+    Medium {
+        vm: VmId,
+        image: Option<String>,
+    },
+    PropertyIs {
+        vm: VmId,
+        name: String,
+        value: String,
+    },
+    ImagePresent(String),
+    ImageGone(String),
+    /// The host is set up.
+    Ready,
+}
+
+impl Expect {
+    /// The machine it is about.
+    pub const fn vm(&self) -> Option<&VmId> {
+        match self {
+            Self::Power { vm, .. }
+            | Self::Present(vm)
+            | Self::Gone(vm)
+            | Self::NewDisk { vm, .. }
+            | Self::DiskSize { vm, .. }
+            | Self::DiskGone { vm, .. }
+            | Self::Medium { vm, .. }
+            | Self::PropertyIs { vm, .. } => Some(vm),
+            _ => None,
+        }
+    }
+
+    /// The reply that reading back gives, where it says more than the host's own.
+    pub fn reply(&self) -> Option<Reply> {
+        match self {
+            Self::DiskSize { vm, disk, plan } => {
+                Some(Reply::Resized { vm: vm.clone(), disk: disk.clone(), plan: *plan })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// `that web is off`: follows "looking whether" and "expected".
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing to look at"),
+            Self::Power { vm, state } => write!(f, "{vm} is {}", state.name()),
+            Self::Present(vm) => write!(f, "{vm} is there"),
+            Self::Gone(vm) => write!(f, "{vm} is gone"),
+            Self::NewDisk { vm, .. } => write!(f, "{vm} has a new disk"),
+            Self::DiskSize { vm, disk, plan } => write!(f, "{disk} of {vm} has {}", plan.to),
+            Self::DiskGone { vm, disk } => write!(f, "{disk} of {vm} is gone"),
+            Self::Medium { vm, image: Some(image) } => write!(f, "{} is in the drive of {vm}", clean_line(image)),
+            Self::Medium { vm, image: None } => write!(f, "the drive of {vm} is empty"),
+            Self::PropertyIs { vm, name, value } => write!(f, "{} of {vm} is {}", clean_line(name), clean_line(value)),
+            Self::ImagePresent(name) => write!(f, "{} is there", clean_line(name)),
+            Self::ImageGone(name) => write!(f, "{} is gone", clean_line(name)),
+            Self::Ready => f.write_str("the host is set up"),
+        }
+    }
+}
+
+/// What a look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as expected; a reply where the look learnt one ([`Reply::DiskAdded`]).
+    Met(Option<Reply>),
+    /// It is not, or not yet: what is there instead, in words ("it is still running").
+    NotMet(String),
+    /// It cannot become so any more: the machine is gone, the start failed.
+    Failed(Error),
+    /// It could not be seen.
+    Unknown(Error),
+}
+
+impl Verdict {
+    /// The verdict on the size of a disk.
+    pub fn size(plan: ResizePlan, found: Option<ByteSize>) -> Self {
+        match found {
+            Some(size) if size == plan.to => Self::Met(None),
+            Some(size) => Self::NotMet(format!("it has {size}")),
+            None => Self::NotMet("its size is unknown".to_owned()),
+        }
+    }
+
+    /// The verdict on the state of a machine.
+    pub fn power(wanted: PowerState, found: PowerState) -> Self {
+        if wanted == found { Self::Met(None) } else { Self::NotMet(format!("it is {}", found.name())) }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
+use super::{ByteSize, Error, Result, check_image_name, check_vm_name, clean};
+use std::collections::BTreeMap;
+
+/// Answers by field name.
+pub type Values = BTreeMap<String, String>;
+
+/// One of the values that a field may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub value: String,
+    /// What it means, for people; empty when the value says it.
+    pub label: String,
+}
+
+impl Choice {
+    pub fn new(value: &str, label: &str) -> Self {
+        Self { value: value.to_owned(), label: label.to_owned() }
+    }
+}
+
+/// What kind of answer a field takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Any one line of text.
+    Text,
+    /// A name for a new machine: [`check_vm_name`].
+    VmName,
+    /// A name for an image: [`check_image_name`].
+    ImageName,
+    /// A whole number.
+    Number { least: u64, most: u64 },
+    /// A size in bytes, written as people do.
+    Size { least: ByteSize, most: ByteSize },
+    /// One of these.
+    Choice(Vec<Choice>),
+    /// `yes` or `no`.
+    Flag,
+    /// An address of an image: `http://`, `https://`, `file://`.
+    Url,
+    /// Words separated by line breaks; each is one argument, never split further.
+    List,
+}
+
+/// A field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldSpec {
+    /// Its name in requests and on the command line: `memory`.
+    pub name: &'static str,
+    /// Its name on the screen.
+    pub label: &'static str,
+    pub kind: FieldKind,
+    /// What stands in it at first; empty: nothing.
+    pub default: String,
+    pub required: bool,
+    /// One line that helps to fill it.
+    pub help: &'static str,
+}
+
+impl FieldSpec {
+    /// A required field without a default.
+    pub const fn new(name: &'static str, label: &'static str, kind: FieldKind) -> Self {
+        Self { name, label, kind, default: String::new(), required: true, help: "" }
+    }
+
+    #[must_use]
+    pub fn default(mut self, value: impl Into<String>) -> Self {
+        self.default = value.into();
+        self
+    }
+
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.required = false;
+        self
+    }
+
+    #[must_use]
+    pub const fn help(mut self, help: &'static str) -> Self {
+        self.help = help;
+        self
+    }
+
+    /// Whether `value` will do; the sentence says what would.
+    pub fn check(&self, value: &str) -> std::result::Result<(), String> {
+        if value.is_empty() {
+            return if self.required { Err(format!("{} is needed", self.label)) } else { Ok(()) };
+        }
+        let shown = clean(value, 40);
+        match &self.kind {
+            FieldKind::VmName => check_vm_name(value),
+            FieldKind::ImageName => check_image_name(value),
+            FieldKind::Text => match value.chars().any(char::is_control) {
+                true => Err(format!("{}: no control characters", self.label)),
+                false => Ok(()),
+            },
+            FieldKind::Number { least, most } => match value.parse::<u64>() {
+                Ok(n) if (*least..=*most).contains(&n) => Ok(()),
+                _ => Err(format!("`{shown}`: a whole number from {least} to {most}")),
+            },
+            FieldKind::Size { least, most } => match value.parse::<ByteSize>()? {
+                size if size < *least => Err(format!("`{shown}` is too little: at least {least}")),
+                size if size > *most => Err(format!("`{shown}` is too much: at most {most}")),
+                _ => Ok(()),
+            },
+            FieldKind::Choice(choices) if choices.iter().any(|c| c.value == value) => Ok(()),
+            FieldKind::Choice(choices) => {
+                let names: Vec<_> = choices.iter().map(|c| clean(&c.value, 40)).collect();
+                Err(format!("`{shown}`: one of {}", names.join(", ")))
+            }
+            FieldKind::Flag if matches!(value, "yes" | "no") => Ok(()),
+            FieldKind::Flag => Err(format!("`{shown}`: yes or no")),
+            FieldKind::Url => {
+                match ["http://", "https://", "file://"].iter().any(|s| value.len() > s.len() && value.starts_with(s)) {
+                    true => Ok(()),
+                    false => Err(format!("`{shown}`: an address that begins with http://, https:// or file://")),
+                }
+            }
+            FieldKind::List => match value.chars().any(|c| c.is_control() && c != '\n') {
+                true => Err(format!("{}: no control characters", self.label)),
+                false => Ok(()),
+            },
+        }
+    }
+}
+
+/// Checks all `values` against `fields` and fills in defaults; refuses names that no field has.
+pub fn check_fields(fields: &[FieldSpec], values: &Values) -> Result<Values> {
+    if let Some(name) = values.keys().find(|name| !fields.iter().any(|f| f.name == *name)) {
+        let known: Vec<_> = fields.iter().map(|f| f.name).collect();
+        return Err(Error::invalid(format_args!(
+            "no field is called `{}`: there are {}",
+            clean(name, 40),
+            known.join(", ")
+        )));
+    }
+    let mut whole = Values::new();
+    for field in fields {
+        let value = values.get(field.name).unwrap_or(&field.default);
+        field.check(value).map_err(|why| Error::invalid(format_args!("{}: {why}", field.name)))?;
+        whole.insert(field.name.to_owned(), value.clone());
+    }
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_checked_and_filled() {
+        let fields = [
+            FieldSpec::new("name", "Name", FieldKind::VmName),
+            FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 8 }).default("2"),
+        ];
+        let values =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Values>();
+        assert_eq!(check_fields(&fields, &values(&[("name", "web")])).unwrap()["cpus"], "2");
+        let why = |pairs| check_fields(&fields, &values(pairs)).unwrap_err().message;
+        assert_eq!(why(&[]), "name: Name is needed");
+        assert_eq!(why(&[("name", "web"), ("cpus", "9")]), "cpus: `9`: a whole number from 1 to 8");
+        assert_eq!(why(&[("nmae", "web")]), "no field is called `nmae`: there are name, cpus");
+    }
+}

@@ -1,0 +1,58 @@
+use super::{ByteSize, Stamp, clean};
+
+/// An installation medium or disk image in a host's library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Its file name, which is its identity.
+    pub name: String,
+    pub size: Option<ByteSize>,
+    pub added: Option<Stamp>,
+    /// The verdict of a check and where the sum came from; None: not checked.
+    pub checked: Option<String>,
+    /// Machines that have it in a drive.
+    pub used_by: Vec<String>,
+    /// Where the host keeps it, if it tells.
+    pub path: Option<String>,
+}
+
+impl Image {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), size: None, added: None, checked: None, used_by: Vec::new(), path: None }
+    }
+}
+
+/// The one rule for names of images: no separators, no leading dot or dash, no control characters, at most 255 bytes.
+pub fn check_image_name(name: &str) -> Result<(), String> {
+    let shown = clean(name, 60);
+    if name.is_empty() {
+        return Err("a name is needed".to_owned());
+    }
+    if name.len() > 255 {
+        return Err(format!("`{shown}` is too long: at most 255 bytes"));
+    }
+    if name.starts_with(['.', '-']) {
+        return Err(format!("`{shown}` must not begin with a dot or a dash"));
+    }
+    if name.contains(['/', '\\']) {
+        return Err(format!("`{shown}` must not contain a slash: it is a name, not a path"));
+    }
+    if name.chars().any(char::is_control) || clean(name, 255) != name {
+        return Err(format!("`{shown}` must not contain control characters"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_names_are_names() {
+        for good in ["debian-13.iso", "ä b.iso", "x"] {
+            assert_eq!(check_image_name(good), Ok(()));
+        }
+        for bad in ["", "..", ".part", "-x", "a/b", "a\\b", "a\u{1b}", "\u{202e}x", &"x".repeat(256)] {
+            assert!(check_image_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The operations: one table makes their names, weights and help.
+use super::PowerState;
+
+/// How much an operation may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Reads only: may be repeated at will.
+    Read,
+    /// Changes something: sent once, looked at afterwards, never retried.
+    Change,
+    /// May lose something: asked before.
+    Risk,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct OpRow {
+    pub op: Op,
+    /// Its word on the command line.
+    pub name: &'static str,
+    pub weight: Weight,
+    pub help: &'static str,
+}
+
+macro_rules! ops {
+    ($($op:ident $name:literal $weight:ident $help:literal;)*) => {
+        /// An operation that a host may offer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Op { $(#[doc = $help] $op,)* }
+
+        /// Every operation, in the order of the documentation.
+        pub const OPS: &[OpRow] = &[$(OpRow { op: Op::$op, name: $name, weight: Weight::$weight, help: $help },)*];
+    };
+}
+
+ops! {
+    List "list" Read "List the machines";
+    Show "show" Read "Show one machine";
+    Start "start" Change "Start a machine";
+    ShutDown "shut-down" Risk "Ask the guest to shut down";
+    PowerOff "power-off" Risk "Power off without asking the guest";
+    Reset "reset" Risk "Reset without asking the guest";
+    Pause "pause" Change "Pause a machine";
+    Resume "resume" Change "Resume a paused machine";
+    Create "create" Change "Create a machine";
+    Delete "delete" Risk "Delete a machine, with its disks or keeping them";
+    Install "install" Change "Start a machine from an image in its CD drive";
+    InsertImage "insert-image" Change "Put an image into the CD drive";
+    EjectImage "eject-image" Change "Take the image out of the CD drive";
+    ListDisks "list-disks" Read "List the disks of a machine";
+    AddDisk "add-disk" Change "Add a disk to a machine";
+    ResizeDisk "resize-disk" Change "Grow a disk";
+    RemoveDisk "remove-disk" Risk "Remove a disk from a machine";
+    ListProperties "list-properties" Read "List the settings of a machine";
+    SetProperty "set-property" Change "Change a setting of a machine";
+    OpenConsole "open-console" Read "Attach to the serial console";
+    ListImages "list-images" Read "List the images of a host";
+    FetchImage "fetch-image" Change "Fetch an image to the host";
+    RenameImage "rename-image" Change "Rename an image";
+    RemoveImage "remove-image" Risk "Remove an image";
+    CheckSetup "check-setup" Read "Say what a host has and lacks";
+    SetUp "set-up" Change "Install what a host lacks";
+}
+
+// A set of operations is one word of 128 bits.
+const _: () = assert!(OPS.len() <= 128);
+
+impl Op {
+    fn row(self) -> Option<&'static OpRow> {
+        OPS.get(self as usize)
+    }
+
+    /// Its word on the command line.
+    pub fn name(self) -> &'static str {
+        self.row().map_or("", |row| row.name)
+    }
+
+    pub fn weight(self) -> Weight {
+        self.row().map_or(Weight::Read, |row| row.weight)
+    }
+
+    /// The operation called `name` on the command line.
+    pub fn named(name: &str) -> Option<Self> {
+        OPS.iter().find(|row| row.name == name).map(|row| row.op)
+    }
+
+    pub fn is_change(self) -> bool {
+        self.weight() != Weight::Read
+    }
+
+    /// Whether a machine in this state can take the operation; the words say why not.
+    pub fn allowed(self, power: PowerState) -> Result<(), &'static str> {
+        use PowerState as P;
+        let why = match (self, power) {
+            (Self::Start | Self::Install, P::Running) => "it is running already",
+            (Self::Start | Self::Install, P::Starting) => "it is starting already",
+            (Self::Start, P::Paused | P::Blocked) => "it is paused: resume it",
+            (Self::Install, P::Paused | P::Blocked) => "it is paused: power it off first",
+            (Self::Start | Self::Install, P::Stopping) => "it is still stopping",
+            (
+                Self::ShutDown | Self::PowerOff | Self::Reset | Self::Pause | Self::Resume | Self::OpenConsole,
+                P::Off,
+            ) => "it is off",
+            (Self::ShutDown, P::Paused | P::Blocked) => {
+                "it is paused: the guest cannot hear; resume it or power it off"
+            }
+            (Self::Pause, P::Paused | P::Blocked) => "it is paused already",
+            (Self::Resume, P::Running) => "it is running",
+            (Self::Delete, P::Running | P::Starting | P::Stopping | P::Paused | P::Blocked) => {
+                "it is not off: power it off first"
+            }
+            _ => return Ok(()),
+        };
+        Err(why)
+    }
+}
+
+/// A set of operations, in one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpSet(u128);
+
+impl OpSet {
+    pub const fn of(ops: &[Op]) -> Self {
+        let mut bits = 0;
+        let mut rest = ops;
+        while let [first, tail @ ..] = rest {
+            bits |= 1 << *first as u8;
+            rest = tail;
+        }
+        Self(bits)
+    }
+
+    pub const fn contains(self, op: Op) -> bool {
+        self.0 & (1 << op as u8) != 0
+    }
+
+    #[must_use]
+    pub const fn without(self, op: Op) -> Self {
+        Self(self.0 & !(1 << op as u8))
+    }
+
+    #[must_use]
+    pub const fn with(self, op: Op) -> Self {
+        Self(self.0 | (1 << op as u8))
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Op> {
+        OPS.iter().map(|row| row.op).filter(move |op| self.contains(*op))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for (i, row) in OPS.iter().enumerate() {
+            assert_eq!(row.op as usize, i);
+            assert_eq!(Op::named(row.name), Some(row.op));
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set = OpSet::of(&[Op::Start, Op::SetUp]).without(Op::Start).with(Op::List);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Op::List, Op::SetUp]);
+    }
+
+    #[test]
+    fn the_state_decides_what_can_be_done() {
+        assert!(Op::Start.allowed(PowerState::Off).is_ok());
+        assert_eq!(Op::Start.allowed(PowerState::Running), Err("it is running already"));
+        assert!(Op::Resume.allowed(PowerState::Blocked).is_ok());
+        assert!(Op::Delete.allowed(PowerState::Paused).is_err());
+        assert!(Op::PowerOff.allowed(PowerState::Unknown).is_ok());
+    }
+}

@@ -1,0 +1,255 @@
+use super::{
+    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, SetupReport, SizeChange, Values, Vm, VmId,
+    clean_line,
+};
+
+/// An operation with its arguments: data, so that a test can compare it and a log can hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    List,
+    Show(VmId),
+    Start(VmId),
+    ShutDown(VmId),
+    PowerOff(VmId),
+    Reset(VmId),
+    Pause(VmId),
+    Resume(VmId),
+    /// `values` answer the fields of [`Request::Form`] for [`Op::Create`].
+    Create {
+        values: Values,
+    },
+    Delete {
+        vm: VmId,
+        keep_disks: bool,
+    },
+    /// `image`: a name from the host's library.
+    Install {
+        vm: VmId,
+        image: String,
+    },
+    InsertImage {
+        vm: VmId,
+        image: String,
+    },
+    EjectImage {
+        vm: VmId,
+    },
+    ListDisks(VmId),
+    /// `values` answer the fields of [`Request::Form`] for [`Op::AddDisk`].
+    AddDisk {
+        vm: VmId,
+        values: Values,
+    },
+    ResizeDisk {
+        vm: VmId,
+        disk: DiskId,
+        size: SizeChange,
+    },
+    /// With `delete`, its file goes too.
+    RemoveDisk {
+        vm: VmId,
+        disk: DiskId,
+        delete: bool,
+    },
+    ListProperties(VmId),
+    SetProperty {
+        vm: VmId,
+        name: String,
+        value: String,
+    },
+    OpenConsole(VmId),
+    ListImages,
+    /// `name`: what to call it; None: what the address says.
+    FetchImage {
+        url: String,
+        name: Option<String>,
+    },
+    RenameImage {
+        image: String,
+        name: String,
+    },
+    RemoveImage {
+        image: String,
+    },
+    CheckSetup,
+    SetUp,
+    /// The fields that `op` asks for, with the host's choices and defaults. Part of `op`: it needs that capability.
+    Form {
+        op: Op,
+        vm: Option<VmId>,
+    },
+}
+
+impl Request {
+    /// The operation whose capability this needs.
+    pub const fn op(&self) -> Op {
+        match self {
+            Self::List => Op::List,
+            Self::Show(_) => Op::Show,
+            Self::Start(_) => Op::Start,
+            Self::ShutDown(_) => Op::ShutDown,
+            Self::PowerOff(_) => Op::PowerOff,
+            Self::Reset(_) => Op::Reset,
+            Self::Pause(_) => Op::Pause,
+            Self::Resume(_) => Op::Resume,
+            Self::Create { .. } => Op::Create,
+            Self::Delete { .. } => Op::Delete,
+            Self::Install { .. } => Op::Install,
+            Self::InsertImage { .. } => Op::InsertImage,
+            Self::EjectImage { .. } => Op::EjectImage,
+            Self::ListDisks(_) => Op::ListDisks,
+            Self::AddDisk { .. } => Op::AddDisk,
+            Self::ResizeDisk { .. } => Op::ResizeDisk,
+            Self::RemoveDisk { .. } => Op::RemoveDisk,
+            Self::ListProperties(_) => Op::ListProperties,
+            Self::SetProperty { .. } => Op::SetProperty,
+            Self::OpenConsole(_) => Op::OpenConsole,
+            Self::ListImages => Op::ListImages,
+            Self::FetchImage { .. } => Op::FetchImage,
+            Self::RenameImage { .. } => Op::RenameImage,
+            Self::RemoveImage { .. } => Op::RemoveImage,
+            Self::CheckSetup => Op::CheckSetup,
+            Self::SetUp => Op::SetUp,
+            Self::Form { op, .. } => *op,
+        }
+    }
+
+    /// Whether it changes something: then it is sent once, and its outcome is looked at.
+    pub fn is_change(&self) -> bool {
+        !matches!(self, Self::Form { .. }) && self.op().is_change()
+    }
+
+    /// The machine it is about.
+    pub const fn vm(&self) -> Option<&VmId> {
+        match self {
+            Self::Show(vm)
+            | Self::Start(vm)
+            | Self::ShutDown(vm)
+            | Self::PowerOff(vm)
+            | Self::Reset(vm)
+            | Self::Pause(vm)
+            | Self::Resume(vm)
+            | Self::Delete { vm, .. }
+            | Self::Install { vm, .. }
+            | Self::InsertImage { vm, .. }
+            | Self::EjectImage { vm }
+            | Self::ListDisks(vm)
+            | Self::AddDisk { vm, .. }
+            | Self::ResizeDisk { vm, .. }
+            | Self::RemoveDisk { vm, .. }
+            | Self::ListProperties(vm)
+            | Self::SetProperty { vm, .. }
+            | Self::OpenConsole(vm) => Some(vm),
+            Self::Form { vm, .. } => vm.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What it is about, for people: the machine, the image, the new machine's name.
+    pub fn target(&self) -> String {
+        match self {
+            Self::Create { values } => values.get("name").map(|n| clean_line(n).into_owned()).unwrap_or_default(),
+            Self::FetchImage { name: Some(name), .. } => clean_line(name).into_owned(),
+            Self::FetchImage { url, .. } => {
+                let path = url.split(['?', '#']).next().unwrap_or(url);
+                clean_line(path.rsplit('/').next().unwrap_or(path)).into_owned()
+            }
+            Self::RenameImage { image, .. } | Self::RemoveImage { image } => clean_line(image).into_owned(),
+            _ => self.vm().map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// What it does, in a few words without the machine's name: `power off`, `grow disk0 by +10 GiB`.
+    pub fn verb(&self) -> String {
+        match self {
+            Self::ResizeDisk { disk, size: SizeChange::To(to), .. } => format!("grow {disk} to {to}"),
+            Self::ResizeDisk { disk, size: SizeChange::By(by), .. } => format!("grow {disk} by {by}"),
+            Self::RemoveDisk { disk, .. } => format!("remove {disk} from"),
+            Self::AddDisk { .. } => "add a disk to".to_owned(),
+            Self::SetProperty { name, value, .. } => {
+                format!("set {} to {} for", clean_line(name), super::clean(value, 40))
+            }
+            Self::Install { image, .. } => format!("install from {} on", clean_line(image)),
+            Self::InsertImage { image, .. } => format!("insert {} into", clean_line(image)),
+            Self::EjectImage { .. } => "eject the image of".to_owned(),
+            Self::SetUp => "set up this host".to_owned(),
+            Self::CheckSetup => "check this host".to_owned(),
+            Self::FetchImage { .. } => "fetch".to_owned(),
+            Self::RenameImage { .. } => "rename".to_owned(),
+            Self::RemoveImage { .. } => "remove".to_owned(),
+            _ => self.op().name().replace('-', " "),
+        }
+    }
+
+    /// [`Request::verb`] and [`Request::target`]: `power off web1`.
+    pub fn title(&self) -> String {
+        format!("{} {}", self.verb(), self.target()).trim_end().to_owned()
+    }
+
+    /// What should be true afterwards, as far as the request alone tells. The rest is known only
+    /// once the host was read: see `backend::prepare`.
+    pub fn expects(&self) -> Expect {
+        let power = |vm: &VmId, state| Expect::Power { vm: vm.clone(), state };
+        match self {
+            Self::Start(vm) | Self::Resume(vm) | Self::Install { vm, .. } => power(vm, PowerState::Running),
+            Self::ShutDown(vm) | Self::PowerOff(vm) => power(vm, PowerState::Off),
+            Self::Pause(vm) => power(vm, PowerState::Paused),
+            Self::Create { values } => Expect::Present(values.get("name").cloned().unwrap_or_default().into()),
+            Self::Delete { vm, .. } => Expect::Gone(vm.clone()),
+            Self::InsertImage { vm, image } => Expect::Medium { vm: vm.clone(), image: Some(image.clone()) },
+            Self::EjectImage { vm } => Expect::Medium { vm: vm.clone(), image: None },
+            Self::RemoveDisk { vm, disk, .. } => Expect::DiskGone { vm: vm.clone(), disk: disk.clone() },
+            Self::SetProperty { vm, name, value } => {
+                Expect::PropertyIs { vm: vm.clone(), name: name.clone(), value: value.clone() }
+            }
+            Self::RenameImage { name, .. } => Expect::ImagePresent(name.clone()),
+            Self::RemoveImage { image } => Expect::ImageGone(image.clone()),
+            Self::SetUp => Expect::Ready,
+            _ => Expect::Nothing,
+        }
+    }
+}
+
+/// What a request that succeeds comes back with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done; for a change: and seen.
+    Done,
+    Vms(Vec<Vm>),
+    Vm(Box<Vm>),
+    Disks(Vec<Disk>),
+    /// A disk that was added.
+    DiskAdded(DiskId),
+    /// A disk that was grown: sizes before, and as read back.
+    Resized {
+        vm: VmId,
+        disk: DiskId,
+        plan: super::ResizePlan,
+    },
+    Properties(Vec<Property>),
+    Images(Vec<Image>),
+    /// An image that is whole and has its name.
+    Fetched(Image),
+    Form(Vec<FieldSpec>),
+    Setup(SetupReport),
+    /// Done, with something that the person should know.
+    Remark(String),
+}
+
+impl Reply {
+    /// The outcome in words, where there is more to tell than that it is done.
+    pub fn sentence(&self) -> Option<String> {
+        match self {
+            Self::Resized { disk, plan, .. } => {
+                Some(format!("{disk}: {} → {}, read back {}", plan.from, plan.to, plan.to))
+            }
+            Self::DiskAdded(disk) => Some(format!("{disk} added")),
+            Self::Fetched(image) => {
+                let size = image.size.map(|s| format!(", {s}")).unwrap_or_default();
+                Some(format!("{}{size}", clean_line(&image.name)))
+            }
+            Self::Remark(text) => Some(clean_line(text).into_owned()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Growing a disk: the size asked for, and the one rule that refuses a shrink.
+use super::{ByteSize, clean};
+use std::{fmt, str::FromStr};
+
+/// No disk format that a host offers goes beyond this: larger is a slip of the finger.
+const LARGEST: u64 = 1 << 50;
+
+/// The size a disk should get: `20G` or, from what it has now, `+10G`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeChange {
+    To(ByteSize),
+    By(ByteSize),
+}
+
+/// A growth that passed the guard: `to` is larger than `from`, both in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResizePlan {
+    pub from: ByteSize,
+    pub to: ByteSize,
+}
+
+impl SizeChange {
+    /// What `self` makes of a disk of `from` bytes; refuses what would not grow it, and what no disk can have.
+    /// The new size is rounded up to whole 512-byte sectors.
+    pub fn plan(self, from: ByteSize) -> Result<ResizePlan, String> {
+        let wanted = match self {
+            Self::To(size) => Some(size.0),
+            Self::By(more) => from.0.checked_add(more.0),
+        };
+        let too_large = || format!("larger than {}: no disk can have that", ByteSize(LARGEST));
+        let to =
+            wanted.and_then(|w| w.checked_next_multiple_of(512)).filter(|to| *to <= LARGEST).ok_or_else(too_large)?;
+        let to = ByteSize(to);
+        if to < from {
+            return Err(format!("{to} is smaller than {from}: disks only grow"));
+        }
+        if to == from {
+            return Err(format!("the disk has {from} already"));
+        }
+        Ok(ResizePlan { from, to })
+    }
+}
+
+impl FromStr for SizeChange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.starts_with('-') {
+            return Err(format!("`{}` would shrink the disk: disks only grow", clean(text, 40)));
+        }
+        match text.strip_prefix('+') {
+            Some(more) => more.parse().map(Self::By),
+            None => text.parse().map(Self::To),
+        }
+    }
+}
+
+impl fmt::Display for SizeChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::To(size) => write!(f, "{size}"),
+            Self::By(more) => write!(f, "+{more}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(text: &str, from: u64) -> Result<u64, String> {
+        text.parse::<SizeChange>()?.plan(ByteSize(from)).map(|p| p.to.0)
+    }
+
+    #[test]
+    fn a_disk_only_grows() {
+        let g = 1 << 30;
+        assert_eq!(plan("+10G", 20 * g), Ok(30 * g));
+        assert_eq!(plan("21G", 20 * g), Ok(21 * g));
+        assert_eq!(plan("1000001", 1000), Ok(1_000_448), "whole sectors");
+        for refused in ["15G", "20G", "0", "-5G", "+0", "9000000T", "+16E"] {
+            assert!(plan(refused, 20 * g).is_err(), "{refused}");
+        }
+        assert_eq!(plan("15G", 20 * g).unwrap_err(), "15 GiB is smaller than 20 GiB: disks only grow");
+    }
+}

@@ -1,0 +1,121 @@
+//! Sizes in bytes, as people and QEMU write them: `20G` is 20 × 2³⁰.
+use std::{fmt, str::FromStr};
+
+/// A number of bytes. Parses `20G`, `1.5T`, `512MiB`, `4096`; prints `20 GiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByteSize(pub u64);
+
+const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+impl ByteSize {
+    /// Bytes as a floating number, for shares and rates.
+    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    /// The unit in which `self` has one to four digits before the point, and the number in it.
+    fn scaled(self) -> (f64, &'static str) {
+        let mut number = self.as_f64();
+        let mut units = UNITS.iter();
+        let mut unit = units.next().copied().unwrap_or("B");
+        // 1023.95 would print as 1024.0: the next unit takes over.
+        while number >= 1023.95 {
+            let Some(next) = units.next() else { break };
+            number /= 1024.0;
+            unit = next;
+        }
+        (number, unit)
+    }
+
+    /// The number without its unit, as [`fmt::Display`] would write it, in the unit of `whole`: `1.2` of `1.2/2 GiB`.
+    pub fn number_beside(self, whole: Self) -> String {
+        let (_, unit) = whole.scaled();
+        let power = UNITS.iter().position(|u| *u == unit).and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
+        decimal(self.as_f64() / 1024_f64.powi(power))
+    }
+}
+
+/// At most one digit behind the point, none when it is 0.
+fn decimal(number: f64) -> String {
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, unit) = self.scaled();
+        f.pad(&format!("{} {unit}", decimal(number)))
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    /// Units K M G T P E are powers of 1024, with or without `B` or `iB`, in either case; a bare number is bytes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("`{}` is not a size: write 20G, 512M, 1.5T or a number of bytes", super::clean(text, 40));
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = unit.trim().to_ascii_uppercase();
+        let power = match unit.trim_end_matches('B').trim_end_matches('I') {
+            "" if unit.contains('I') => return Err(wrong()),
+            "" => 0,
+            "K" => 1,
+            "M" => 2,
+            "G" => 3,
+            "T" => 4,
+            "P" => 5,
+            "E" => 6,
+            _ => return Err(wrong()),
+        };
+        if !["", "B", "I", "IB"].contains(&unit.trim_start_matches(['K', 'M', 'G', 'T', 'P', 'E']))
+            || unit.ends_with('I')
+        {
+            return Err(wrong());
+        }
+        let scale = 1024_u64.pow(power);
+        let bytes = match number.split_once('.') {
+            None => number.parse::<u64>().map_err(|_| wrong())?.checked_mul(scale),
+            Some((whole, part)) => {
+                let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().map_err(|_| wrong())? };
+                if part.is_empty() || part.len() > 9 || power == 0 {
+                    return Err(wrong());
+                }
+                let part_value = part.parse::<u64>().map_err(|_| wrong())?;
+                let tens = 10_u128.pow(u32::try_from(part.len()).unwrap_or(9));
+                let part_bytes = u64::try_from(u128::from(part_value) * u128::from(scale) / tens).unwrap_or(0);
+                whole.checked_mul(scale).and_then(|w| w.checked_add(part_bytes))
+            }
+        };
+        bytes.map(Self).ok_or_else(|| format!("`{}` is more than any disk holds", super::clean(text, 40)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_qemu_reads_them() {
+        let read = |t: &str| t.parse::<ByteSize>().map(|s| s.0);
+        assert_eq!(read("20G"), Ok(20 << 30));
+        assert_eq!(read("1.5T"), Ok(3 << 39));
+        assert_eq!(read("512 MiB"), Ok(512 << 20));
+        assert_eq!(read("10gb"), Ok(10 << 30));
+        assert_eq!(read("4096"), Ok(4096));
+        assert_eq!(read(".5G"), Ok(1 << 29));
+        for wrong in ["", "G", "-1G", "1,5G", "20X", "1.5", "1e9", "20GG", "1.G", "20iB", "99999999E", "2Gi"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_in_a_few_digits() {
+        let told = |n: u64| ByteSize(n).to_string();
+        assert_eq!([told(0), told(1536), told(20 << 30), told(1_048_575)], ["0 B", "1.5 KiB", "20 GiB", "1 MiB"]);
+        assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)), "1.2");
+    }
+}

@@ -1,0 +1,118 @@
+use super::{Stamp, VmId};
+
+/// What a machine is doing. A backend that cannot tell says [`PowerState::Unknown`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum PowerState {
+    Running,
+    Starting,
+    Stopping,
+    Paused,
+    /// Stopped by a fault it can be resumed from: a full disk, an I/O error. [`Vm::remark`] has the reason.
+    Blocked,
+    Off,
+    #[default]
+    Unknown,
+}
+
+impl PowerState {
+    /// The word on the screen and in `--json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Stopping => "stopping",
+            Self::Paused => "paused",
+            Self::Blocked => "blocked",
+            Self::Off => "off",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether there is a process or a guest to act on.
+    pub const fn is_alive(self) -> bool {
+        !matches!(self, Self::Off | Self::Unknown)
+    }
+}
+
+/// A machine as its host last described it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vm {
+    pub id: VmId,
+    pub name: String,
+    /// None: this answer did not tell; the state known before stays, marked as old.
+    pub power: Option<PowerState>,
+    /// One or two words that say more than the state: `disk full`, `boot loop`, `watched by others`.
+    pub remark: Option<String>,
+    pub cpus: Option<u32>,
+    /// Memory in bytes.
+    pub memory: Option<u64>,
+    /// Virtual size of all its disks, in bytes.
+    pub disk: Option<u64>,
+    pub started: Option<Stamp>,
+    /// What else the host tells, in its order: label and value.
+    pub details: Vec<(String, String)>,
+}
+
+impl Default for VmId {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
+impl Vm {
+    /// A machine of which only the name is known yet.
+    pub fn named(name: &str) -> Self {
+        Self { id: name.into(), name: name.to_owned(), ..Self::default() }
+    }
+
+    pub fn power(&self) -> PowerState {
+        self.power.unwrap_or_default()
+    }
+}
+
+/// What a machine uses now. None is unknown, never zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Share of one core times 100, divided by the machine's cores: 0 to 100.
+    pub cpu: Option<f32>,
+    /// Memory the host spends on it, in bytes.
+    pub memory: Option<u64>,
+    /// Bytes a second.
+    pub disk_read: Option<u64>,
+    pub disk_write: Option<u64>,
+    pub net_in: Option<u64>,
+    pub net_out: Option<u64>,
+}
+
+/// The one rule for names of machines that vmdeck makes: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`.
+pub fn check_vm_name(name: &str) -> Result<(), String> {
+    let shown = super::clean(name, 40);
+    if name.is_empty() {
+        return Err("a name is needed".to_owned());
+    }
+    if name.len() > 63 {
+        return Err(format!("`{shown}` is too long: at most 63 characters"));
+    }
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(format!("`{shown}` must begin with a letter or a digit"));
+    }
+    match name.chars().find(|c| !c.is_ascii_alphanumeric() && !"._-".contains(*c)) {
+        Some(_) => Err(format!("`{shown}` may hold only letters, digits, `.`, `_` and `-`")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_in_their_folder() {
+        for good in ["a", "web-1", "9p", "x.y_z", &"a".repeat(63)] {
+            assert_eq!(check_vm_name(good), Ok(()));
+        }
+        for bad in ["", "-rf", ".hidden", "..", "a/b", "a b", "ä", "a\n", &"a".repeat(64)] {
+            assert!(check_vm_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! vmdeck: a terminal UI for virtual machines.
+pub mod app;
+pub mod backend;
+pub mod domain;
+pub mod input;
+pub mod transport;
