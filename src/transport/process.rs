@@ -1,0 +1,400 @@
+//! The one place that starts programs: lists of arguments, never a shell; nothing on stdin; what they write is kept up to
+//! a limit; a time-out for each; killed when nobody waits for them any more.
+use crate::domain::{Error, ErrorKind, Result, clean_line};
+use std::{
+    ffi::{OsStr, OsString},
+    future::pending,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long the pipes may stay open after the program has gone: whoever inherited them is not waited for.
+const PIPES: Duration = Duration::from_millis(500);
+/// How long a program may take to end by itself when it is asked to.
+const GRACE: Duration = Duration::from_secs(5);
+/// The longest line that is passed on, in bytes.
+const LINE: usize = 4096;
+
+/// A program to run, with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    patience: Option<Duration>,
+    limit: usize,
+    in_terminal: bool,
+}
+
+/// What a program said, and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code; None: a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub const fn is_success(&self) -> bool {
+        matches!(self.code, Some(0))
+    }
+
+    /// The last line that it wrote, from stderr if it wrote any there: mostly the reason of a failure.
+    pub fn last_words(&self) -> String {
+        let last = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines().rev().map(str::trim).find(|l| !l.is_empty()).map(|l| clean_line(l).into_owned())
+        };
+        last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default()
+    }
+}
+
+impl Program {
+    /// A program by its path, or by its name on `PATH`. It has 30 s, and 1 MiB each for what it writes.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            arguments: Vec::new(),
+            patience: Some(Duration::from_secs(30)),
+            limit: 1 << 20,
+            in_terminal: false,
+        }
+    }
+
+    /// Adds an argument of ours.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds arguments of ours.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds an argument that came from outside: refused where the program could take it for an option.
+    pub fn operand(self, argument: impl AsRef<OsStr>) -> Result<Self> {
+        let argument = argument.as_ref();
+        let shown = argument.to_string_lossy();
+        if argument.as_encoded_bytes().starts_with(b"-") {
+            return Err(Error::invalid(format_args!("`{shown}` must not begin with a dash")));
+        }
+        if argument.as_encoded_bytes().contains(&0) {
+            return Err(Error::invalid(format_args!("`{shown}` must not contain a zero byte")));
+        }
+        Ok(self.arg(argument))
+    }
+
+    /// How long it may run; None: as long as it likes.
+    #[must_use]
+    pub const fn patience(mut self, time: Option<Duration>) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// Leaves it in the foreground of our terminal, where it may ask for a password. Others have a process group
+    /// of their own, so that a Ctrl-C meant for us does not stop them half way.
+    #[must_use]
+    pub const fn in_terminal(mut self, yes: bool) -> Self {
+        self.in_terminal = yes;
+        self
+    }
+
+    /// The name of the program, for messages.
+    pub fn name(&self) -> String {
+        clean_line(&self.path.file_name().unwrap_or_default().to_string_lossy()).into_owned()
+    }
+
+    /// The whole command as a person would type it, for reading only.
+    pub fn shown(&self) -> String {
+        let quoted = |word: &OsStr| {
+            let word = word.to_string_lossy();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                word.into_owned()
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
+        };
+        let words = std::iter::once(self.path.as_os_str()).chain(self.arguments.iter().map(OsString::as_os_str));
+        words.map(quoted).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn arguments(&self) -> &[OsString] {
+        &self.arguments
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
+    fn start(&self) -> Result<Child> {
+        let mut command = Command::new(&self.path);
+        // The words of a program are matched and shown: in the language that its documentation has.
+        command.args(&self.arguments).env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        if !self.in_terminal {
+            command.process_group(0);
+        }
+        command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::not_found(format_args!("{} is not installed", self.name())),
+            _ => Error::from(error).context(format_args!("{} cannot be started", self.name())),
+        })
+    }
+
+    /// Runs it to its end. An exit code other than 0 is no error here.
+    pub async fn output(&self) -> Result<Output> {
+        self.within(async {
+            let mut child = self.start()?;
+            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            let (out, err) = (child.stdout.take(), child.stderr.take());
+            let code = {
+                let read =
+                    async { tokio::join!(keep(out, &mut stdout, self.limit), keep(err, &mut stderr, self.limit)) };
+                tokio::pin!(read);
+                let mut drained = false;
+                let status = loop {
+                    tokio::select! {
+                        status = child.wait() => break status,
+                        _ = &mut read, if !drained => drained = true,
+                    }
+                };
+                if !drained {
+                    let _ = timeout(PIPES, &mut read).await;
+                }
+                status?.code()
+            };
+            Ok(Output { code, stdout, stderr })
+        })
+        .await
+    }
+
+    /// Runs it to its end; an exit code other than 0 is an error with the program's last words.
+    pub async fn run(&self) -> Result<Output> {
+        let output = self.output().await?;
+        if output.is_success() { Ok(output) } else { Err(self.failure(&output)) }
+    }
+
+    /// Runs it to its end and passes on what it writes, line by line, cleaned, both streams as they come. `cancel` asks it
+    /// to end, and kills it when it does not. The end of what it wrote on stderr is in the answer.
+    pub async fn lines(&self, cancel: &CancellationToken, mut each: impl FnMut(&str) + Send) -> Result<Output> {
+        self.within(async {
+            let mut child = self.start()?;
+            let (mut out, mut err) = (Lines::new(child.stdout.take()), Lines::new(child.stderr.take()));
+            let mut stderr: Vec<u8> = Vec::new();
+            let mut status = None;
+            while status.is_none() || !(out.ended && err.ended) {
+                let (line, is_error) = tokio::select! {
+                    line = out.next(), if !out.ended => (line, false),
+                    line = err.next(), if !err.ended => (line, true),
+                    ended = child.wait(), if status.is_none() => {
+                        status = Some(ended?);
+                        continue;
+                    }
+                    () = sleep(PIPES), if status.is_some() => break,
+                    () = cancel.cancelled() => return Err(self.stop(child).await),
+                };
+                let Some(line) = line else { continue };
+                if is_error {
+                    stderr.extend_from_slice(line.as_bytes());
+                    stderr.push(b'\n');
+                    let over = stderr.len().saturating_sub(self.limit);
+                    stderr.drain(..over);
+                }
+                each(&line);
+            }
+            let code = status.and_then(|status| status.code());
+            Ok(Output { code, stdout: Vec::new(), stderr })
+        })
+        .await
+    }
+
+    async fn stop(&self, mut child: Child) -> Error {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = timeout(GRACE, child.wait()).await;
+        }
+        Error::new(ErrorKind::Cancelled, format_args!("{} was stopped", self.name()))
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(patience) = self.patience else { return work.await };
+        timeout(patience, work).await.unwrap_or_else(|_| {
+            let message = format!("{} did not end within {} s", self.name(), patience.as_secs());
+            Err(Error::new(ErrorKind::Timeout, message))
+        })
+    }
+
+    /// The error that a failed run makes, in the program's last words.
+    pub fn failure(&self, output: &Output) -> Error {
+        let how = output.code.map_or_else(|| "was killed".to_owned(), |code| format!("ended with code {code}"));
+        match output.last_words() {
+            words if words.is_empty() => Error::refused(format_args!("{} {how} and said nothing", self.name())),
+            words => Error::refused(words),
+        }
+    }
+}
+
+/// Where `name` is on `PATH`, if it can be run.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let is_program = |path: &Path| {
+        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    // Folders of the administrator are often missing from the PATH of a user.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
+    let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+/// Reads to the end and keeps the first `limit` bytes, so that the program is never held up.
+async fn keep(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>, limit: usize) {
+    let Some(mut pipe) = pipe else { return };
+    let mut chunk = vec![0; 16 << 10];
+    while let Ok(n @ 1..) = pipe.read(&mut chunk).await {
+        let room = limit.saturating_sub(kept.len());
+        kept.extend(chunk.iter().take(n.min(room)));
+    }
+}
+
+/// The lines of a pipe. A carriage return ends one too: progress bars use it.
+struct Lines<R> {
+    pipe: Option<BufReader<R>>,
+    partial: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn new(pipe: Option<R>) -> Self {
+        Self { ended: pipe.is_none(), pipe: pipe.map(BufReader::new), partial: Vec::new() }
+    }
+
+    /// The next line that is not empty; None: the pipe has ended. Nothing is lost when it is dropped between two polls.
+    async fn next(&mut self) -> Option<String> {
+        let Some(pipe) = &mut self.pipe else { return pending().await };
+        loop {
+            let buffer = match pipe.fill_buf().await {
+                Ok(buffer) if !buffer.is_empty() => buffer,
+                _ => {
+                    self.ended = true;
+                    return line(&mut self.partial);
+                }
+            };
+            let end = buffer.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let taken = end.unwrap_or(buffer.len());
+            let room = LINE.saturating_sub(self.partial.len());
+            self.partial.extend(buffer.iter().take(taken.min(room)));
+            let used = end.map_or(taken, |at| at + 1);
+            pipe.consume(used);
+            if end.is_some()
+                && let Some(line) = line(&mut self.partial)
+            {
+                return Some(line);
+            }
+        }
+    }
+}
+
+fn line(bytes: &mut Vec<u8>) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes).trim().to_owned();
+    bytes.clear();
+    (!text.is_empty()).then(|| clean_line(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Program {
+        Program::new("sh").arg("-c").arg(script)
+    }
+
+    #[tokio::test]
+    async fn both_streams_and_the_code_come_back() {
+        let output = sh("echo out; echo err >&2; exit 3").output().await.unwrap();
+        assert_eq!((output.code, &output.stdout[..], &output.stderr[..]), (Some(3), &b"out\n"[..], &b"err\n"[..]));
+        let error = sh("echo first; echo 'it broke' >&2; exit 1").run().await.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Refused, "it broke"));
+        assert_eq!(sh("kill -9 $$").output().await.unwrap().code, None);
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_cut_and_does_not_block_the_program() {
+        let output = sh("head -c 5000000 /dev/zero; exit 0").output().await.unwrap();
+        assert_eq!((output.code, output.stdout.len()), (Some(0), 1 << 20));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_end_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("echo $$ > {}; exec sleep 1000", file.display());
+        let error = sh(&script).patience(Some(Duration::from_millis(500))).output().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        let pid = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+        let dead = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ")
+        };
+        timeout(Duration::from_secs(5), async {
+            while !dead() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_inherits_the_pipes_is_not_waited_for() {
+        // The one in the background keeps the pipe open, as a program that turned itself into a daemon may.
+        let program = sh("sleep 3 & echo started").patience(Some(Duration::from_secs(2)));
+        assert_eq!(program.output().await.unwrap().stdout, b"started\n");
+        let output = program.lines(&CancellationToken::new(), |_| ()).await.unwrap();
+        assert_eq!(output.code, Some(0));
+    }
+
+    #[tokio::test]
+    async fn lines_come_as_they_are_written() {
+        let mut seen = Vec::new();
+        let script = r"printf 'one\r\n\rtwo 10%%\rtwo 20%%\n'; printf '\033[1mthree'; exit 4";
+        let output = sh(script).lines(&CancellationToken::new(), |l| seen.push(l.to_owned())).await.unwrap();
+        assert_eq!((output.code, seen.join("|")), (Some(4), "one|two 10%|two 20%|[1mthree".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn cancelling_stops_the_program() {
+        let cancel = CancellationToken::new();
+        let error = sh("echo ready; exec sleep 1000").lines(&cancel, |_| cancel.cancel()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named() {
+        let error = Program::new("vmdeck-no-such-program").output().await.unwrap_err();
+        assert_eq!(error.message, "vmdeck-no-such-program is not installed");
+        assert!(find_program("vmdeck-no-such-program").is_none());
+        assert!(find_program("sh").unwrap().is_absolute());
+    }
+
+    #[test]
+    fn arguments_from_outside_are_no_options() {
+        assert!(Program::new("x").operand("--shrink").is_err());
+        assert!(Program::new("x").operand("a\0b").is_err());
+        let program = Program::new("x").arg("-f").operand("it's").unwrap();
+        assert_eq!(program.shown(), r"x -f 'it'\''s'");
+    }
+}
