@@ -15,7 +15,10 @@ pub enum Message {
     TaskProgress(TaskId, Progress),
     /// The host took it from the queue, or is being looked at, or told an unknown end after all.
     TaskState(TaskId, TaskState),
+    /// `Timeout` means for a change that its end is unknown, and that looking did not tell; any other error is final.
     TaskEnded(TaskId, Result<Reply>),
+    /// What was asked of the world outside a task (a console) could not be had: one sentence for a notice.
+    Refused(String),
     /// What the last frame showed, where that changed: machines by host.
     Visible(Vec<(HostId, VmId)>),
     /// A second has passed while something moves.
