@@ -1,4 +1,5 @@
 //! The state and its one transition function. Nothing here reads the clock, the network or the terminal.
+pub mod dialog;
 mod effect;
 mod message;
 

@@ -1,0 +1,158 @@
+//! A field of a form while it is filled in.
+use super::edit::{edit, paste};
+use crate::{
+    domain::{Choice, FieldKind, FieldSpec},
+    input::Key,
+};
+use crossterm::event::{KeyCode, KeyModifiers};
+use tui_input::Input;
+
+/// What stands in a field.
+#[derive(Clone, Debug)]
+pub enum Content {
+    Line(Input),
+    /// One row an item; the last is always empty, so that there is a place for one more.
+    Rows {
+        rows: Vec<Input>,
+        at: usize,
+    },
+    Pick {
+        choices: Vec<Choice>,
+        at: usize,
+    },
+}
+
+/// A field with what was typed so far.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub spec: FieldSpec,
+    pub content: Content,
+    /// What stood there when the form opened.
+    before: String,
+    /// The person has been here: an empty field may be called empty now.
+    pub is_visited: bool,
+}
+
+impl Field {
+    pub fn new(spec: FieldSpec) -> Self {
+        let before = spec.default.clone();
+        let content = match &spec.kind {
+            FieldKind::Choice(choices) => pick(choices.clone(), &before, spec.required),
+            FieldKind::Flag => pick(vec![Choice::new("no", ""), Choice::new("yes", "")], &before, spec.required),
+            FieldKind::List => {
+                let items = before.split('\n').filter(|item| !item.is_empty());
+                Content::Rows { rows: items.map(Input::from).chain([Input::default()]).collect(), at: 0 }
+            }
+            _ => Content::Line(Input::from(before.as_str())),
+        };
+        let mut field = Self { spec, content, before, is_visited: false };
+        field.before = field.value();
+        field
+    }
+
+    /// What stands there, as a request takes it.
+    pub fn value(&self) -> String {
+        match &self.content {
+            Content::Line(input) => match self.spec.kind {
+                FieldKind::Text => input.value().to_owned(),
+                _ => input.value().trim().to_owned(),
+            },
+            Content::Rows { rows, .. } => {
+                let items: Vec<_> = rows.iter().map(Input::value).filter(|item| !item.is_empty()).collect();
+                items.join("\n")
+            }
+            Content::Pick { choices, at } => choices.get(*at).map(|c| c.value.clone()).unwrap_or_default(),
+        }
+    }
+
+    pub fn is_changed(&self) -> bool {
+        self.value() != self.before
+    }
+
+    /// What is wrong with it; an empty field is wrong only once the person has been there.
+    pub fn fault(&self) -> Option<String> {
+        let value = self.value();
+        let fault = self.spec.check(&value).err();
+        fault.filter(|_| self.is_visited || !value.is_empty())
+    }
+
+    /// Takes a key; false: the key means nothing to this field.
+    pub fn update(&mut self, key: Key) -> bool {
+        match &mut self.content {
+            Content::Line(input) => edit(input, key),
+            Content::Rows { rows, at } => match key.code {
+                KeyCode::Up if *at > 0 => {
+                    *at -= 1;
+                    true
+                }
+                KeyCode::Down if *at + 1 < rows.len() => {
+                    *at += 1;
+                    true
+                }
+                _ => {
+                    let used = rows.get_mut(*at).is_some_and(|row| edit(row, key));
+                    tidy(rows, at);
+                    used
+                }
+            },
+            Content::Pick { choices, at } => match key.code {
+                KeyCode::Left => {
+                    *at = at.checked_sub(1).unwrap_or(choices.len().saturating_sub(1));
+                    true
+                }
+                KeyCode::Right | KeyCode::Char(' ') => {
+                    *at = (*at + 1) % choices.len().max(1);
+                    true
+                }
+                KeyCode::Char(c) if key.modifiers.is_empty() || key.modifiers == KeyModifiers::SHIFT => {
+                    let begins = |choice: &Choice| choice.value.to_lowercase().starts_with(c.to_ascii_lowercase());
+                    let rest = choices.iter().enumerate().cycle().skip(*at + 1).take(choices.len());
+                    if let Some((found, _)) = rest.into_iter().find(|(_, choice)| begins(choice)) {
+                        *at = found;
+                    }
+                    true
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Puts pasted text in. In a list each line of it becomes an item.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.content {
+            Content::Line(input) => paste(input, text),
+            Content::Rows { rows, at } => {
+                for line in text.lines().filter(|line| !line.trim().is_empty()) {
+                    if let Some(row) = rows.get_mut(*at) {
+                        paste(row, line);
+                    }
+                    tidy(rows, at);
+                    *at = rows.len().saturating_sub(1);
+                }
+            }
+            Content::Pick { .. } => {}
+        }
+    }
+}
+
+fn pick(mut choices: Vec<Choice>, before: &str, required: bool) -> Content {
+    let is_known = choices.iter().any(|c| c.value == before);
+    if !is_known && (!required || choices.is_empty()) {
+        choices.insert(0, Choice::new("", "none"));
+    }
+    let at = choices.iter().position(|c| c.value == before).unwrap_or(0);
+    Content::Pick { choices, at }
+}
+
+/// One empty row at the end, none before it.
+fn tidy(rows: &mut Vec<Input>, at: &mut usize) {
+    let mut row = 0;
+    rows.retain(|input| {
+        row += 1;
+        !input.value().is_empty() || row - 1 == *at
+    });
+    *at = (*at).min(rows.len().saturating_sub(1));
+    if rows.last().is_none_or(|last| !last.value().is_empty()) {
+        rows.push(Input::default());
+    }
+}
