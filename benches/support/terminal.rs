@@ -1,0 +1,144 @@
+//! A program in a pseudo terminal, watched from outside: every read is stamped when it comes.
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::{
+    fs,
+    io::{Read, Write},
+    num::NonZero,
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+const ROWS: NonZero<u16> = NonZero::new(40).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(120).unwrap();
+
+/// A program with a screen of its own.
+pub(crate) struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    writer: Box<dyn Write + Send>,
+    reads: Receiver<(Instant, Vec<u8>)>,
+    screen: vt100::Parser,
+    started: Instant,
+    /// Bytes that the program has written.
+    pub(crate) bytes: usize,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    /// Starts `argv` on 120 columns and 40 rows, with `env` added to a bare environment.
+    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)]) -> Self {
+        let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(argv[0]);
+        command.args(&argv[1..]);
+        command.env_clear();
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        command.env("PATH", std::env::var("PATH").unwrap_or_default());
+        for (key, value) in env {
+            command.env(key, value);
+        }
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = pair.master.take_writer().unwrap();
+        let (send, reads) = channel();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 65_536];
+            while let Ok(n @ 1..) = reader.read(&mut buffer) {
+                if send.send((Instant::now(), buffer[..n].to_vec())).is_err() {
+                    break;
+                }
+            }
+        });
+        let started = Instant::now();
+        let child = pair.slave.spawn_command(command).unwrap();
+        Self {
+            child,
+            writer,
+            reads,
+            screen: vt100::Parser::new(ROWS, COLUMNS, 0),
+            started,
+            bytes: 0,
+            _master: pair.master,
+        }
+    }
+
+    /// Takes what comes within `time`; tells when it came and how much it was.
+    fn pump(&mut self, time: Duration) -> Option<(Instant, usize)> {
+        match self.reads.recv_timeout(time) {
+            Ok((at, read)) => {
+                self.screen.process(&read);
+                self.bytes += read.len();
+                Some((at, read.len()))
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// How long after the start `text` was on the screen.
+    pub(crate) fn until(&mut self, text: &str) -> Duration {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let came = self.pump(Duration::from_millis(50));
+            if self.screen.screen().contents().contains(text) {
+                return came.map_or_else(Instant::now, |(at, _)| at) - self.started;
+            }
+            assert!(Instant::now() < deadline, "`{text}` never came:\n{}", self.screen.screen().contents());
+        }
+    }
+
+    /// Takes what comes until nothing came for `quiet`.
+    pub(crate) fn settle(&mut self, quiet: Duration) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.pump(quiet).is_some() && Instant::now() < deadline {}
+    }
+
+    /// Presses a key: the bytes it cost, and the time to the last of them before 60 ms of silence.
+    pub(crate) fn press(&mut self, keys: &str) -> (usize, Duration) {
+        while self.pump(Duration::ZERO).is_some() {}
+        let begun = Instant::now();
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+        let (mut bytes, mut last) = (0, begun);
+        while let Some((at, n)) = self.pump(Duration::from_millis(60)) {
+            bytes += n;
+            last = at;
+        }
+        (bytes, last - begun)
+    }
+
+    /// Bytes written and processor time used while nothing is pressed for `time`.
+    pub(crate) fn idle(&mut self, time: Duration) -> (usize, Duration) {
+        let (bytes, cpu, end) = (self.bytes, self.cpu(), Instant::now() + time);
+        while Instant::now() < end {
+            self.pump(end.saturating_duration_since(Instant::now()));
+        }
+        (self.bytes - bytes, self.cpu().saturating_sub(cpu))
+    }
+
+    fn proc(&self, file: &str) -> String {
+        let pid = self.child.process_id().unwrap();
+        fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
+    }
+
+    /// Processor time used so far, in steps of 10 ms.
+    fn cpu(&self) -> Duration {
+        let stat = self.proc("stat");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Memory that the program holds, in KiB.
+    pub(crate) fn rss(&self) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
