@@ -9,6 +9,7 @@ mod images;
 mod machines;
 mod power;
 mod properties;
+pub mod qemu;
 mod setup;
 
 pub use disks::Disks;

@@ -1,0 +1,114 @@
+//! A machine as the rest of the program knows it, out of its record and its process.
+use super::{Firmware, Local, Monitor, Record, proc};
+use crate::domain::{ByteSize, Error, ErrorKind, PowerState, Result, Vm, VmId};
+use serde_json::Value;
+use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
+
+impl Local {
+    /// Reads one machine. A file that cannot be read is a remark, not an error: the machine stays in sight.
+    pub async fn describe(&self, vm: &VmId) -> Result<Vm> {
+        if !self.store.holds(vm) {
+            return Err(Error::not_found(format_args!("there is no machine called {vm}")));
+        }
+        let place = self.place(vm)?;
+        let mut found = Vm::named(vm.as_str());
+        match self.store.read(vm) {
+            Ok(record) => tell_record(&mut found, &record, &place.folder),
+            Err(error) => {
+                found.remark = Some("unreadable".to_owned());
+                found.details.push(("Problem".to_owned(), error.message));
+            }
+        }
+        found.details.push(("Folder".to_owned(), place.folder.display().to_string()));
+        let (power, remark) = match self.monitor(vm).await {
+            Ok(None) => (Some(PowerState::Off), None),
+            Ok(Some(monitor)) => {
+                found.started = proc::started(monitor.pid);
+                found.details.push(("Process".to_owned(), monitor.pid.as_raw_nonzero().to_string()));
+                found.details.push(("QEMU".to_owned(), monitor.qmp.version.clone()));
+                found.details.push(("VNC".to_owned(), format!("unix:{}", place.vnc().display())));
+                match state(&monitor).await {
+                    Ok((power, remark)) => {
+                        let looping = power == PowerState::Running && self.resets.is_looping(vm);
+                        (Some(power), if looping { Some("boot loop".to_owned()) } else { remark })
+                    }
+                    Err(_) if place.alive().is_none() => (Some(PowerState::Off), None),
+                    Err(_) => (None, Some("no answer".to_owned())),
+                }
+            }
+            Err(error) if error.kind == ErrorKind::Busy => {
+                found.started = place.alive().and_then(proc::started);
+                (Some(PowerState::Running), Some("watched by others".to_owned()))
+            }
+            Err(error) => {
+                found.details.push(("Problem".to_owned(), error.message));
+                (None, Some("no answer".to_owned()))
+            }
+        };
+        found.power = power;
+        found.remark = found.remark.or(remark);
+        Ok(found)
+    }
+}
+
+fn tell_record(vm: &mut Vm, record: &Record, folder: &Path) {
+    vm.cpus = Some(record.cpus);
+    vm.memory = Some(record.memory.0);
+    let sizes = record.disks.iter().map(|disk| virtual_size(&folder.join(&disk.file), &disk.format));
+    vm.disk = sizes.map(|size| size.map(|s| s.0)).sum();
+    let mut tell = |label: &str, value: String| vm.details.push((label.to_owned(), value));
+    if !record.description.is_empty() {
+        tell("Description", record.description.clone());
+    }
+    let firmware = if record.firmware == Firmware::Uefi { "UEFI" } else { "BIOS" };
+    tell("Firmware", firmware.to_owned());
+    tell("Network", record.network.clone());
+    if record.network != "none" {
+        tell("MAC", record.mac.clone());
+    }
+    if record.autostart {
+        tell("Autostart", "yes".to_owned());
+    }
+    tell("UUID", record.uuid.clone());
+}
+
+/// What QEMU says that the machine is doing, and the reason where it stands still.
+async fn state(monitor: &Monitor) -> Result<(PowerState, Option<String>)> {
+    use PowerState as P;
+    let status = monitor.ask("query-status").await?;
+    let said = status.get("status").and_then(Value::as_str).unwrap_or_default();
+    let told = |word: &str| Some(word.to_owned());
+    Ok(match said {
+        "running" => (P::Running, None),
+        "paused" | "prelaunch" => (P::Paused, None),
+        "suspended" => (P::Paused, told("asleep")),
+        "shutdown" => (P::Stopping, None),
+        "io-error" => (P::Blocked, Some(io_error(monitor).await)),
+        "guest-panicked" => (P::Blocked, told("guest panicked")),
+        "internal-error" => (P::Blocked, told("QEMU failed inside")),
+        "watchdog" => (P::Blocked, told("watchdog")),
+        "inmigrate" | "postmigrate" | "finish-migrate" | "save-vm" | "restore-vm" => (P::Paused, told("being moved")),
+        _ => (P::Unknown, Some(crate::domain::clean_line(said).into_owned())),
+    })
+}
+
+/// Why the machine stands at an I/O error. Resumed, it tries again what failed.
+async fn io_error(monitor: &Monitor) -> String {
+    let drives = monitor.ask("query-block").await.unwrap_or_default();
+    let is_full = |drive: &Value| drive.get("io-status").and_then(Value::as_str) == Some("nospace");
+    let full = drives.as_array().is_some_and(|drives| drives.iter().any(is_full));
+    if full { "disk full" } else { "I/O error" }.to_owned()
+}
+
+/// The size that the guest sees, from the file itself: a qcow2 image tells it in bytes 24 to 31 of its header
+/// (QEMU's docs/interop/qcow2), a raw one by its length.
+pub fn virtual_size(path: &Path, format: &str) -> Option<ByteSize> {
+    let mut file = File::open(path).ok()?;
+    if format != "qcow2" {
+        return file.metadata().ok().map(|meta| ByteSize(meta.size()));
+    }
+    let mut header = [0; 32];
+    file.read_exact(&mut header).ok()?;
+    let size = header.last_chunk::<8>()?;
+    header.starts_with(b"QFI\xfb").then(|| ByteSize(u64::from_be_bytes(*size)))
+}

@@ -1,0 +1,4 @@
+use super::Qemu;
+use crate::backend::Disks;
+
+impl Disks for Qemu {}

@@ -1,0 +1,4 @@
+use super::Qemu;
+use crate::backend::Images;
+
+impl Images for Qemu {}

@@ -1,0 +1,124 @@
+//! The way into a running machine: one of its four monitors, claimed, and known to be the right machine's.
+use super::{Local, Place, Qmp, place::MONITORS};
+use crate::domain::{Error, ErrorKind, Result, VmId};
+use rustix::process::Pid;
+use serde_json::{Value, json};
+use std::{
+    fs::File,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+use tokio::time::{sleep, timeout};
+
+/// How long a monitor may take to greet: it needs a millisecond unless somebody else is on it.
+const GREETING: Duration = Duration::from_secs(1);
+/// How long an answer may take: a monitor stands still while a large disk is changed.
+const ANSWER: Duration = Duration::from_secs(20);
+/// How long a command waits for another one to be done with the last monitor, in steps of 20 ms.
+const TURNS: u32 = 200;
+
+/// A claimed monitor of a running machine. Dropping it lets others have it.
+#[derive(Debug)]
+pub struct Monitor {
+    pub qmp: Qmp,
+    pub pid: Pid,
+    _claim: File,
+}
+
+/// The monitor of one machine, made once for all who need it.
+pub(super) type Cell = Arc<tokio::sync::Mutex<Option<Arc<Monitor>>>>;
+
+impl Monitor {
+    /// Sends a command and waits for its answer, at most 20 s.
+    pub async fn execute(&self, command: &str, arguments: Value) -> Result<Value> {
+        let slow = || Error::new(ErrorKind::Timeout, format_args!("the machine's monitor does not answer {command}"));
+        timeout(ANSWER, self.qmp.execute(command, arguments)).await.map_err(|_| slow())?
+    }
+
+    /// [`Monitor::execute`] for a command without arguments.
+    pub async fn ask(&self, command: &str) -> Result<Value> {
+        self.execute(command, json!({})).await
+    }
+
+    /// Claims a free monitor and makes sure that the machine behind it is `vm`.
+    async fn attach(place: &Place, pid: Pid, vm: &VmId, uuid: Option<&str>, headless: bool) -> Result<Self> {
+        let slots = if headless { MONITORS - 1..MONITORS } else { 0..MONITORS - 1 };
+        let mut turns = if headless { TURNS } else { 1 };
+        let monitor = loop {
+            if let Some(monitor) = Self::claim(place, pid, slots.clone()).await? {
+                break monitor;
+            }
+            turns -= 1;
+            if turns == 0 {
+                return Err(Error::new(ErrorKind::Busy, format_args!("other programs hold all monitors of {vm}")));
+            }
+            sleep(Duration::from_millis(20)).await;
+        };
+        let name = monitor.ask("query-name").await?;
+        let found = monitor.ask("query-uuid").await?;
+        let is_it = name.get("name").and_then(Value::as_str) == Some(vm.as_str())
+            && uuid.is_none_or(|uuid| found.get("UUID").and_then(Value::as_str) == Some(uuid));
+        if is_it { Ok(monitor) } else { Err(Error::conflict(format_args!("the process of {vm} runs another machine"))) }
+    }
+
+    async fn claim(place: &Place, pid: Pid, slots: std::ops::Range<usize>) -> Result<Option<Self>> {
+        for slot in slots {
+            let claim = File::options().create(true).append(true).open(place.claim(slot))?;
+            if claim.try_lock().is_err() {
+                continue;
+            }
+            match Qmp::connect(&place.monitor(slot), GREETING).await {
+                Ok(qmp) => return Ok(Some(Self { qmp, pid, _claim: claim })),
+                // Somebody speaks there without having claimed it: the next one may be free.
+                Err(error) if error.kind == ErrorKind::Busy => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Local {
+    fn cell(&self, vm: &VmId) -> Cell {
+        self.monitors.lock().unwrap_or_else(PoisonError::into_inner).entry(vm.clone()).or_default().clone()
+    }
+
+    /// The monitor of a machine, kept for the next who asks; None: it is off. [`ErrorKind::Busy`]: it is on, and
+    /// others hold all its monitors.
+    pub async fn monitor(&self, vm: &VmId) -> Result<Option<Arc<Monitor>>> {
+        let place = self.place(vm)?;
+        let Some(pid) = place.alive() else { return Ok(None) };
+        let cell = self.cell(vm);
+        let mut held = cell.lock().await;
+        if let Some(monitor) = &*held {
+            if monitor.pid == pid && !monitor.qmp.is_closed() {
+                return Ok(Some(monitor.clone()));
+            }
+            *held = None;
+        }
+        let uuid = self.store.read(vm).ok().map(|record| record.uuid.to_ascii_lowercase());
+        match Monitor::attach(&place, pid, vm, uuid.as_deref(), self.settings.headless).await {
+            Ok(monitor) => {
+                let monitor = Arc::new(monitor);
+                *held = Some(monitor.clone());
+                Ok(Some(monitor))
+            }
+            // It ended while we knocked.
+            Err(_) if place.alive().is_none() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The monitor of a machine that must be running.
+    pub async fn running(&self, vm: &VmId) -> Result<Arc<Monitor>> {
+        if !self.store.holds(vm) {
+            return Err(Error::not_found(format_args!("there is no machine called {vm}")));
+        }
+        self.monitor(vm).await?.ok_or_else(|| Error::conflict(format_args!("{vm} is off")))
+    }
+
+    /// Lets go of a machine's monitor.
+    pub fn forget(&self, vm: &VmId) {
+        self.monitors.lock().unwrap_or_else(PoisonError::into_inner).remove(vm);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a machine's process can be found: its pidfile, its sockets, and whether it is alive.
+use crate::domain::{Error, Result, VmId};
+use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
+use std::{
+    fs::{self, File},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The longest path of a socket, in bytes, that the system takes.
+const LONGEST_SOCKET: usize = 107;
+
+/// How many programs can hold a monitor of a machine at once; the last one is for commands without a screen.
+pub(super) const MONITORS: usize = 4;
+
+/// The files of a machine beside its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub folder: PathBuf,
+    /// The short folder of its sockets.
+    pub run: PathBuf,
+}
+
+impl Place {
+    /// The place of machine `vm` of the folder `machines`, with sockets below `run`.
+    pub fn new(machines: &Path, run: &Path, vm: &VmId) -> Self {
+        let folder = machines.join(vm.as_str());
+        // The same machine must have the same sockets, whichever way its folder is spelled.
+        let real = fs::canonicalize(machines).unwrap_or_else(|_| machines.to_owned()).join(vm.as_str());
+        let run = run.join(format!("{:012x}", hash(real.as_os_str().as_encoded_bytes()) >> 16));
+        Self { folder, run }
+    }
+
+    pub fn pidfile(&self) -> PathBuf {
+        self.folder.join("pid")
+    }
+
+    pub fn serial_log(&self) -> PathBuf {
+        self.folder.join("serial.log")
+    }
+
+    pub fn serial(&self) -> PathBuf {
+        self.run.join("serial")
+    }
+
+    pub fn vnc(&self) -> PathBuf {
+        self.run.join("vnc")
+    }
+
+    pub fn monitor(&self, slot: usize) -> PathBuf {
+        self.run.join(format!("mon{slot}"))
+    }
+
+    /// Locked by whoever speaks on that monitor.
+    pub fn claim(&self, slot: usize) -> PathBuf {
+        self.run.join(format!("mon{slot}.lock"))
+    }
+
+    /// Makes the folder of the sockets, for its owner alone.
+    pub fn make_run(&self) -> Result<()> {
+        let longest = self.serial().as_os_str().len();
+        if longest > LONGEST_SOCKET {
+            return Err(Error::invalid(format_args!(
+                "the path {} has {longest} bytes, and a socket's may have {LONGEST_SOCKET}: set a shorter XDG_STATE_HOME",
+                self.serial().display()
+            )));
+        }
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.run);
+        made.and_then(|()| fs::set_permissions(&self.run, fs::Permissions::from_mode(0o700)))
+            .map_err(|error| Error::from(error).context(self.run.display()))
+    }
+
+    /// The process of the machine, if it is alive. QEMU holds a record lock on its pidfile as long as it lives, which
+    /// the kernel drops with it; the lock is asked for, never taken.
+    pub fn alive(&self) -> Option<Pid> {
+        let file = File::options().read(true).write(true).open(self.pidfile()).ok()?;
+        let holder = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).ok()??;
+        holder.pid
+    }
+}
+
+/// FNV-1a: short, and the same in every version of this program.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_has_the_same_sockets_by_every_spelling_of_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let run = |machines: &Path, vm: &str| Place::new(machines, Path::new("/r"), &vm.into()).run;
+        assert_eq!(run(&real, "web"), run(&link, "web"));
+        assert_ne!(run(&real, "web"), run(&real, "web2"));
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_refused_with_its_cure() {
+        let run = PathBuf::from(format!("/tmp/{}", "x".repeat(100)));
+        let error = Place::new(Path::new("/m"), &run, &"web".into()).make_run().unwrap_err();
+        assert!(error.message.ends_with("a socket's may have 107: set a shorter XDG_STATE_HOME"), "{error}");
+    }
+
+    #[test]
+    fn a_stale_pidfile_is_no_life() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path(), Path::new("/r"), &"web".into());
+        assert_eq!(place.alive(), None);
+        fs::create_dir(&place.folder).unwrap();
+        fs::write(place.pidfile(), "1\n").unwrap();
+        assert_eq!(place.alive(), None);
+    }
+}

@@ -1,0 +1,4 @@
+use super::Qemu;
+use crate::backend::Setup;
+
+impl Setup for Qemu {}
