@@ -1,6 +1,7 @@
 //! vmdeck: a terminal UI for virtual machines.
 pub mod app;
 pub mod backend;
+pub mod config;
 pub mod domain;
 pub mod input;
 pub mod transport;

@@ -1,0 +1,241 @@
+//! The file's sections and their defaults.
+use super::{
+    BackendConfig, ConfigError, HostConfig,
+    host::{Demo, LOCAL, Scene},
+    read::{Result, Source, Table},
+};
+use crate::{
+    domain::{ByteSize, HostId, clean},
+    input::Key,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Which colours suit the terminal's background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    #[default]
+    Dark,
+    Light,
+}
+
+/// How many colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Color {
+    /// What the terminal says it can, none where `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Full,
+    Sixteen,
+    None,
+}
+
+/// `[ui]`: how it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ui {
+    pub theme: Theme,
+    pub color: Color,
+    /// Borders and marks from ASCII alone.
+    pub ascii: bool,
+}
+
+/// `[refresh]`: how often things are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The list, on hosts that do not say when something changes.
+    pub list: Duration,
+    /// What visible machines use.
+    pub figures: Duration,
+    /// How often graphs are drawn anew.
+    pub graphs: Duration,
+}
+
+impl Default for Refresh {
+    fn default() -> Self {
+        Self { list: Duration::from_secs(10), figures: Duration::from_secs(1), graphs: Duration::from_secs(5) }
+    }
+}
+
+/// `[fetch]`: how images are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// How many at the same time; the others wait.
+    pub at_once: usize,
+    /// Bytes a second of all together; None: as fast as it goes.
+    pub rate: Option<ByteSize>,
+    /// A file with certificates to trust beside the system's.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self { at_once: 2, rate: None, ca: None }
+    }
+}
+
+/// Keys for an action instead of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyOverride {
+    /// The action's name: `power-off`.
+    pub action: String,
+    pub keys: Vec<Key>,
+    /// Where it stands, for whoever finds that there is no such action or that a key is taken.
+    pub line: Option<usize>,
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// In their order; the implied one first. Those that are not enabled are left out.
+    pub hosts: Vec<HostConfig>,
+    pub keys: Vec<KeyOverride>,
+    pub ui: Ui,
+    pub refresh: Refresh,
+    pub fetch: Fetch,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hosts: vec![HostConfig::local()],
+            keys: Vec::new(),
+            ui: Ui::default(),
+            refresh: Refresh::default(),
+            fetch: Fetch::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `path`, which must be there; None: the user's own file, and the defaults where there is none.
+    pub fn load(path: Option<&Path>) -> std::result::Result<Self, ConfigError> {
+        let whole = |file: &Path, message: String| ConfigError { file: file.to_owned(), line: None, message };
+        let own = || super::Paths::find().map_err(|why| whole(Path::new("config.toml"), why));
+        let file = path.map_or_else(|| own().map(|paths| paths.config), |named| Ok(named.to_owned()))?;
+        let file = file.as_path();
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(file, &text),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_none() => Ok(Self::default()),
+            Err(e) => Err(whole(file, format!("it cannot be read: {e}"))),
+        }
+    }
+
+    /// Reads `text`; `file` is named in messages.
+    pub fn parse(file: &Path, text: &str) -> std::result::Result<Self, ConfigError> {
+        Source { file, text }.parse(|top| {
+            let hosts = hosts(top)?;
+            let keys = keys(top)?;
+            let ui = section(top, "ui", ui)?;
+            let refresh = section(top, "refresh", refresh)?;
+            let fetch = section(top, "fetch", fetch)?;
+            Ok(Self { hosts, keys, ui, refresh, fetch })
+        })
+    }
+
+    /// Machines in memory instead of hosts: two small scenes, or one host with `machines` of them.
+    #[must_use]
+    pub fn demo(self, machines: Option<u32>) -> Self {
+        let host = |name: &str, scene| HostConfig {
+            name: HostId::from(name),
+            enabled: true,
+            backend: BackendConfig::Demo(Demo { scene, machines }),
+        };
+        let hosts = match machines {
+            None => vec![host("alpha", Scene::Home), host("beta", Scene::Lab)],
+            Some(_) => vec![host("alpha", Scene::Home)],
+        };
+        Self { hosts, ..self }
+    }
+}
+
+/// A section, or its defaults where it is missing.
+fn section<T: Default>(
+    top: &mut Table<'_>,
+    name: &'static str,
+    read: impl FnOnce(&mut Table<'_>) -> Result<T>,
+) -> Result<T> {
+    let Some(value) = top.get(name) else { return Ok(T::default()) };
+    let mut table = value.table()?;
+    table.place = format!("[{name}]");
+    let read = read(&mut table)?;
+    table.end()?;
+    Ok(read)
+}
+
+fn hosts(top: &mut Table<'_>) -> Result<Vec<HostConfig>> {
+    let mut hosts: Vec<HostConfig> = Vec::new();
+    if let Some(value) = top.get("host") {
+        let items = value.list().ok_or_else(|| value.error("write [[host]], in double brackets"))?;
+        for item in items {
+            let mut table = item.table()?;
+            let host = HostConfig::read(&mut table)?;
+            if hosts.iter().any(|h| h.name == host.name) {
+                return Err(table.error(format_args!("there are two hosts called `{}`", host.name)));
+            }
+            hosts.push(host);
+        }
+    }
+    if !hosts.iter().any(|h| h.name.as_str() == LOCAL) {
+        hosts.insert(0, HostConfig::local());
+    }
+    hosts.retain(|h| h.enabled);
+    Ok(hosts)
+}
+
+fn keys(top: &mut Table<'_>) -> Result<Vec<KeyOverride>> {
+    let Some(section) = top.get("keys") else { return Ok(Vec::new()) };
+    let mut table = section.table()?;
+    "[keys]".clone_into(&mut table.place);
+    let mut all = Vec::new();
+    for (action, value) in table.all() {
+        let mut keys = Vec::new();
+        for text in value.texts()? {
+            keys.push(text.parse::<Key>().map_err(|why| value.error(clean(&why, 120)))?);
+        }
+        let line = value.error("").line;
+        all.push(KeyOverride { action: action.to_owned(), keys, line });
+    }
+    Ok(all)
+}
+
+fn ui(table: &mut Table<'_>) -> Result<Ui> {
+    let mut ui = Ui::default();
+    if let Some(v) = table.get("theme") {
+        ui.theme = v.choice(&[("dark", Theme::Dark), ("light", Theme::Light)])?;
+    }
+    if let Some(v) = table.get("color") {
+        let choices = [("auto", Color::Auto), ("full", Color::Full), ("16", Color::Sixteen), ("none", Color::None)];
+        ui.color = v.choice(&choices)?;
+    }
+    if let Some(v) = table.get("ascii") {
+        ui.ascii = v.flag()?;
+    }
+    Ok(ui)
+}
+
+fn refresh(table: &mut Table<'_>) -> Result<Refresh> {
+    let mut refresh = Refresh::default();
+    for (key, time) in [("list", &mut refresh.list), ("figures", &mut refresh.figures), ("graphs", &mut refresh.graphs)]
+    {
+        if let Some(v) = table.get(key) {
+            *time = Duration::from_secs(v.number(1..=3600)?);
+        }
+    }
+    Ok(refresh)
+}
+
+fn fetch(table: &mut Table<'_>) -> Result<Fetch> {
+    let mut fetch = Fetch::default();
+    if let Some(v) = table.get("at_once") {
+        fetch.at_once = usize::try_from(v.number(1..=16)?).unwrap_or(fetch.at_once);
+    }
+    if let Some(v) = table.get("rate") {
+        let rate: ByteSize = v.text()?.parse().map_err(|why: String| v.error(why))?;
+        fetch.rate = Some(rate).filter(|r| r.0 > 0);
+    }
+    fetch.ca = table.path("ca")?;
+    Ok(fetch)
+}

@@ -1,0 +1,356 @@
+//! `[[host]]`: the one closed list of backends and what each needs to know.
+use super::{
+    PasswordSource,
+    read::{Result, Table, Value, with_nearest},
+};
+use crate::domain::{Host, HostId, check_vm_name};
+use std::path::PathBuf;
+
+/// The name of the host that is there without being configured.
+pub(super) const LOCAL: &str = "local";
+
+/// How a server's certificate is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// By the authorities that the system trusts, and those in the file `ca`.
+    #[default]
+    System,
+    /// By its fingerprint, which is written here.
+    Pin(String),
+    /// The first one is shown and asked about, then remembered.
+    AcceptNew,
+    /// Not at all.
+    Insecure,
+}
+
+/// Machines run by QEMU on this computer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Qemu {
+    /// Another folder for machines, sockets, images.
+    pub machines: Option<PathBuf>,
+    pub run: Option<PathBuf>,
+    pub images: Option<PathBuf>,
+    /// The `qemu-system-*` to run; None: the one for this computer's processor.
+    pub program: Option<PathBuf>,
+    /// `kvm`, `hvf`, `tcg`; None: the best that works.
+    pub accel: Option<String>,
+}
+
+/// A SysAdm server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sysadm {
+    /// `wss://host:12150`, `https://host:12151`.
+    pub url: String,
+    pub user: Option<String>,
+    pub password: PasswordSource,
+    /// A private key to sign in with instead.
+    pub key: Option<PathBuf>,
+    pub tls: Tls,
+    pub ca: Option<PathBuf>,
+}
+
+/// A chypervisord of lochness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chypervisord {
+    /// `http://host:17000`.
+    pub url: String,
+    /// A cguestd, which knows the guests.
+    pub guests_url: Option<String>,
+}
+
+/// A govirthost server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Govirthost {
+    /// `http://host:33345`, or `https://` with certificates on both sides.
+    pub url: String,
+    pub tls: Tls,
+    pub ca: Option<PathBuf>,
+    /// The client's certificate and key.
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// A Velocity server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Velocity {
+    /// `http://host:8090`.
+    pub url: String,
+    pub user: Option<String>,
+    pub password: PasswordSource,
+    pub tls: Tls,
+    pub ca: Option<PathBuf>,
+}
+
+/// libvirt, here or through ssh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Libvirt {
+    /// `qemu:///system`, `qemu:///session`, `qemu+ssh://user@host/system`.
+    pub uri: String,
+}
+
+/// The `iohyve` command, here or through ssh.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Iohyve {
+    /// `user@host`.
+    pub ssh: Option<String>,
+}
+
+/// The store of lochness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lochness {
+    /// etcd's addresses: `http://127.0.0.1:4001`.
+    pub endpoints: Vec<String>,
+}
+
+/// Which machines in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scene {
+    #[default]
+    Home,
+    Lab,
+}
+
+/// Machines in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demo {
+    pub scene: Scene,
+    /// This many machines of one kind instead of the scene.
+    pub machines: Option<u32>,
+}
+
+/// What a host is and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendConfig {
+    Qemu(Qemu),
+    Sysadm(Sysadm),
+    Chypervisord(Chypervisord),
+    Govirthost(Govirthost),
+    Velocity(Velocity),
+    Libvirt(Libvirt),
+    Iohyve(Iohyve),
+    Lochness(Lochness),
+    Demo(Demo),
+}
+
+/// Every backend's name and what it manages, in the order of the documentation.
+pub const BACKENDS: &[(&str, &str)] = &[
+    ("qemu", "machines on this computer, run by QEMU without a daemon"),
+    ("demo", "machines in memory, to try the program"),
+    ("sysadm", "iohyve on FreeBSD and TrueOS through a SysAdm server"),
+    ("chypervisord", "lochness hypervisors through chypervisord"),
+    ("govirthost", "libvirt machines through govirthost"),
+    ("velocity", "machines of a Velocity server"),
+    ("libvirt", "libvirt, local or through ssh"),
+    ("iohyve", "the iohyve command, local or through ssh"),
+    ("lochness", "lochness hypervisors straight from etcd"),
+];
+
+/// A host of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostConfig {
+    pub name: HostId,
+    pub enabled: bool,
+    pub backend: BackendConfig,
+}
+
+impl HostConfig {
+    /// The host that needs no configuration.
+    pub fn local() -> Self {
+        Self { name: HostId::from(LOCAL), enabled: true, backend: BackendConfig::Qemu(Qemu::default()) }
+    }
+
+    /// As the screens know it.
+    pub fn host(&self) -> Host {
+        Host { id: self.name.clone(), backend: self.backend.name(), address: self.backend.address() }
+    }
+
+    pub(super) fn read(table: &mut Table<'_>) -> Result<Self> {
+        "[[host]]".clone_into(&mut table.place);
+        let name = table.need("name", "write name = \"a-name-of-your-choice\"")?;
+        let text = name.text()?;
+        check_vm_name(text).map_err(|why| name.error(why))?;
+        table.place = format!("[[host]] {text}");
+        let enabled = table.get("enabled").map(|v| v.flag()).transpose()?.unwrap_or(true);
+        let names: Vec<_> = BACKENDS.iter().map(|(name, _)| *name).collect();
+        let known = names.join(", ");
+        let backend = table.need("backend", &format!("one of {known}"))?;
+        let backend = match backend.text()? {
+            "qemu" => BackendConfig::Qemu(qemu(table)?),
+            "sysadm" => BackendConfig::Sysadm(sysadm(table)?),
+            "chypervisord" => BackendConfig::Chypervisord(Chypervisord {
+                url: url(&table.need("url", "write url = \"http://host:17000\"")?, &["http", "https"])?,
+                guests_url: table.get("guests_url").map(|v| url(&v, &["http", "https"])).transpose()?,
+            }),
+            "govirthost" => BackendConfig::Govirthost(Govirthost {
+                url: url(&table.need("url", "write url = \"http://host:33345\"")?, &["http", "https"])?,
+                tls: tls(table)?,
+                ca: table.path("ca")?,
+                cert: table.path("cert")?,
+                key: table.path("key")?,
+            }),
+            "velocity" => BackendConfig::Velocity(Velocity {
+                url: url(&table.need("url", "write url = \"http://host:8090\"")?, &["http", "https"])?,
+                user: table.word("user")?,
+                password: password(table)?,
+                tls: tls(table)?,
+                ca: table.path("ca")?,
+            }),
+            "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)? }),
+            "iohyve" => BackendConfig::Iohyve(Iohyve { ssh: ssh(table)? }),
+            "lochness" => {
+                let kv = table.need("kv", "write kv = \"http://127.0.0.1:4001\"")?;
+                let items = kv.list().unwrap_or_else(|| vec![kv]);
+                let endpoints = items.iter().map(|v| url(v, &["http", "https"])).collect::<Result<_>>()?;
+                BackendConfig::Lochness(Lochness { endpoints })
+            }
+            "demo" => BackendConfig::Demo(demo(table)?),
+            other => return Err(backend.wrong(&with_nearest(other, &names, &format!("one of {known}")))),
+        };
+        table.end()?;
+        Ok(Self { name: HostId::from(text), enabled, backend })
+    }
+}
+
+impl BackendConfig {
+    /// Its name in the configuration.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Qemu(_) => "qemu",
+            Self::Sysadm(_) => "sysadm",
+            Self::Chypervisord(_) => "chypervisord",
+            Self::Govirthost(_) => "govirthost",
+            Self::Velocity(_) => "velocity",
+            Self::Libvirt(_) => "libvirt",
+            Self::Iohyve(_) => "iohyve",
+            Self::Lochness(_) => "lochness",
+            Self::Demo(_) => "demo",
+        }
+    }
+
+    /// Where it is. Addresses hold no secrets: one with a password is refused when it is read.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Qemu(qemu) => {
+                qemu.machines.as_ref().map_or_else(|| "this computer".to_owned(), |p| p.display().to_string())
+            }
+            Self::Sysadm(s) => s.url.clone(),
+            Self::Chypervisord(c) => c.url.clone(),
+            Self::Govirthost(g) => g.url.clone(),
+            Self::Velocity(v) => v.url.clone(),
+            Self::Libvirt(l) => l.uri.clone(),
+            Self::Iohyve(i) => i.ssh.clone().unwrap_or_else(|| "this computer".to_owned()),
+            Self::Lochness(l) => l.endpoints.join(" "),
+            Self::Demo(_) => "in memory".to_owned(),
+        }
+    }
+}
+
+fn qemu(table: &mut Table<'_>) -> Result<Qemu> {
+    let accel = match table.get("accel") {
+        Some(v) => v.choice(&[("auto", None), ("kvm", Some("kvm")), ("hvf", Some("hvf")), ("tcg", Some("tcg"))])?,
+        None => None,
+    };
+    Ok(Qemu {
+        machines: table.path("machines")?,
+        run: table.path("run")?,
+        images: table.path("images")?,
+        program: table.path("program")?,
+        accel: accel.map(str::to_owned),
+    })
+}
+
+fn sysadm(table: &mut Table<'_>) -> Result<Sysadm> {
+    Ok(Sysadm {
+        url: url(&table.need("url", "write url = \"wss://host:12150\"")?, &["wss", "https", "ws", "http"])?,
+        user: table.word("user")?,
+        password: password(table)?,
+        key: table.path("key")?,
+        tls: tls(table)?,
+        ca: table.path("ca")?,
+    })
+}
+
+fn demo(table: &mut Table<'_>) -> Result<Demo> {
+    let scene = match table.get("scene") {
+        Some(v) => v.choice(&[("home", Scene::Home), ("lab", Scene::Lab)])?,
+        None => Scene::Home,
+    };
+    let machines = table.get("machines").map(|v| v.number(1..=100_000)).transpose()?;
+    Ok(Demo { scene, machines: machines.and_then(|n| u32::try_from(n).ok()) })
+}
+
+fn password(table: &mut Table<'_>) -> Result<PasswordSource> {
+    table.get("password").map(|v| PasswordSource::read(&v)).transpose().map(Option::unwrap_or_default)
+}
+
+fn tls(table: &mut Table<'_>) -> Result<Tls> {
+    let pin = table.word("pin")?;
+    let Some(value) = table.get("tls") else {
+        return match pin {
+            Some(_) => Err(table.error("`pin` needs tls = \"pin\"")),
+            None => Ok(Tls::System),
+        };
+    };
+    let choices = [("system", 0), ("pin", 1), ("accept-new", 2), ("insecure", 3)];
+    match (value.choice(&choices)?, pin) {
+        (1, Some(pin)) => {
+            let digits: String = pin.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
+            let is_sum = digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit());
+            let sum = is_sum.then_some(Tls::Pin(digits));
+            sum.ok_or_else(|| value.error("`pin` is the SHA-256 fingerprint of the certificate: 64 hexadecimal digits"))
+        }
+        (1, None) => Err(value.error("write pin = \"..\" too: the SHA-256 fingerprint of the certificate")),
+        (_, Some(_)) => Err(value.error("`pin` needs tls = \"pin\"")),
+        (0, None) => Ok(Tls::System),
+        (2, None) => Ok(Tls::AcceptNew),
+        _ => Ok(Tls::Insecure),
+    }
+}
+
+/// An address with one of `schemes`, a host, and no user or password in it, since addresses are printed.
+fn url(value: &Value<'_>, schemes: &[&str]) -> Result<String> {
+    let text = value.text()?;
+    let wanted = || schemes.iter().map(|s| format!("{s}://host")).collect::<Vec<_>>().join(", ");
+    // The address is not shown where it may hold a password.
+    let parsed = match url::Url::parse(text) {
+        Ok(parsed) => parsed,
+        Err(why) => return Err(value.error(format_args!("this is not an address ({why}): write {}", wanted()))),
+    };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(value.error(
+            "a user or password in an address would be printed: write user = \"..\" and password = { env = \"NAME\" }",
+        ));
+    }
+    if !schemes.contains(&parsed.scheme()) || parsed.host_str().is_none_or(str::is_empty) {
+        return Err(value.wrong(&format!("an address like {}", wanted())));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// libvirt's own form; the user of an ssh connection is no secret, a password in it is refused.
+fn libvirt_uri(table: &mut Table<'_>) -> Result<String> {
+    let right = "qemu:///system, qemu:///session or qemu+ssh://user@host/system";
+    let value = table.need("uri", &format!("write uri = \"qemu:///system\" ({right})"))?;
+    let text = value.text()?;
+    let parsed = url::Url::parse(text).map_err(|why| value.error(format_args!("this is no URI ({why}): {right}")))?;
+    if parsed.password().is_some() {
+        return Err(value.error("a password in a URI would be printed: ssh asks for it, or uses a key"));
+    }
+    let is_remote =
+        parsed.scheme() == "qemu+ssh" && parsed.host_str().is_some_and(|h| !h.is_empty() && !h.starts_with('-'));
+    let is_local = parsed.scheme() == "qemu" && parsed.host_str().is_none_or(str::is_empty);
+    if !(is_local || is_remote) || !matches!(parsed.path(), "/system" | "/session") {
+        return Err(value.wrong(right));
+    }
+    Ok(text.to_owned())
+}
+
+/// `user@host` or `host`: one word for ssh, which must not look like an option.
+fn ssh(table: &mut Table<'_>) -> Result<Option<String>> {
+    let Some(value) = table.get("ssh") else { return Ok(None) };
+    let text = value.text()?;
+    let is_plain = !text.is_empty()
+        && !text.starts_with('-')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "@.-_:%[]".contains(c));
+    if is_plain { Ok(Some(text.to_owned())) } else { Err(value.wrong("user@host")) }
+}

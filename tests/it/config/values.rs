@@ -1,0 +1,73 @@
+use super::parse;
+use std::time::Duration;
+use vmdeck::{
+    config::{BackendConfig, Color, Config, PasswordSource, Tls},
+    domain::ByteSize,
+};
+
+#[test]
+fn an_empty_file_means_the_local_host_alone() {
+    let config = parse("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.hosts.iter().map(|h| h.name.as_str()).collect::<Vec<_>>(), ["local"]);
+}
+
+#[test]
+fn the_local_host_is_first_unless_it_is_configured_or_hidden() {
+    let names = |text: &str| parse(text).unwrap().hosts.iter().map(|h| h.name.as_str().to_owned()).collect::<Vec<_>>();
+    let far = "[[host]]\nname = \"far\"\nbackend = \"libvirt\"\nuri = \"qemu+ssh://a@b/system\"\n";
+    assert_eq!(names(far), ["local", "far"]);
+    let local = "[[host]]\nname = \"local\"\nbackend = \"qemu\"\naccel = \"tcg\"\n";
+    assert_eq!(names(&format!("{far}{local}")), ["far", "local"]);
+    assert_eq!(names(&format!("{far}{local}enabled = false\n")), ["far"]);
+}
+
+#[test]
+fn every_section_is_read() {
+    let config = parse(
+        r#"
+        [keys]
+        power-off = ["ctrl-x", "X"]
+        quit = "Q"
+        [ui]
+        color = "16"
+        ascii = true
+        [refresh]
+        list = 30
+        [fetch]
+        rate = "10M"
+        at_once = 4
+        "#,
+    )
+    .unwrap();
+    let keys: Vec<_> = config.keys.iter().map(|k| (k.action.as_str(), k.keys.len(), k.line)).collect();
+    assert_eq!(keys, [("power-off", 2, Some(3)), ("quit", 1, Some(4))]);
+    assert_eq!((config.ui.color, config.ui.ascii), (Color::Sixteen, true));
+    assert_eq!(config.refresh.list, Duration::from_secs(30));
+    assert_eq!((config.fetch.rate, config.fetch.at_once), (Some(ByteSize(10 << 20)), 4));
+}
+
+#[test]
+fn a_remote_host_has_its_fields() {
+    let pin = "AB:".repeat(31) + "AB";
+    let text = format!(
+        "[[host]]\nname = \"bsd1\"\nbackend = \"sysadm\"\nurl = \"wss://bsd1:12150/\"\nuser = \"root\"\n\
+         password = {{ command = \"pass show bsd1\" }}\ntls = \"pin\"\npin = \"{pin}\"\n"
+    );
+    let config = parse(&text).unwrap();
+    let BackendConfig::Sysadm(sysadm) = &config.hosts[1].backend else { panic!("{config:?}") };
+    assert_eq!(sysadm.password, PasswordSource::Command(["pass", "show", "bsd1"].map(str::to_owned).to_vec()));
+    assert_eq!(sysadm.tls, Tls::Pin("ab".repeat(32)));
+    let host = config.hosts[1].host();
+    assert_eq!((host.backend, host.address.as_str()), ("sysadm", "wss://bsd1:12150"));
+}
+
+#[test]
+fn a_password_is_read_from_a_file_without_its_line_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "hunter2\r\nrest").unwrap();
+    let secret = PasswordSource::File(file).read_now().unwrap().unwrap();
+    assert_eq!(secret.expose(), "hunter2");
+    assert!(PasswordSource::File(folder.path().join("none")).read_now().unwrap_err().contains("none cannot be read"));
+}
