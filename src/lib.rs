@@ -4,4 +4,5 @@ pub mod backend;
 pub mod config;
 pub mod domain;
 pub mod input;
+pub mod runtime;
 pub mod transport;

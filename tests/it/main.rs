@@ -2,3 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod config;
 mod layers;
+mod support;
+mod whole;

@@ -1,0 +1,390 @@
+//! One task per host: connects, reconnects, reads, runs calls side by side, and reports to the application. It alone
+//! knows the backend's type, and it alone waits for it.
+use super::{
+    calls::Calls,
+    guarded::{guarded, instant, unpanicked},
+    policy::Policy,
+    reads::{Read, Reads},
+};
+use crate::{
+    app::{Effect, Message},
+    backend::{Backend, Console},
+    domain::{Capabilities, Error, ErrorKind, Events, Figures, HostEvent, HostId, Link, Result, Stamp, VmId},
+    transport::now,
+};
+use std::{
+    collections::hash_map::RandomState,
+    future::pending,
+    hash::{BuildHasher, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+/// What an actor is asked for.
+#[derive(Debug)]
+pub(super) enum Command {
+    Effect(Effect),
+    /// The way into a console: no data, so it does not pass through the application.
+    Console(VmId, oneshot::Sender<Result<Console>>),
+}
+
+/// How many events of a backend may wait.
+const EVENTS: usize = 64;
+
+/// Where the connection stands.
+enum Phase {
+    Connecting { until: Option<Instant> },
+    Up(Arc<Capabilities>),
+    Down { retry: Option<Instant>, error: Error },
+}
+
+struct Actor<B> {
+    id: HostId,
+    backend: Arc<B>,
+    policy: Policy,
+    app: mpsc::Sender<Message>,
+    phase: Phase,
+    events: mpsc::Receiver<HostEvent>,
+    connecting: JoinSet<Result<Capabilities>>,
+    calls: Calls<B>,
+    reads: Reads<B>,
+    side: JoinSet<()>,
+    backoff: Duration,
+    next_list: Instant,
+    next_figures: Instant,
+    visible: Vec<VmId>,
+    selected: Option<VmId>,
+    figures: Vec<(VmId, Figures)>,
+    listed: Stamp,
+    stale: Option<Error>,
+}
+
+/// Serves one host until `stop`, or until nobody can ask for anything any more.
+pub(super) async fn run<B: Backend>(
+    id: HostId,
+    backend: B,
+    policy: Policy,
+    mut commands: mpsc::Receiver<Command>,
+    app: mpsc::Sender<Message>,
+    stop: CancellationToken,
+) {
+    let backend = Arc::new(backend);
+    let mut actor = Actor {
+        id,
+        policy,
+        phase: Phase::Connecting { until: None },
+        events: mpsc::channel(1).1,
+        connecting: JoinSet::new(),
+        calls: Calls::new(backend.clone(), app.clone()),
+        reads: Reads::new(backend.clone(), policy.read_within),
+        side: JoinSet::new(),
+        backoff: policy.backoff,
+        next_list: instant(),
+        next_figures: instant(),
+        visible: Vec::new(),
+        selected: None,
+        figures: Vec::new(),
+        listed: now(),
+        stale: None,
+        backend,
+        app,
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = actor.serve(&mut commands) => {}
+    }
+}
+
+/// Sleeps until then; for ever without a time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// What comes next from a backend, while it has a way to say something.
+async fn event(events: &mut mpsc::Receiver<HostEvent>) -> HostEvent {
+    match events.recv().await {
+        Some(event) => event,
+        None => pending().await,
+    }
+}
+
+/// `pause`, a fifth more or less: hosts that went down together do not come back in step.
+fn jittered(pause: Duration) -> Duration {
+    let chance = u32::try_from(RandomState::new().build_hasher().finish() % 401).unwrap_or(200);
+    pause * (800 + chance) / 1000
+}
+
+impl<B: Backend> Actor<B> {
+    async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        self.connect().await;
+        loop {
+            let (wait, list, figures) = self.times();
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command).await,
+                    None => return,
+                },
+                event = event(&mut self.events) => self.event(event).await,
+                Some(joined) = self.calls.next() => self.call_ended(joined).await,
+                (begun, read) = self.reads.next() => self.was_read(begun, read).await,
+                Some(connected) = self.connecting.join_next() => self.connected(connected).await,
+                Some(_) = self.side.join_next() => {}
+                () = at(wait) => self.waited().await,
+                () = at(list) => self.poll(),
+                () = at(figures) => {
+                    self.next_figures = instant() + self.policy.figures_every;
+                    self.reads.figures(self.visible.clone());
+                }
+            }
+        }
+    }
+
+    /// When to act without being asked: on the connection, the list, the figures.
+    fn times(&self) -> (Option<Instant>, Option<Instant>, Option<Instant>) {
+        match &self.phase {
+            Phase::Connecting { until } => (*until, None, None),
+            Phase::Down { retry, .. } => (*retry, None, None),
+            Phase::Up(_) => (
+                None,
+                self.policy.is_watching.then_some(self.next_list),
+                (self.policy.is_watching && !self.visible.is_empty()).then_some(self.next_figures),
+            ),
+        }
+    }
+
+    async fn tell(&self, event: HostEvent) {
+        let _ = self.app.send(Message::Host(self.id.clone(), event)).await;
+    }
+
+    async fn connect(&mut self) {
+        self.tell(HostEvent::Link(Link::Connecting)).await;
+        self.phase = Phase::Connecting { until: Some(instant() + self.policy.connect_within) };
+        let (sink, events) = mpsc::channel(EVENTS);
+        self.events = events;
+        let backend = self.backend.clone();
+        self.connecting.spawn(async move { unpanicked(backend.connect(sink)).await });
+    }
+
+    async fn connected(&mut self, ended: std::result::Result<Result<Capabilities>, tokio::task::JoinError>) {
+        let capabilities = match ended {
+            Ok(Ok(capabilities)) => Arc::new(capabilities),
+            Ok(Err(error)) => return self.down(error).await,
+            Err(broken) if broken.is_cancelled() => return,
+            Err(broken) => return self.down(Error::new(ErrorKind::Panicked, broken)).await,
+        };
+        self.tell(HostEvent::Link(Link::Up(Box::new((*capabilities).clone())))).await;
+        self.phase = Phase::Up(capabilities.clone());
+        self.calls.advance(&capabilities).await;
+        if self.policy.is_watching {
+            self.next_list = instant() + self.list_every();
+            self.next_figures = instant();
+            self.reads.list(true);
+            if let Some(vm) = self.selected.clone() {
+                self.reads.details(vm, &capabilities);
+            }
+        }
+    }
+
+    async fn down(&mut self, error: Error) {
+        self.connecting.abort_all();
+        self.reads.reset();
+        self.figures.clear();
+        let lasting = matches!(
+            error.kind,
+            ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer
+        );
+        let pause = jittered(self.backoff).min(self.policy.backoff_max);
+        self.backoff = (self.backoff * 2).min(self.policy.backoff_max);
+        let retry_at = (!lasting).then(|| now().after(pause));
+        self.phase = Phase::Down { retry: (!lasting).then(|| instant() + pause), error: error.clone() };
+        self.calls.refuse_all(&unsent(&error)).await;
+        self.tell(HostEvent::Link(Link::Down { error, retry_at })).await;
+    }
+
+    /// The pause is over, or connecting took too long.
+    async fn waited(&mut self) {
+        if matches!(self.phase, Phase::Connecting { .. }) {
+            let why = super::guarded::no_answer(self.policy.connect_within);
+            self.down(Error::new(ErrorKind::Unreachable, why)).await;
+        } else {
+            self.connect().await;
+        }
+    }
+
+    fn capabilities(&self) -> Option<Arc<Capabilities>> {
+        match &self.phase {
+            Phase::Up(capabilities) => Some(capabilities.clone()),
+            _ => None,
+        }
+    }
+
+    fn list_every(&self) -> Duration {
+        match self.capabilities().map(|c| c.events) {
+            Some(Events::Push) => self.policy.resync_every,
+            _ => self.policy.poll_every,
+        }
+    }
+
+    fn poll(&mut self) {
+        self.next_list = instant() + self.list_every();
+        self.reads.list(false);
+        if let (Some(vm), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
+            self.reads.details(vm, &capabilities);
+        }
+    }
+
+    async fn command(&mut self, command: Command) {
+        match command {
+            Command::Console(vm, answer) => self.console(vm, answer),
+            Command::Effect(Effect::Call { task, request, .. }) => match &self.phase {
+                Phase::Down { error, .. } => {
+                    let _ = self.app.send(Message::TaskEnded(task, Err(unsent(error)))).await;
+                }
+                Phase::Connecting { .. } => self.calls.take(task, request, None).await,
+                Phase::Up(capabilities) => self.calls.take(task, request, Some(&capabilities.clone())).await,
+            },
+            Command::Effect(Effect::Cancel { task, .. }) => self.calls.cancel(task).await,
+            Command::Effect(Effect::Watch { vms, selected, .. }) => self.watch(vms, selected),
+            Command::Effect(Effect::Refresh(_)) => match &self.phase {
+                Phase::Up(_) => self.poll(),
+                Phase::Down { .. } => {
+                    self.backoff = self.policy.backoff;
+                    self.connect().await;
+                }
+                Phase::Connecting { .. } => {}
+            },
+            Command::Effect(Effect::Answer { question, answer, .. }) => {
+                if matches!(self.phase, Phase::Connecting { .. }) {
+                    self.phase = Phase::Connecting { until: Some(instant() + self.policy.connect_within) };
+                    self.tell(HostEvent::Link(Link::Connecting)).await;
+                }
+                let backend = self.backend.clone();
+                self.side.spawn(async move { backend.answer(question, answer).await });
+            }
+            Command::Effect(Effect::Console { .. } | Effect::Copy(_) | Effect::Suspend) => {}
+        }
+    }
+
+    fn watch(&mut self, vms: Vec<VmId>, selected: Option<VmId>) {
+        self.visible = vms;
+        // What was told of machines that left the screen is told again when they come back.
+        self.figures.retain(|(vm, _)| self.visible.contains(vm));
+        if self.selected != selected {
+            self.selected = selected;
+            if let (Some(vm), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
+                self.reads.details(vm, &capabilities);
+            }
+        }
+    }
+
+    fn console(&mut self, vm: VmId, answer: oneshot::Sender<Result<Console>>) {
+        let op = crate::domain::Op::OpenConsole;
+        let refusal = match &self.phase {
+            Phase::Up(capabilities) => capabilities.check(op).err().map(|why| Error::unsupported(op, why)),
+            Phase::Down { error, .. } => Some(unsent(error)),
+            Phase::Connecting { .. } => Some(Error::new(ErrorKind::Unreachable, "still connecting")),
+        };
+        if let Some(error) = refusal {
+            let _ = answer.send(Err(error));
+            return;
+        }
+        let (backend, within) = (self.backend.clone(), self.policy.read_within);
+        self.side.spawn(async move {
+            let _ = answer.send(guarded(Some(within), backend.open_console(&vm)).await);
+        });
+    }
+
+    async fn event(&mut self, event: HostEvent) {
+        match event {
+            HostEvent::Disconnected(error) => self.down(error).await,
+            HostEvent::Asks(question) => {
+                if let Phase::Connecting { until } = &mut self.phase {
+                    *until = None;
+                }
+                self.tell(HostEvent::Link(Link::Asks(question))).await;
+            }
+            HostEvent::Hint(vm) => {
+                let Some(capabilities) = self.capabilities().filter(|_| self.policy.is_watching) else { return };
+                match vm {
+                    Some(vm) => {
+                        if self.selected.as_ref() == Some(&vm) {
+                            self.reads.details(vm.clone(), &capabilities);
+                        }
+                        self.reads.vm(vm, &capabilities);
+                    }
+                    None => self.reads.list(false),
+                }
+            }
+            HostEvent::Capabilities(capabilities) => {
+                if self.capabilities().is_none() {
+                    return;
+                }
+                let new = Arc::new((*capabilities).clone());
+                self.phase = Phase::Up(new.clone());
+                self.tell(HostEvent::Capabilities(capabilities)).await;
+                self.calls.advance(&new).await;
+            }
+            event => {
+                self.reads.pushed(&event);
+                self.tell(event).await;
+            }
+        }
+    }
+
+    async fn call_ended(&mut self, joined: super::calls::Joined) {
+        let expect = self.calls.settle(joined).await;
+        let Some(capabilities) = self.capabilities() else { return };
+        self.calls.advance(&capabilities).await;
+        if let Some(expect) = expect.filter(|_| self.policy.is_watching) {
+            self.reads.changed(&expect, &capabilities, self.selected.as_ref());
+        }
+    }
+
+    async fn was_read(&mut self, begun: u64, read: Read) {
+        let Some(capabilities) = self.capabilities() else { return };
+        let is_list = matches!(read, Read::List { .. });
+        match self.reads.settle(begun, read, &capabilities) {
+            Ok(events) => {
+                if is_list {
+                    self.backoff = self.policy.backoff;
+                    self.stale = None;
+                    self.listed = now();
+                }
+                for event in events {
+                    if let HostEvent::Figures(figures) = &event {
+                        if *figures == self.figures {
+                            continue;
+                        }
+                        self.figures.clone_from(figures);
+                    }
+                    self.tell(event).await;
+                }
+            }
+            Err(error) if error.kind == ErrorKind::Unreachable => self.down(error).await,
+            Err(error) => {
+                if self.stale.as_ref() != Some(&error) {
+                    self.stale = Some(error.clone());
+                    self.tell(HostEvent::Stale { since: self.listed, error }).await;
+                }
+            }
+        }
+    }
+}
+
+/// The refusal of what was not sent for want of a connection.
+fn unsent(error: &Error) -> Error {
+    let kind = match error.kind {
+        ErrorKind::Unsupported | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer | ErrorKind::Invalid => error.kind,
+        _ => ErrorKind::Unreachable,
+    };
+    Error::new(kind, format_args!("not connected: {}", error.message))
+}

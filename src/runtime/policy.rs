@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+/// How an actor times what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long connecting may take, questions to a person not counted.
+    pub connect_within: Duration,
+    /// The first pause after a failed connection; it doubles.
+    pub backoff: Duration,
+    pub backoff_max: Duration,
+    /// Between two lists of a host that does not report changes itself.
+    pub poll_every: Duration,
+    /// Between two lists of a host that does.
+    pub resync_every: Duration,
+    /// Between two readings of the figures of what is on the screen.
+    pub figures_every: Duration,
+    /// How long a list may take.
+    pub read_within: Duration,
+    /// Whether to read anything unasked: lists, figures, machines after a change.
+    pub is_watching: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            connect_within: Duration::from_secs(10),
+            backoff: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            poll_every: Duration::from_secs(5),
+            resync_every: Duration::from_secs(30),
+            figures_every: Duration::from_secs(1),
+            read_within: Duration::from_secs(10),
+            is_watching: true,
+        }
+    }
+}
+
+impl Policy {
+    /// For one call without a screen: connects once, reads only what the call needs.
+    pub fn headless() -> Self {
+        Self { is_watching: false, ..Self::default() }
+    }
+}

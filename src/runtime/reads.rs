@@ -1,0 +1,294 @@
+//! What an actor reads unasked: lists, single machines after a hint, figures and details of what is on the screen.
+//! Readings are numbered, so that one that began before a push or a change does not undo it.
+use super::guarded::guarded;
+use crate::{
+    backend::Backend,
+    domain::{
+        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, PowerState, Property, Result,
+        Vm, VmId,
+    },
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// What a reading brought.
+pub(super) enum Read {
+    List { quick: bool, inventory: Result<Inventory> },
+    Vm(VmId, Result<Vm>),
+    Figures(Vec<VmId>, Result<Vec<(VmId, Figures)>>),
+    Details(VmId, Option<Vec<Disk>>, Option<Vec<Property>>),
+}
+
+/// What became known of a machine while readings were under way.
+enum Touch {
+    Is(Box<Vm>),
+    Gone,
+    Power(PowerState),
+    /// Changed, and not yet read again: an older reading does not know its state.
+    Changed,
+}
+
+/// Whether a list is being read, and whether it must be read once more because something changed meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    Idle,
+    Once,
+    Again,
+}
+
+/// The readings of one host.
+pub(super) struct Reads<B> {
+    backend: Arc<B>,
+    within: Duration,
+    work: JoinSet<(u64, Read)>,
+    number: u64,
+    touched: HashMap<VmId, (u64, Touch)>,
+    /// The number of the last change of the images.
+    images_touched: u64,
+    listing: Listing,
+    finding: HashSet<VmId>,
+    find_again: HashSet<VmId>,
+    measuring: bool,
+    detailing: bool,
+    detail_again: Option<VmId>,
+}
+
+/// At most this many machines are read one by one after hints; beyond it the list is cheaper.
+const SINGLES: usize = 16;
+
+impl<B: Backend> Reads<B> {
+    pub(super) fn new(backend: Arc<B>, within: Duration) -> Self {
+        Self {
+            backend,
+            within,
+            work: JoinSet::new(),
+            number: 0,
+            touched: HashMap::new(),
+            images_touched: 0,
+            listing: Listing::Idle,
+            finding: HashSet::new(),
+            find_again: HashSet::new(),
+            measuring: false,
+            detailing: false,
+            detail_again: None,
+        }
+    }
+
+    /// Forgets what is under way: the connection it ran on is gone.
+    pub(super) fn reset(&mut self) {
+        *self = Self::new(self.backend.clone(), self.within);
+    }
+
+    fn spawn(&mut self, read: impl Future<Output = Read> + Send + 'static) {
+        self.number += 1;
+        let begun = self.number;
+        self.work.spawn(async move { (begun, read.await) });
+    }
+
+    /// Reads the list, or once more when a reading is under way that may be too old.
+    pub(super) fn list(&mut self, quick: bool) {
+        if self.listing != Listing::Idle {
+            self.listing = Listing::Again;
+            return;
+        }
+        self.listing = Listing::Once;
+        let (backend, within) = (self.backend.clone(), self.within);
+        self.spawn(
+            async move { Read::List { quick, inventory: guarded(Some(within), backend.inventory(quick)).await } },
+        );
+    }
+
+    /// Reads one machine again; asked for again meanwhile, once more.
+    pub(super) fn vm(&mut self, vm: VmId, capabilities: &Capabilities) {
+        if !capabilities.ops.contains(Op::Show) || self.finding.len() >= SINGLES {
+            return self.list(false);
+        }
+        if !self.finding.insert(vm.clone()) {
+            self.find_again.insert(vm);
+            return;
+        }
+        let (backend, within) = (self.backend.clone(), self.within);
+        self.spawn(async move {
+            let found = guarded(Some(within), backend.find(&vm)).await;
+            Read::Vm(vm, found)
+        });
+    }
+
+    /// Asks what `vms` use now, unless the last answer is still out.
+    pub(super) fn figures(&mut self, vms: Vec<VmId>) {
+        if std::mem::replace(&mut self.measuring, true) {
+            return;
+        }
+        let (backend, within) = (self.backend.clone(), self.within);
+        self.spawn(async move {
+            let figures = guarded(Some(within), backend.figures(&vms)).await;
+            Read::Figures(vms, figures)
+        });
+    }
+
+    /// Reads disks and settings of the machine whose details are shown.
+    pub(super) fn details(&mut self, vm: VmId, capabilities: &Capabilities) {
+        if self.detailing {
+            self.detail_again = Some(vm);
+            return;
+        }
+        self.detailing = true;
+        let (backend, within) = (self.backend.clone(), self.within);
+        let (disks, properties) =
+            (capabilities.ops.contains(Op::ListDisks), capabilities.ops.contains(Op::ListProperties));
+        self.spawn(async move {
+            let told = |error: Error| tracing::debug!("details of a machine could not be read: {error}");
+            let found = if disks { guarded(Some(within), backend.disks(&vm)).await.map_err(told).ok() } else { None };
+            let set =
+                if properties { guarded(Some(within), backend.properties(&vm)).await.map_err(told).ok() } else { None };
+            Read::Details(vm, found, set)
+        });
+    }
+
+    /// Takes note of what the host pushed: readings that began before do not undo it.
+    pub(super) fn pushed(&mut self, event: &HostEvent) {
+        if self.work.is_empty() {
+            return;
+        }
+        let (vm, touch) = match event {
+            HostEvent::Vm(vm) => (vm.id.clone(), Touch::Is(vm.clone())),
+            HostEvent::Gone(vm) => (vm.clone(), Touch::Gone),
+            HostEvent::Power(vm, power) => (vm.clone(), Touch::Power(*power)),
+            _ => return,
+        };
+        self.touch(vm, touch);
+    }
+
+    fn touch(&mut self, vm: VmId, touch: Touch) {
+        self.number += 1;
+        let number = self.number;
+        let known = self.touched.remove(&vm).map(|(_, known)| known);
+        let touch = match (known, touch) {
+            (Some(Touch::Is(mut vm)), Touch::Power(power)) => {
+                vm.power = Some(power);
+                Touch::Is(vm)
+            }
+            (_, touch) => touch,
+        };
+        self.touched.insert(vm, (number, touch));
+    }
+
+    /// Reads again what a change was about; `is_met` tells that it is as `expect` says.
+    pub(super) fn changed(&mut self, expect: &Expect, capabilities: &Capabilities, shown: Option<&VmId>) {
+        self.number += 1;
+        match expect {
+            Expect::Gone(vm) => self.touch(vm.clone(), Touch::Changed),
+            Expect::ImageGone(_) | Expect::ImagePresent(_) => self.images_touched = self.number,
+            _ => {
+                if let Some(vm) = expect.vm() {
+                    self.touch(vm.clone(), Touch::Changed);
+                    self.vm(vm.clone(), capabilities);
+                    if shown == Some(vm) {
+                        self.details(vm.clone(), capabilities);
+                    }
+                }
+            }
+        }
+        self.list(false);
+    }
+
+    /// Waits for the next reading, for ever when none is under way. Safe to drop: it then comes again.
+    pub(super) async fn next(&mut self) -> (u64, Read) {
+        match self.work.join_next().await {
+            Some(Ok(read)) => read,
+            // Readings are guarded against panics one by one; the next poll comes in any case.
+            Some(Err(_)) | None => std::future::pending().await,
+        }
+    }
+
+    /// What a reading means for the application: older readings are mended with what was learnt since.
+    pub(super) fn settle(&mut self, begun: u64, read: Read, capabilities: &Capabilities) -> Result<Vec<HostEvent>> {
+        let told = match read {
+            Read::List { quick, inventory } => {
+                let again = std::mem::replace(&mut self.listing, Listing::Idle) == Listing::Again;
+                if quick || again {
+                    self.list(false);
+                }
+                inventory.map(|inventory| vec![HostEvent::Inventory(self.mended(begun, inventory))])
+            }
+            Read::Vm(vm, found) => {
+                self.finding.remove(&vm);
+                if self.find_again.remove(&vm) {
+                    self.vm(vm.clone(), capabilities);
+                }
+                Ok(self.found(begun, vm, found))
+            }
+            Read::Figures(vms, figures) => {
+                self.measuring = false;
+                let unknown = |_| vms.into_iter().map(|vm| (vm, Figures::default())).collect();
+                Ok(vec![HostEvent::Figures(figures.unwrap_or_else(unknown))])
+            }
+            Read::Details(vm, disks, properties) => {
+                self.detailing = false;
+                if let Some(again) = self.detail_again.take() {
+                    self.details(again, capabilities);
+                }
+                let disks = disks.map(|disks| HostEvent::Disks(vm.clone(), disks));
+                Ok(disks.into_iter().chain(properties.map(|set| HostEvent::Properties(vm, set))).collect())
+            }
+        };
+        if self.work.is_empty() {
+            self.touched.clear();
+        }
+        told
+    }
+
+    fn found(&mut self, begun: u64, vm: VmId, found: Result<Vm>) -> Vec<HostEvent> {
+        let event = match found {
+            Ok(found) => match self.mended_vm(begun, found) {
+                Some(found) => HostEvent::Vm(Box::new(found)),
+                None => return Vec::new(),
+            },
+            Err(error) if error.kind == ErrorKind::NotFound => HostEvent::Gone(vm),
+            Err(error) => {
+                tracing::debug!("{vm} could not be read again: {error}");
+                self.list(false);
+                return Vec::new();
+            }
+        };
+        self.pushed(&event);
+        vec![event]
+    }
+
+    /// `vm` as read, with what is known to be newer; None when it is gone since.
+    fn mended_vm(&self, begun: u64, mut vm: Vm) -> Option<Vm> {
+        match self.touched.get(&vm.id) {
+            Some((number, touch)) if *number > begun => match touch {
+                Touch::Is(newer) => return Some((**newer).clone()),
+                Touch::Gone => return None,
+                Touch::Power(power) => vm.power = Some(*power),
+                Touch::Changed => vm.power = None,
+            },
+            _ => {}
+        }
+        Some(vm)
+    }
+
+    fn mended(&self, begun: u64, mut inventory: Inventory) -> Inventory {
+        if self.images_touched > begun {
+            inventory.images = None;
+        }
+        if let Some(vms) = inventory.vms.take() {
+            let mut vms: Vec<Vm> = vms.into_iter().filter_map(|vm| self.mended_vm(begun, vm)).collect();
+            for (number, touch) in self.touched.values() {
+                if let Touch::Is(newer) = touch
+                    && *number > begun
+                    && !vms.iter().any(|vm| vm.id == newer.id)
+                {
+                    vms.push((**newer).clone());
+                }
+            }
+            inventory.vms = Some(vms);
+        }
+        inventory
+    }
+}

@@ -1,0 +1,3 @@
+//! What several folders of tests stand on.
+pub(crate) mod fake;
+pub(crate) mod hosts;
