@@ -6,3 +6,4 @@ pub mod domain;
 pub mod input;
 pub mod runtime;
 pub mod transport;
+pub mod ui;

@@ -1,7 +1,158 @@
 //! The state and its one transition function. Nothing here reads the clock, the network or the terminal.
+mod actions;
 pub mod dialog;
 mod effect;
+mod hosts;
+mod listing;
 mod message;
+mod notices;
+mod refusal;
+mod screen;
+mod settings;
+mod shown;
+mod tasks;
+mod text_field;
+mod update;
 
+use dialog::Dialog;
 pub use effect::Effect;
+pub use hosts::{HostState, Hosts, Machine};
+pub use listing::{Column, Listing, RowId};
 pub use message::Message;
+pub use notices::{Notice, Notices};
+pub use screen::{Overlay, Screen, Tab};
+pub use settings::Settings;
+pub use shown::settle;
+pub use tasks::Tasks;
+pub use text_field::TextField;
+
+use crate::{
+    domain::{Host, HostId, Stamp, VmId},
+    input::Scope,
+};
+
+/// Everything that the screens show. It has one owner and changes in [`App::update`] alone.
+#[derive(Debug)]
+pub struct App {
+    pub settings: Settings,
+    pub hosts: Hosts,
+    pub listing: Listing,
+    pub tasks: Tasks,
+    pub notices: Notices,
+    pub screen: Screen,
+    /// What lies over the screen: help, a story, a host's details.
+    pub overlay: Option<Overlay>,
+    /// The question or form that takes the keys.
+    pub dialog: Option<Dialog>,
+    /// The tab of the details.
+    pub tab: Tab,
+    /// Whether the details were opened: over the table where the screen is narrow.
+    pub details_open: bool,
+    /// The row of the hosts screen.
+    pub host_row: usize,
+    /// The program should end.
+    pub quit: bool,
+    /// Columns and rows of the terminal; (0, 0) until known.
+    pub size: (u16, u16),
+    now: Stamp,
+    changed: bool,
+    visible: Vec<RowId>,
+    watched: Vec<(HostId, Vec<VmId>, Option<VmId>)>,
+}
+
+impl App {
+    pub fn new(settings: Settings, hosts: Vec<Host>) -> Self {
+        let mut app = Self {
+            settings,
+            hosts: Hosts::new(hosts),
+            listing: Listing::default(),
+            tasks: Tasks::default(),
+            notices: Notices::default(),
+            screen: Screen::Machines,
+            overlay: None,
+            dialog: None,
+            tab: Tab::default(),
+            details_open: false,
+            host_row: 0,
+            quit: false,
+            size: (0, 0),
+            now: Stamp::default(),
+            changed: true,
+            visible: Vec::new(),
+            watched: Vec::new(),
+        };
+        app.listing.rebuild(&app.hosts);
+        app
+    }
+
+    /// What time it is: the runtime says so before each batch of messages.
+    pub fn set_now(&mut self, now: Stamp) {
+        // Times of day and ages are shown in minutes: a new minute may show.
+        if self.now.0 / 60_000 != now.0 / 60_000 {
+            self.changed = true;
+        }
+        self.now = now;
+    }
+
+    pub const fn now(&self) -> Stamp {
+        self.now
+    }
+
+    /// Whether anything visible changed since this was last asked.
+    pub const fn take_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
+    }
+
+    /// Whether something on the screen moves with time alone, so that [`Message::Tick`] is wanted once a second.
+    pub fn is_moving(&self) -> bool {
+        self.tasks.running().next().is_some() || self.hosts.iter().any(HostState::waits)
+    }
+
+    /// The scopes that take keys now, innermost first.
+    pub fn scopes(&self) -> &'static [Scope] {
+        if let Some(dialog) = &self.dialog {
+            return if dialog.takes_text() { &[Scope::Form] } else { &[Scope::Dialog] };
+        }
+        if self.overlay.is_some() {
+            return &[Scope::List, Scope::Global];
+        }
+        match self.screen {
+            Screen::Machines if self.listing.typing => &[Scope::Filter],
+            _ => self.screen_scopes(),
+        }
+    }
+
+    /// The scopes of the screen, whatever lies over it.
+    pub const fn screen_scopes(&self) -> &'static [Scope] {
+        match self.screen {
+            Screen::Machines => &[Scope::Machines, Scope::List, Scope::Global],
+            Screen::Images => &[Scope::Images, Scope::List, Scope::Global],
+            Screen::Tasks => &[Scope::Tasks, Scope::List, Scope::Global],
+            Screen::Hosts => &[Scope::Hosts, Scope::List, Scope::Global],
+        }
+    }
+
+    /// The machine of the selected row, with its host.
+    pub fn selected(&self) -> Option<(&HostState, &Machine)> {
+        let (host, vm) = self.listing.selected()?;
+        let host = self.hosts.get(host)?;
+        Some((host, host.machine(vm)?))
+    }
+
+    /// The host that an action without a machine is about: that of the selected row or of the screen, else the first.
+    pub fn target_host(&self) -> Option<&HostState> {
+        match self.screen {
+            Screen::Hosts => self.hosts.at(self.host_row),
+            _ => self.selected().map(|(host, _)| host).or_else(|| self.hosts.at(0)),
+        }
+    }
+
+    /// Whether the details of the selected machine are on the screen.
+    pub const fn shows_details(&self) -> bool {
+        matches!(self.screen, Screen::Machines)
+            && (self.details_open || self.size.0 == 0 || self.size.0 >= SIDE_BY_SIDE)
+    }
+}
+
+/// From this many columns on the details stand beside the table.
+pub const SIDE_BY_SIDE: u16 = 110;

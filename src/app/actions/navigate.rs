@@ -1,0 +1,27 @@
+use crate::app::{App, Screen};
+
+impl App {
+    /// Rows of a page: what the terminal shows without its frame.
+    pub(in crate::app) fn page(&self) -> isize {
+        isize::try_from(self.size.1.saturating_sub(8).max(1)).unwrap_or(10)
+    }
+
+    /// Moves the selection of what is on the screen, or scrolls what lies over it.
+    pub(in crate::app) fn step(&mut self, by: isize) {
+        self.changed = true;
+        let last = self.overlay_lines().saturating_sub(1);
+        if let Some(overlay) = &mut self.overlay {
+            let scroll = overlay.scroll_mut();
+            *scroll = scroll.saturating_add_signed(by).min(last);
+            return;
+        }
+        match self.screen {
+            Screen::Machines => self.listing.step(by),
+            Screen::Tasks => self.tasks.step(by),
+            Screen::Hosts => {
+                self.host_row = self.host_row.saturating_add_signed(by).min(self.hosts.len().saturating_sub(1));
+            }
+            Screen::Images => {}
+        }
+    }
+}

@@ -1,0 +1,63 @@
+use crate::{
+    app::{
+        App, Effect,
+        dialog::{Body, Confirm, Dialog, Note, Purpose},
+    },
+    domain::{Op, PowerState, Request},
+    input::Action,
+};
+
+impl App {
+    /// Actions on the selected machine that need nothing typed.
+    pub(super) fn power(&mut self, action: Action) -> Vec<Effect> {
+        let Some((host, machine)) = self.selected() else { return Vec::new() };
+        let (id, vm, power) = (host.id().clone(), machine.vm.id.clone(), machine.vm.power());
+        let request = match action {
+            Action::Start => Request::Start(vm),
+            Action::Pause if matches!(power, PowerState::Paused | PowerState::Blocked) => Request::Resume(vm),
+            Action::Pause => Request::Pause(vm),
+            Action::EjectImage => Request::EjectImage { vm },
+            Action::ShutDown => Request::ShutDown(vm),
+            Action::PowerOff => Request::PowerOff(vm),
+            Action::Reset => Request::Reset(vm),
+            Action::Delete => Request::Delete { vm, keep_disks: false },
+            Action::Console => return vec![Effect::Console { host: id, vm }],
+            Action::CopyAddress => return self.copy_address(),
+            _ => return Vec::new(),
+        };
+        let (title, yes) = match request.op() {
+            Op::ShutDown => ("Shut down", "shut down"),
+            Op::PowerOff => ("Power off", "power off"),
+            Op::Reset => ("Reset", "reset"),
+            Op::Delete => ("Delete", "delete"),
+            _ => return self.call(id, request),
+        };
+        let question = format!("{title} {} on {id}?", machine.vm.name);
+        let mut confirm = Confirm::new(question, yes).note(Note::plain(loss(request.op(), power)));
+        let caution = host.capabilities().and_then(|c| c.caution(request.op()));
+        confirm.notes.extend(caution.map(Note::warning));
+        let title = format!("{title} a machine");
+        self.dialog = Some(Dialog::new(title, id, Purpose::Call(request), Body::Confirm(confirm)));
+        self.changed = true;
+        Vec::new()
+    }
+
+    fn copy_address(&mut self) -> Vec<Effect> {
+        let Some(address) = self.address().map(str::to_owned) else { return Vec::new() };
+        self.say(&format!("copied {address}"));
+        vec![Effect::Copy(address)]
+    }
+}
+
+/// What a yes costs.
+fn loss(op: Op, power: PowerState) -> &'static str {
+    match (op, power) {
+        (Op::ShutDown, _) => "The guest is asked to shut down; it may take its time, or not listen.",
+        (Op::PowerOff, PowerState::Paused | PowerState::Blocked) => {
+            "The machine is paused: what it holds in memory is lost."
+        }
+        (Op::PowerOff, _) => "The guest is not asked: what it has not written to disk is lost.",
+        (Op::Reset, _) => "The guest is not asked: it starts anew, and what it has not written to disk is lost.",
+        _ => "The machine and all its disks are deleted. There is no way back.",
+    }
+}

@@ -1,0 +1,76 @@
+use crate::{
+    app::{App, Overlay, Screen},
+    input::{Action, BINDINGS},
+};
+
+impl App {
+    /// Actions that change what is shown, and nothing else.
+    pub(super) fn view(&mut self, action: Action) {
+        self.changed = true;
+        match action {
+            Action::Help => {
+                let is_help = matches!(self.overlay, Some(Overlay::Help { .. }));
+                self.overlay = (!is_help).then_some(Overlay::Help { scroll: 0 });
+            }
+            Action::Machines => self.show(Screen::Machines),
+            Action::Images => self.show(Screen::Images),
+            Action::Tasks => self.show(Screen::Tasks),
+            Action::Hosts => self.show(Screen::Hosts),
+            Action::Details => self.details_open = !self.details_open,
+            Action::NextTab => self.tab = self.tab.next(),
+            Action::PreviousTab => self.tab = self.tab.previous(),
+            Action::Sort => {
+                self.listing.sort_by_next(self.hosts.len() < 2);
+                self.refilter();
+            }
+            Action::SortReverse => {
+                self.listing.reverse = !self.listing.reverse;
+                self.refilter();
+            }
+            Action::Filter => self.listing.typing = true,
+            Action::FilterKeep => self.listing.typing = false,
+            Action::FilterDrop => self.drop_filter(),
+            _ => {}
+        }
+    }
+
+    fn show(&mut self, screen: Screen) {
+        self.screen = screen;
+        self.overlay = None;
+    }
+
+    fn drop_filter(&mut self) {
+        self.listing.typing = false;
+        self.listing.filter = "".into();
+        self.refilter();
+    }
+
+    /// Closes the innermost thing that is open.
+    pub(super) fn back(&mut self) {
+        self.changed = true;
+        if self.overlay.take().is_some() {
+            return;
+        }
+        if self.on(Screen::Machines) {
+            if std::mem::take(&mut self.details_open) {
+                return;
+            }
+            if !self.listing.filter.is_empty() {
+                return self.drop_filter();
+            }
+        }
+        if !self.tasks.dismiss() {
+            self.screen = Screen::Machines;
+        }
+    }
+
+    /// How many lines what lies over the screen has, about: scrolling ends there.
+    pub(super) fn overlay_lines(&self) -> usize {
+        match &self.overlay {
+            Some(Overlay::Help { .. }) => BINDINGS.len(),
+            Some(Overlay::Story { task, .. }) => self.tasks.get(*task).map_or(0, |t| t.steps.len() + 8),
+            Some(Overlay::Host { .. }) => crate::domain::OPS.len() + 12,
+            None => 0,
+        }
+    }
+}

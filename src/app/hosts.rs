@@ -1,0 +1,280 @@
+//! The hosts: their links, and what they have, merged from polls and pushes.
+use super::shown::settle;
+use crate::domain::{
+    ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, Property,
+    Question, Stamp, Vm, VmId, clean_line,
+};
+use std::collections::HashMap;
+
+/// A machine as it is known: the host's last word and what was read of it besides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Machine {
+    pub vm: Vm,
+    /// The power state is from before the last list, which did not tell it.
+    pub old_power: bool,
+    /// Rounded as they are shown.
+    pub figures: Option<Figures>,
+    /// None: not read yet.
+    pub disks: Option<Vec<Disk>>,
+    /// None: not read yet.
+    pub properties: Option<Vec<Property>>,
+}
+
+/// A host and what is known of it.
+#[derive(Clone, Debug)]
+pub struct HostState {
+    pub host: Host,
+    pub link: Link,
+    /// What is known is as old as this: the link is down, or a poll failed, and why.
+    pub stale: Option<(Stamp, Error)>,
+    pub nodes: Vec<Node>,
+    /// None: not listed yet.
+    pub images: Option<Vec<Image>>,
+    /// When it was last heard of.
+    pub heard: Option<Stamp>,
+    /// Whether its machines were ever listed: before that none are known, which is not "there are none".
+    pub listed: bool,
+    machines: HashMap<VmId, Machine>,
+    running: usize,
+}
+
+/// What an event changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    /// Anything that is shown.
+    pub(super) visible: bool,
+    /// The set of machines, or what they are sorted and filtered by.
+    pub(super) rows: bool,
+}
+
+impl Changes {
+    const ROWS: Self = Self { visible: true, rows: true };
+
+    const fn visible(visible: bool) -> Self {
+        Self { visible, rows: false }
+    }
+
+    const fn rows(changed: bool) -> Self {
+        Self { visible: changed, rows: changed }
+    }
+}
+
+impl HostState {
+    fn new(host: Host) -> Self {
+        Self {
+            host,
+            link: Link::Connecting,
+            stale: None,
+            nodes: Vec::new(),
+            images: None,
+            heard: None,
+            listed: false,
+            machines: HashMap::new(),
+            running: 0,
+        }
+    }
+
+    pub const fn id(&self) -> &HostId {
+        &self.host.id
+    }
+
+    /// What the connection can do; None: there is none.
+    pub fn capabilities(&self) -> Option<&Capabilities> {
+        match &self.link {
+            Link::Up(capabilities) => Some(capabilities),
+            _ => None,
+        }
+    }
+
+    /// The question it waits with.
+    pub const fn question(&self) -> Option<&Question> {
+        match &self.link {
+            Link::Asks(question) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Whether a time to the next try is shown.
+    pub const fn waits(&self) -> bool {
+        matches!(self.link, Link::Down { retry_at: Some(_), .. })
+    }
+
+    pub fn machine(&self, vm: &VmId) -> Option<&Machine> {
+        self.machines.get(vm)
+    }
+
+    /// What the storage of its one physical machine still holds.
+    pub fn storage_free(&self) -> Option<ByteSize> {
+        match self.nodes.as_slice() {
+            [node] => node.storage_free(),
+            _ => None,
+        }
+    }
+
+    /// In no order.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.values()
+    }
+
+    /// How many machines run, and how many there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.running, self.machines.len())
+    }
+
+    fn apply(&mut self, event: HostEvent, now: Stamp) -> Changes {
+        if !matches!(event, HostEvent::Link(_) | HostEvent::Stale { .. } | HostEvent::Disconnected(_)) {
+            self.heard = Some(now);
+        }
+        let changes = match event {
+            HostEvent::Link(link) => self.take_link(link),
+            HostEvent::Inventory(inventory) => self.take_inventory(inventory),
+            HostEvent::Vm(vm) => Changes::rows(self.take_vm(*vm)),
+            HostEvent::Gone(vm) => Changes::rows(self.machines.remove(&vm).is_some()),
+            HostEvent::Power(vm, power) => self.machines.get_mut(&vm).map_or_else(Changes::default, |machine| {
+                let changed = machine.vm.power != Some(power) || machine.old_power;
+                machine.vm.power = Some(power);
+                machine.old_power = false;
+                if !power.is_alive() {
+                    machine.figures = None;
+                    machine.vm.started = None;
+                }
+                Changes::rows(changed)
+            }),
+            HostEvent::Figures(all) => self.take_figures(all),
+            HostEvent::Disks(vm, disks) => Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| {
+                let changed = machine.disks.as_ref() != Some(&disks);
+                machine.disks = Some(disks);
+                changed
+            })),
+            HostEvent::Properties(vm, properties) => {
+                Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| {
+                    let changed = machine.properties.as_ref() != Some(&properties);
+                    machine.properties = Some(properties);
+                    changed
+                }))
+            }
+            HostEvent::Capabilities(capabilities) => match &mut self.link {
+                Link::Up(old) if *old != capabilities => {
+                    *old = capabilities;
+                    Changes::visible(true)
+                }
+                _ => Changes::default(),
+            },
+            HostEvent::Stale { since, error } => {
+                let is_news = self.stale.is_none();
+                if is_news {
+                    self.stale = Some((since, error));
+                }
+                Changes::rows(is_news)
+            }
+            HostEvent::Asks(question) => self.take_link(Link::Asks(question)),
+            HostEvent::Disconnected(error) => self.take_link(Link::Down { error, retry_at: None }),
+            HostEvent::Hint(_) | HostEvent::Job(_) => Changes::default(),
+        };
+        if changes.rows {
+            self.running = self.machines.values().filter(|m| m.vm.power().is_alive()).count();
+        }
+        changes
+    }
+
+    fn take_link(&mut self, link: Link) -> Changes {
+        if self.link == link {
+            return Changes::default();
+        }
+        if let (Link::Down { error, .. }, None) = (&link, &self.stale) {
+            self.stale = self.heard.map(|heard| (heard, error.clone()));
+        }
+        self.link = link;
+        Changes::ROWS
+    }
+
+    fn take_inventory(&mut self, inventory: Inventory) -> Changes {
+        let mut changes = Changes::rows(self.stale.take().is_some());
+        if let Some(nodes) = inventory.nodes {
+            changes.visible |= self.nodes != nodes;
+            self.nodes = nodes;
+        }
+        if let Some(images) = inventory.images {
+            changes.visible |= self.images.as_ref() != Some(&images);
+            self.images = Some(images);
+        }
+        if let Some(vms) = inventory.vms {
+            let before = self.machines.len();
+            let ids: std::collections::HashSet<&VmId> = vms.iter().map(|vm| &vm.id).collect();
+            self.machines.retain(|id, _| ids.contains(id));
+            let mut is_news = before != self.machines.len() || !self.listed;
+            drop(ids);
+            self.listed = true;
+            for vm in vms {
+                is_news |= self.take_vm(vm);
+            }
+            changes.visible |= is_news;
+            changes.rows |= is_news;
+        }
+        changes
+    }
+
+    /// Takes a machine's record; a state that it does not tell stays as it was, marked as old.
+    fn take_vm(&mut self, mut vm: Vm) -> bool {
+        vm.name = clean_line(&vm.name).into_owned();
+        let machine = self.machines.entry(vm.id.clone()).or_default();
+        let old_power = vm.power.is_none() && machine.vm.power.is_some();
+        if old_power {
+            vm.power = machine.vm.power;
+            vm.remark = vm.remark.or_else(|| machine.vm.remark.take());
+        }
+        let changed = machine.vm != vm || machine.old_power != old_power;
+        machine.old_power = old_power;
+        if !vm.power().is_alive() {
+            machine.figures = None;
+        }
+        machine.vm = vm;
+        changed
+    }
+
+    fn take_figures(&mut self, all: Vec<(VmId, Figures)>) -> Changes {
+        let mut changed = false;
+        for (vm, figures) in all {
+            if let Some(machine) = self.machines.get_mut(&vm) {
+                let shown = Some(settle(machine.figures, figures));
+                changed |= machine.figures != shown;
+                machine.figures = shown;
+            }
+        }
+        Changes::visible(changed)
+    }
+}
+
+/// All configured hosts, in the order of the configuration.
+#[derive(Debug, Default)]
+pub struct Hosts(Vec<HostState>);
+
+impl Hosts {
+    pub(super) fn new(hosts: Vec<Host>) -> Self {
+        Self(hosts.into_iter().map(HostState::new).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &HostState> {
+        self.0.iter()
+    }
+
+    pub fn get(&self, id: &HostId) -> Option<&HostState> {
+        self.0.iter().find(|h| h.host.id == *id)
+    }
+
+    pub fn at(&self, row: usize) -> Option<&HostState> {
+        self.0.get(row)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn apply(&mut self, id: &HostId, event: HostEvent, now: Stamp) -> Changes {
+        self.0.iter_mut().find(|h| h.host.id == *id).map_or_else(Changes::default, |host| host.apply(event, now))
+    }
+}

@@ -1,0 +1,217 @@
+//! The rows of the machines screen: which, in which order, and which one is selected.
+use super::{HostState, Hosts, Machine, TextField};
+use crate::domain::{HostId, VmId};
+use std::cmp::Ordering;
+
+/// A machine's identity among all hosts.
+pub type RowId = (HostId, VmId);
+
+/// What the machines are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Column {
+    #[default]
+    Name,
+    Host,
+    State,
+    Cpu,
+    Memory,
+    Disk,
+    Up,
+}
+
+impl Column {
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Name => "NAME",
+            Self::Host => "HOST",
+            Self::State => "STATE",
+            Self::Cpu => "CPU",
+            Self::Memory => "MEM",
+            Self::Disk => "DISK",
+            Self::Up => "UP",
+        }
+    }
+
+    const fn next(self) -> Self {
+        match self {
+            Self::Name => Self::Host,
+            Self::Host => Self::State,
+            Self::State => Self::Cpu,
+            Self::Cpu => Self::Memory,
+            Self::Memory => Self::Disk,
+            Self::Disk => Self::Up,
+            Self::Up => Self::Name,
+        }
+    }
+}
+
+/// Order, filter and selection of the machines.
+#[derive(Debug, Default)]
+pub struct Listing {
+    rows: Vec<RowId>,
+    selected: Option<RowId>,
+    /// A machine to select once it is listed.
+    wanted: Option<RowId>,
+    at: usize,
+    total: usize,
+    pub filter: TextField,
+    /// Whether keys go to the filter.
+    pub typing: bool,
+    pub sort: Column,
+    pub reverse: bool,
+}
+
+impl Listing {
+    /// The machines that match, in order.
+    pub fn rows(&self) -> &[RowId] {
+        &self.rows
+    }
+
+    /// How many machines there are, with those that the filter hides.
+    pub const fn total(&self) -> usize {
+        self.total
+    }
+
+    pub fn selected(&self) -> Option<&RowId> {
+        self.selected.as_ref()
+    }
+
+    /// The selected row, counted from the top of all rows.
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Sorts and filters anew. The selection stays with its machine; if that is gone, its neighbour is selected.
+    pub(super) fn rebuild(&mut self, hosts: &Hosts) {
+        let needle = self.filter.text().to_lowercase();
+        let mut found: Vec<(usize, &HostState, &Machine)> = Vec::new();
+        self.total = 0;
+        for (i, host) in hosts.iter().enumerate() {
+            for machine in host.machines() {
+                self.total += 1;
+                if matches(&needle, host, machine) {
+                    found.push((i, host, machine));
+                }
+            }
+        }
+        let (sort, reverse) = (self.sort, self.reverse);
+        found.sort_by(|(i, _, a), (j, _, b)| {
+            let order = compare(sort, (*i, a), (*j, b));
+            let order = if reverse { order.reverse() } else { order };
+            order
+                .then_with(|| natural(&a.vm.name, &b.vm.name))
+                .then_with(|| i.cmp(j))
+                .then_with(|| a.vm.id.cmp(&b.vm.id))
+        });
+        self.rows = found.into_iter().map(|(_, host, m)| (host.id().clone(), m.vm.id.clone())).collect();
+        if let Some(row) = self.wanted.as_ref().and_then(|id| self.position(id)) {
+            self.wanted = None;
+            return self.select(row);
+        }
+        let kept = self.selected.as_ref().and_then(|id| self.position(id));
+        self.select(kept.unwrap_or(self.at));
+    }
+
+    fn position(&self, id: &RowId) -> Option<usize> {
+        match self.rows.get(self.at) {
+            Some(row) if row == id => Some(self.at),
+            _ => self.rows.iter().position(|row| row == id),
+        }
+    }
+
+    /// Selects a machine now, or when it is listed, unless another is selected before.
+    pub(super) fn select_when_there(&mut self, id: RowId) {
+        match self.position(&id) {
+            Some(row) => self.select(row),
+            None => self.wanted = Some(id),
+        }
+    }
+
+    /// Selects a row, or the nearest one that there is.
+    pub(super) fn select(&mut self, row: usize) {
+        self.at = row.min(self.rows.len().saturating_sub(1));
+        self.selected = self.rows.get(self.at).cloned();
+    }
+
+    pub(super) fn step(&mut self, by: isize) {
+        self.wanted = None;
+        self.select(self.at.saturating_add_signed(by));
+    }
+
+    pub(super) fn sort_by_next(&mut self, one_host: bool) {
+        self.sort = self.sort.next();
+        if self.sort == Column::Host && one_host {
+            self.sort = self.sort.next();
+        }
+        // The busiest and the largest are looked for, names are read from the top.
+        self.reverse = matches!(self.sort, Column::Cpu | Column::Memory | Column::Disk);
+    }
+}
+
+fn matches(needle: &str, host: &HostState, machine: &Machine) -> bool {
+    needle.split_whitespace().all(|word| {
+        machine.vm.name.to_lowercase().contains(word)
+            || host.id().as_str().to_lowercase().contains(word)
+            || machine.vm.power().name().contains(word)
+            || machine.vm.remark.as_ref().is_some_and(|r| r.to_lowercase().contains(word))
+    })
+}
+
+fn compare(sort: Column, (i, a): (usize, &Machine), (j, b): (usize, &Machine)) -> Ordering {
+    let cpu = |m: &Machine| m.figures.and_then(|f| f.cpu).unwrap_or(-1.0);
+    let memory = |m: &Machine| m.figures.and_then(|f| f.memory).or(m.vm.memory);
+    match sort {
+        Column::Name => Ordering::Equal,
+        Column::Host => i.cmp(&j),
+        Column::State => a.vm.power().cmp(&b.vm.power()),
+        Column::Cpu => cpu(a).total_cmp(&cpu(b)),
+        Column::Memory => memory(a).cmp(&memory(b)),
+        Column::Disk => a.vm.disk.cmp(&b.vm.disk),
+        Column::Up => match (a.vm.started, b.vm.started) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        },
+    }
+}
+
+/// Names as people order them: `web2` before `web10`, letters without regard to case.
+fn natural(left: &str, right: &str) -> Ordering {
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    loop {
+        let order = match (left, right) {
+            ([], _) | (_, []) => return left.len().cmp(&right.len()),
+            ([b'0'..=b'9', ..], [b'0'..=b'9', ..]) => {
+                let (one, other) = (number(&mut left), number(&mut right));
+                one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+            }
+            ([one, rest @ ..], [other, others @ ..]) => {
+                (left, right) = (rest, others);
+                one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase())
+            }
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Takes the digits off the front, without leading zeros.
+fn number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let end = text.iter().position(|c| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    *text = rest;
+    let zeros = digits.iter().position(|c| *c != b'0').unwrap_or(digits.len());
+    digits.get(zeros..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_ordered_as_people_do() {
+        let mut names = ["web10", "Web2", "db", "web", "web02a", "ä"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["db", "web", "Web2", "web02a", "web10", "ä"]);
+    }
+}

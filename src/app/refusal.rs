@@ -1,0 +1,132 @@
+//! Why an action cannot be taken: the same words in a notice, on the help page and for the footer's grey.
+use super::{App, HostState, Machine, Screen};
+use crate::{
+    domain::{HostId, Link, Op, PowerState, Request, Task, VmId},
+    input::{Action, Scope},
+};
+
+impl HostState {
+    /// Why this host cannot do `op` now, if so.
+    pub fn refusal(&self, op: Op) -> Option<String> {
+        let id = self.id();
+        match &self.link {
+            Link::Up(capabilities) => capabilities.check(op).err().map(|why| format!("{id}: {why}")),
+            Link::Connecting => Some(format!("{id} is not connected: connecting")),
+            Link::Asks(question) => {
+                Some(format!("{id} waits for an answer: {}", crate::domain::clean_line(&question.text)))
+            }
+            Link::Down { error, .. } => Some(format!("{id} is not connected: {error}")),
+        }
+    }
+}
+
+impl App {
+    /// Why `action` cannot be taken here and now, if so.
+    pub fn refusal(&self, action: Action) -> Option<String> {
+        let binding = action.binding();
+        if binding.scope == Scope::Machines {
+            return self.machine_refusal(action);
+        }
+        match action {
+            Action::TaskCancel => self.cancel_refusal(self.tasks.selected()),
+            Action::TaskStory if self.tasks.selected().is_none() => Some("there are no tasks".to_owned()),
+            _ => {
+                let op = binding.requires?;
+                match self.target_host() {
+                    Some(host) => host.refusal(op),
+                    None => Some("no host is configured".to_owned()),
+                }
+            }
+        }
+    }
+
+    fn machine_refusal(&self, action: Action) -> Option<String> {
+        let of_host = matches!(action, Action::NewMachine | Action::Fetch | Action::SetUpHere);
+        let of_list = matches!(action, Action::Filter | Action::Sort | Action::SortReverse);
+        if of_list {
+            return None;
+        }
+        if of_host {
+            let Some(host) = self.target_host() else { return Some("no host is configured".to_owned()) };
+            return action.binding().requires.and_then(|op| host.refusal(op));
+        }
+        let Some((host, machine)) = self.selected() else { return Some("no machine is selected".to_owned()) };
+        if action == Action::CopyAddress {
+            return self.address().is_none().then(|| format!("{}: it tells no address of a screen", machine.vm.name));
+        }
+        let op = Self::op_of(action, machine)?;
+        self.vm_refusal(host, machine, op)
+    }
+
+    /// The operation that an action would ask for: pausing a paused machine is resuming it.
+    pub(super) fn op_of(action: Action, machine: &Machine) -> Option<Op> {
+        match (action, machine.vm.power()) {
+            (Action::Pause, PowerState::Paused | PowerState::Blocked) => Some(Op::Resume),
+            _ => action.binding().requires,
+        }
+    }
+
+    fn vm_refusal(&self, host: &HostState, machine: &Machine, op: Op) -> Option<String> {
+        if let Some(why) = host.refusal(op) {
+            return Some(why);
+        }
+        if let Some(task) = self.tasks.of(host.id(), &machine.vm.id).filter(|t| t.op == op && op.is_change()) {
+            return Some(format!("{}: this is under way already", task.title));
+        }
+        op.allowed(machine.vm.power()).err().map(|why| format!("{}: {why}", machine.vm.name))
+    }
+
+    /// Why this request cannot be sent now, if so: looked at again after every confirmation.
+    pub fn request_refusal(&self, host: &HostId, request: &Request) -> Option<String> {
+        let Some(host) = self.hosts.get(host) else { return Some(format!("no host is called {host}")) };
+        match request.vm() {
+            None => host.refusal(request.op()),
+            Some(vm) => self.known_vm_refusal(host, vm, request.op()),
+        }
+    }
+
+    fn known_vm_refusal(&self, host: &HostState, vm: &VmId, op: Op) -> Option<String> {
+        match host.machine(vm) {
+            Some(machine) => self.vm_refusal(host, machine, op),
+            None => Some(host.refusal(op).unwrap_or_else(|| format!("{} has no machine {vm} any more", host.id()))),
+        }
+    }
+
+    /// Where the selected machine's screen can be seen, as its host tells it.
+    pub fn address(&self) -> Option<&str> {
+        let (_, machine) = self.selected()?;
+        let named = |label: &str| machine.vm.details.iter().find(|(l, _)| l.eq_ignore_ascii_case(label));
+        ["vnc", "spice", "console"].iter().find_map(|label| named(label)).map(|(_, value)| value.as_str())
+    }
+
+    /// Why a task cannot be cancelled, if so.
+    pub(super) fn cancel_refusal(&self, task: Option<&Task>) -> Option<String> {
+        use crate::domain::Cancel;
+        let Some(task) = task else { return Some("there are no tasks".to_owned()) };
+        if !task.is_running() {
+            return Some(format!("{}: it has ended", task.title));
+        }
+        let host = self.hosts.get(&task.host)?;
+        match host.capabilities().map(|c| c.cancel) {
+            None => host.refusal(task.op),
+            Some(Cancel::No) => Some(format!("{} cannot stop work once begun", host.id())),
+            Some(Cancel::Ask | Cancel::Sure) => None,
+        }
+    }
+
+    /// The footer's word for an action: that of what it would do now.
+    pub fn label(&self, action: Action) -> &'static str {
+        let op = self.selected().and_then(|(_, machine)| Self::op_of(action, machine));
+        if op == Some(Op::Resume) { "resume" } else { action.binding().label }
+    }
+
+    /// Where a task stands, in one sentence.
+    pub fn outcome(&self, task: &Task) -> String {
+        super::tasks::outcome(task)
+    }
+
+    /// Whether a screen has rows to act on.
+    pub(super) const fn on(&self, screen: Screen) -> bool {
+        self.screen as u8 == screen as u8
+    }
+}

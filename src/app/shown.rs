@@ -1,0 +1,64 @@
+//! Figures as they are shown: rounded, and kept while they move by less than a rounding step.
+use crate::domain::{ByteSize, Figures};
+
+/// A new value takes the place of the shown one once it is this part of a step away.
+const PART: f64 = 0.75;
+
+/// What to show after `old` when `new` came: `old` where the difference would not be seen, or only flicker.
+pub fn settle(old: Option<Figures>, new: Figures) -> Figures {
+    let old = old.unwrap_or_default();
+    Figures {
+        cpu: percent(old.cpu, new.cpu),
+        memory: bytes(old.memory, new.memory),
+        disk_read: bytes(old.disk_read, new.disk_read),
+        disk_write: bytes(old.disk_write, new.disk_write),
+        net_in: bytes(old.net_in, new.net_in),
+        net_out: bytes(old.net_out, new.net_out),
+    }
+}
+
+fn percent(old: Option<f32>, new: Option<f32>) -> Option<f32> {
+    let new = new.filter(|n| n.is_finite())?.clamp(0.0, 100.0);
+    match old {
+        Some(old) if f64::from((new - old).abs()) <= PART => Some(old),
+        _ => Some(new.round()),
+    }
+}
+
+/// Steps are a twentieth of the value, and at least 4 KiB: what is shown has two or three digits.
+fn bytes(old: Option<u64>, new: Option<u64>) -> Option<u64> {
+    let new = new?;
+    let step = ByteSize(new / 20).as_f64().max(4096.0);
+    match old {
+        Some(old) if (old == 0) == (new == 0) && ByteSize(old.abs_diff(new)).as_f64() <= step * PART => Some(old),
+        _ => Some(new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu(share: f32) -> Figures {
+        Figures { cpu: Some(share), ..Figures::default() }
+    }
+
+    #[test]
+    fn a_value_on_the_edge_does_not_flicker() {
+        let mut shown = settle(None, cpu(3.4));
+        for share in [3.6, 3.4, 3.7, 2.3] {
+            shown = settle(Some(shown), cpu(share));
+            assert_eq!(shown.cpu, Some(3.0), "{share}");
+        }
+        assert_eq!(settle(Some(shown), cpu(4.2)).cpu, Some(4.0));
+        assert_eq!(settle(Some(shown), cpu(f32::NAN)).cpu, None, "unknown is not the old value");
+    }
+
+    #[test]
+    fn rest_is_told_from_little() {
+        let rate = |n| Figures { disk_read: Some(n), ..Figures::default() };
+        assert_eq!(settle(Some(rate(2000)), rate(0)).disk_read, Some(0));
+        assert_eq!(settle(Some(rate(1_000_000)), rate(1_010_000)).disk_read, Some(1_000_000));
+        assert_eq!(settle(Some(rate(1_000_000)), rate(1_200_000)).disk_read, Some(1_200_000));
+    }
+}

@@ -1,0 +1,207 @@
+//! What was asked of the hosts, and what they do of their own accord.
+use crate::domain::{
+    Error, ErrorKind, HostId, Job, Op, Progress, Reply, Request, Result, Stamp, Task, TaskId, TaskState, VmId,
+};
+use std::collections::BTreeMap;
+
+/// How many ended tasks are kept.
+const KEPT: usize = 500;
+
+/// All tasks of this run, by birth.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    all: BTreeMap<TaskId, Task>,
+    next: u64,
+    /// The one whose outcome stands in the strip.
+    told: Option<TaskId>,
+    /// The row of the tasks screen.
+    pub(super) selected: Option<TaskId>,
+}
+
+impl Tasks {
+    pub fn get(&self, id: TaskId) -> Option<&Task> {
+        self.all.get(&id)
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Task> {
+        self.all.values()
+    }
+
+    /// Those that are not over, oldest first. Reads are over in a moment and not worth a line.
+    pub fn running(&self) -> impl DoubleEndedIterator<Item = &Task> {
+        self.iter().filter(|t| t.is_running() && t.op.is_change() && !t.title.is_empty())
+    }
+
+    /// The rows of the tasks screen: running above, ended below, the newest first in each.
+    pub fn rows(&self) -> Vec<&Task> {
+        let ended = self.iter().rev().filter(|t| !t.is_running());
+        self.running().rev().chain(ended).collect()
+    }
+
+    /// The row that is selected: the first, where nothing was chosen or it is gone.
+    pub fn at(&self) -> usize {
+        self.rows().iter().position(|t| Some(t.id) == self.selected).unwrap_or(0)
+    }
+
+    pub fn selected(&self) -> Option<&Task> {
+        self.rows().get(self.at()).copied()
+    }
+
+    /// The outcome that stands in the strip until another comes or it is put away.
+    pub fn told(&self) -> Option<&Task> {
+        self.get(self.told?)
+    }
+
+    pub(super) const fn dismiss(&mut self) -> bool {
+        self.told.take().is_some()
+    }
+
+    /// The running change of a machine.
+    pub fn of(&self, host: &HostId, vm: &VmId) -> Option<&Task> {
+        self.running().rev().find(|t| t.vm.as_ref() == Some(vm) && t.host == *host)
+    }
+
+    fn insert(&mut self, host: &HostId, op: Op, title: String, vm: Option<VmId>, now: Stamp) -> TaskId {
+        self.next += 1;
+        let id = TaskId(self.next);
+        let mut task = Task {
+            id,
+            host: host.clone(),
+            op,
+            vm,
+            title,
+            state: TaskState::Queued,
+            begun: now,
+            ended: None,
+            job: None,
+            steps: Vec::new(),
+        };
+        task.note(now, "asked");
+        self.all.insert(id, task);
+        id
+    }
+
+    pub(super) fn begin(&mut self, host: &HostId, request: &Request, now: Stamp) -> TaskId {
+        // A form is read for an operation, but changes nothing: it has no line of its own.
+        let title = if matches!(request, Request::Form { .. }) { String::new() } else { request.title() };
+        self.insert(host, request.op(), title, request.vm().cloned(), now)
+    }
+
+    pub(super) fn progress(&mut self, id: TaskId, progress: Progress) -> bool {
+        let Some(task) = self.all.get_mut(&id) else { return false };
+        let before = task.state.clone();
+        task.report(progress);
+        before != task.state && !task.title.is_empty()
+    }
+
+    pub(super) fn state(&mut self, id: TaskId, state: TaskState, now: Stamp) -> bool {
+        let Some(task) = self.all.get_mut(&id).filter(|t| t.state != state) else { return false };
+        let was_over = task.state.is_ended();
+        match (&state, &task.state) {
+            // The host took it: what was reported before stays.
+            (TaskState::Running(progress), TaskState::Running(_)) => {
+                task.report(progress.clone());
+                return true;
+            }
+            (TaskState::Looking(why), _) => task.note(now, format!("looking: {why}")),
+            (TaskState::Running(_), _) => task.note(now, "the host took it"),
+            _ => {}
+        }
+        task.set(state, now);
+        if task.state.is_ended() && (!was_over || !matches!(task.state, TaskState::Unknown(_))) {
+            task.note(now, outcome(task));
+            self.told = Some(id);
+        }
+        true
+    }
+
+    /// Ends a task; a read that succeeded is forgotten.
+    pub(super) fn end(&mut self, id: TaskId, result: Result<Reply>, now: Stamp) {
+        let Some(task) = self.all.get_mut(&id) else { return };
+        let state = match result {
+            Ok(reply) => TaskState::Succeeded(Some(reply)),
+            Err(error) if error.kind == ErrorKind::Cancelled => TaskState::Cancelled,
+            Err(error) if task.op.is_change() && error.kind == ErrorKind::Timeout => TaskState::Unknown(error),
+            Err(error) => TaskState::Failed(error),
+        };
+        let silent = !task.op.is_change() || task.title.is_empty();
+        if silent && matches!(state, TaskState::Succeeded(_) | TaskState::Cancelled) {
+            self.all.remove(&id);
+            return;
+        }
+        if task.title.is_empty() {
+            task.title = format!("{} form", task.op.name());
+        }
+        task.set(state, now);
+        let told = outcome(task);
+        task.note(now, told);
+        self.told = Some(id);
+        self.forget_oldest();
+    }
+
+    /// Takes what a host says of work that was begun elsewhere, or in an earlier life.
+    pub(super) fn job(&mut self, host: &HostId, job: Job, now: Stamp) -> bool {
+        let known = self.all.values().find(|t| t.host == *host && t.job.as_ref() == Some(&job.id)).map(|t| t.id);
+        let id = match known {
+            Some(id) => id,
+            None if job.state.is_ended() => return false,
+            None => {
+                let title = crate::domain::clean_line(&job.title).into_owned();
+                let id = self.insert(host, Op::FetchImage, title, job.vm, now);
+                if let Some(task) = self.all.get_mut(&id) {
+                    task.job = Some(job.id);
+                }
+                id
+            }
+        };
+        self.state(id, job.state, now)
+    }
+
+    pub(super) fn clear_ended(&mut self) -> bool {
+        let before = self.all.len();
+        self.all.retain(|_, t| t.is_running());
+        self.told = None;
+        before != self.all.len()
+    }
+
+    pub(super) fn step(&mut self, by: isize) {
+        let rows = self.rows();
+        let at = self.at().saturating_add_signed(by).min(rows.len().saturating_sub(1));
+        self.selected = rows.get(at).map(|t| t.id);
+    }
+
+    fn forget_oldest(&mut self) {
+        let ended: Vec<TaskId> = self.iter().filter(|t| !t.is_running()).map(|t| t.id).collect();
+        for id in ended.iter().take(ended.len().saturating_sub(KEPT)) {
+            self.all.remove(id);
+        }
+    }
+}
+
+/// How a task ended, in one sentence; what it does, while it has not.
+pub(super) fn outcome(task: &Task) -> String {
+    let title = &task.title;
+    match &task.state {
+        TaskState::Queued => format!("{title}: waits for {}", task.host),
+        TaskState::Running(_) => format!("{title}: under way"),
+        TaskState::Looking(why) => format!("{title}: {why}; looking"),
+        TaskState::Succeeded(reply) => match reply.as_ref().and_then(Reply::sentence) {
+            Some(sentence) => format!("{title}: {sentence}"),
+            None => format!("{title}: done"),
+        },
+        TaskState::Cancelled => format!("{title}: cancelled"),
+        TaskState::Failed(error) => failed(task, error),
+        TaskState::Unknown(error) => format!("{title}: outcome unknown: {error}"),
+    }
+}
+
+fn failed(task: &Task, error: &Error) -> String {
+    let title = &task.title;
+    match (task.op, error.kind) {
+        (Op::ShutDown, ErrorKind::Timeout | ErrorKind::Differs) => {
+            format!("{title}: {error}; power off would not ask the guest")
+        }
+        _ => format!("{title}: {error}"),
+    }
+}

@@ -1,0 +1,175 @@
+//! Routes each message to the part that owns it.
+use super::{App, Column, Effect, Message, RowId};
+use crate::{
+    domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
+    input::{Action, Key},
+};
+
+impl App {
+    /// Takes one message; returns what the world should do about it.
+    pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        let mut effects = match message {
+            Message::Key(key) => self.key(key),
+            Message::Paste(text) => self.paste(&text),
+            Message::Resized(columns, rows) => {
+                self.size = (columns, rows);
+                self.changed = true;
+                Vec::new()
+            }
+            Message::Host(host, event) => {
+                self.learn(&host, event);
+                Vec::new()
+            }
+            Message::TaskProgress(id, progress) => {
+                self.changed |= self.tasks.progress(id, progress);
+                Vec::new()
+            }
+            Message::TaskState(id, state) => {
+                self.changed |= self.tasks.state(id, state, self.now);
+                Vec::new()
+            }
+            Message::TaskEnded(id, result) => self.task_ended(id, result),
+            Message::Refused(why) => {
+                self.say(&why);
+                Vec::new()
+            }
+            Message::Visible(rows) => {
+                self.visible = rows;
+                Vec::new()
+            }
+            Message::Tick => {
+                self.changed |= self.is_moving();
+                Vec::new()
+            }
+        };
+        self.watch(&mut effects);
+        effects
+    }
+
+    fn key(&mut self, key: Key) -> Vec<Effect> {
+        let action = self.settings.keymap.action(self.scopes(), key);
+        if action == Some(Action::Quit) {
+            return self.act(Action::Quit);
+        }
+        if self.dialog.is_some() {
+            self.changed = true;
+            return self.dialog_key(key);
+        }
+        if let Some(action) = action {
+            return self.act(action);
+        }
+        if self.listing.typing && self.listing.filter.key(key) {
+            self.refilter();
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.paste(text);
+            self.changed = true;
+        } else if self.listing.typing && self.listing.filter.paste(text) {
+            self.refilter();
+        }
+        Vec::new()
+    }
+
+    pub(super) fn refilter(&mut self) {
+        self.listing.rebuild(&self.hosts);
+        self.changed = true;
+    }
+
+    pub(super) fn learn(&mut self, host: &HostId, event: HostEvent) {
+        if let HostEvent::Job(job) = event {
+            self.changed |= self.tasks.job(host, job, self.now);
+            return;
+        }
+        let figures = matches!(event, HostEvent::Figures(_));
+        let changes = self.hosts.apply(host, event, self.now);
+        let moves = figures && changes.visible && matches!(self.listing.sort, Column::Cpu | Column::Memory);
+        if changes.rows || moves {
+            self.listing.rebuild(&self.hosts);
+        }
+        self.changed |= changes.visible;
+    }
+
+    fn task_ended(&mut self, id: TaskId, result: crate::domain::Result<Reply>) -> Vec<Effect> {
+        let Some(task) = self.tasks.get(id).cloned() else { return Vec::new() };
+        self.changed = true;
+        self.tasks.end(id, result.clone(), self.now);
+        if !self.dialog_reply(id, &result)
+            && let Ok(reply) = result
+        {
+            self.take_reply(&task.host, task.vm.as_ref(), reply);
+        }
+        Vec::new()
+    }
+
+    /// What a reply tells beyond its task: fresh records go where the same news from the host would.
+    fn take_reply(&mut self, host: &HostId, vm: Option<&VmId>, reply: Reply) {
+        use crate::domain::Inventory;
+        match (reply, vm) {
+            (Reply::Vm(vm), _) => self.learn(host, HostEvent::Vm(vm)),
+            (Reply::Vms(vms), _) => {
+                self.learn(host, HostEvent::Inventory(Inventory { vms: Some(vms), ..Inventory::default() }));
+            }
+            (Reply::Images(images), _) => {
+                self.learn(host, HostEvent::Inventory(Inventory { images: Some(images), ..Inventory::default() }));
+            }
+            (Reply::Disks(disks), Some(vm)) => self.learn(host, HostEvent::Disks(vm.clone(), disks)),
+            (Reply::Properties(all), Some(vm)) => self.learn(host, HostEvent::Properties(vm.clone(), all)),
+            _ => {}
+        }
+    }
+
+    /// Begins a task for `request`, or says why not.
+    pub(super) fn call(&mut self, host: HostId, request: Request) -> Vec<Effect> {
+        if let Some(why) = self.request_refusal(&host, &request) {
+            self.say(&why);
+            return Vec::new();
+        }
+        self.ask(host, request).1
+    }
+
+    /// Begins a task for `request`, which is allowed.
+    pub(super) fn ask(&mut self, host: HostId, request: Request) -> (TaskId, Vec<Effect>) {
+        self.changed = true;
+        let task = self.tasks.begin(&host, &request, self.now);
+        (task, vec![Effect::Call { host, task, request }])
+    }
+
+    /// Selects a machine as soon as its host lists it.
+    pub fn select_when_there(&mut self, host: HostId, vm: VmId) {
+        self.listing.select_when_there((host, vm));
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        self.notices.say(self.now, &clean_line(text));
+        self.changed = true;
+    }
+
+    /// Tells the hosts what is on the screen, where that changed.
+    fn watch(&mut self, effects: &mut Vec<Effect>) {
+        let selected: Option<&RowId> = if self.shows_details() { self.listing.selected() } else { None };
+        for host in self.hosts.iter() {
+            let id = host.id();
+            let now = selected.filter(|(h, _)| h == id).map(|(_, vm)| vm);
+            let seen = || self.visible.iter().filter(|(h, _)| h == id).map(|(_, vm)| vm);
+            let old = self.watched.iter_mut().find(|(h, ..)| h == id);
+            let same = match &old {
+                Some((_, vms, old)) => old.as_ref() == now && vms.iter().eq(seen()),
+                None => now.is_none() && seen().next().is_none(),
+            };
+            if same {
+                continue;
+            }
+            let vms: Vec<VmId> = seen().cloned().collect();
+            let watch = (id.clone(), vms.clone(), now.cloned());
+            effects.push(Effect::Watch { host: id.clone(), vms, selected: now.cloned() });
+            match old {
+                Some(old) => *old = watch,
+                None => self.watched.push(watch),
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The hosts as chips: ` vmdeck   ● local 3/7   ◌ hv2 connecting   ○ bsd1 down: refused, again in 8 s`.
+use super::{Theme, widget::cut};
+use crate::{
+    app::{App, HostState},
+    domain::{Link, Stamp, span},
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let mut line = Line::from(Span::styled(" vmdeck ", theme.title));
+    let total = app.hosts.len();
+    for (i, host) in app.hosts.iter().enumerate() {
+        let used = u16::try_from(line.width()).unwrap_or(u16::MAX);
+        let left = area.width.saturating_sub(used);
+        let more = format!("  + {} more", total - i);
+        let (glyph, style, text) = chip(host, app.now(), theme);
+        let others = u16::try_from((total - i - 1).min(1) * (more.len() + 2)).unwrap_or(0);
+        if left < 14 + others {
+            line.push_span(Span::styled(cut(&more, left), theme.dim));
+            break;
+        }
+        line.push_span(Span::raw("  "));
+        line.push_span(Span::styled(glyph, style));
+        // A chip leaves room for those that follow.
+        let rest = u16::try_from(total - i).unwrap_or(1).max(1);
+        let room = if rest == 1 { left - 4 } else { (left / rest).max(24).min(left - 4 - others) };
+        line.push_span(Span::raw(format!(" {}", cut(&text, room.saturating_sub(1)))));
+    }
+    frame.render_widget(line, area);
+}
+
+/// The mark of a host's link, its style, and what is told of it.
+pub(super) fn chip(host: &HostState, now: Stamp, theme: &Theme) -> (&'static str, Style, String) {
+    let id = host.id();
+    let (fine, plain, style, text) = match &host.link {
+        Link::Connecting => ("◌", "~", theme.accent, format!("{id} connecting")),
+        Link::Up(c) if c.is_set_up == Some(false) => ("○", "-", theme.warning, format!("{id} is not set up")),
+        Link::Up(_) if host.stale.is_some() => ("◍", "!", theme.warning, format!("{id} does not answer")),
+        Link::Up(_) if !host.listed => ("●", "*", theme.good, format!("{id} reading")),
+        Link::Up(_) => {
+            let (running, all) = host.counts();
+            ("●", "*", theme.good, format!("{id} {running}/{all}"))
+        }
+        Link::Asks(_) => ("?", "?", theme.warning, format!("{id} asks")),
+        Link::Down { error, retry_at } => {
+            let again = retry_at.map(|at| again(now, at)).unwrap_or_default();
+            ("○", "-", theme.bad, format!("{id} down: {error}{again}"))
+        }
+    };
+    (if theme.ascii { plain } else { fine }, style, text)
+}
+
+/// When the next try comes: `, again in 8 s`.
+fn again(now: Stamp, at: Stamp) -> String {
+    match now.until(at) {
+        time if time.is_zero() => ", trying again".to_owned(),
+        time if time.as_secs() < 60 => format!(", again in {} s", time.as_secs().max(1)),
+        time => format!(", again in {}", span(time)),
+    }
+}

@@ -1,0 +1,135 @@
+//! The hosts, and what each of them offers.
+use super::{
+    Theme, Viewport, header, pane,
+    tasks::width_of,
+    viewport::scrolled,
+    widget::{clock, cut, fit, fit_right, wrap},
+};
+use crate::{
+    app::{App, HostState},
+    domain::{Amount, HostId, Link, OPS, clean_line},
+    input::Action,
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+use std::fmt::Write as _;
+
+/// Columns after the link: heading and width.
+const COLUMNS: [(&str, u16); 5] = [("MACHINES", 8), ("CPUS", 5), ("LOAD", 5), ("MEM", 14), ("STORAGE", 16)];
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
+    let inner = pane::frame_of(frame, area, &format!("Hosts {}", app.hosts.len()), theme);
+    if app.hosts.is_empty() {
+        let text = format!("\n No host is configured: {}", clean_line(&app.settings.config_path));
+        frame.render_widget(Paragraph::new(text), inner);
+        return;
+    }
+    let name = width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 16);
+    let mut left = inner.width.saturating_sub(3 + name + 2 + 10 + 28);
+    let mut columns = 0;
+    for (_, width) in COLUMNS {
+        if left < width + 2 {
+            break;
+        }
+        left -= width + 2;
+        columns += 1;
+    }
+    let link = 28 + left;
+    let mut head = format!("   {}  {}{}", fit("NAME", name), fit("BACKEND", 10), fit("LINK", link));
+    for (title, width) in COLUMNS.iter().take(columns) {
+        let _ = write!(head, "  {}", fit_right(title, *width));
+    }
+    let mut lines = vec![Line::from(Span::styled(head, theme.heading))];
+    let height = usize::from(inner.height.saturating_sub(1) / 2).max(1);
+    viewport.hosts = scrolled(viewport.hosts, app.host_row, height, app.hosts.len());
+    for (i, host) in app.hosts.iter().enumerate().skip(viewport.hosts).take(height) {
+        let is_selected = i == app.host_row;
+        let (glyph, style, text) = header::chip(host, app.now(), theme);
+        let text = text.strip_prefix(host.id().as_str()).unwrap_or(&text).trim_start().to_owned();
+        let text =
+            if matches!(host.link, Link::Up(_)) && host.listed && host.stale.is_none() { version(host) } else { text };
+        let marker = if is_selected { theme.marker } else { " " };
+        let mut spans = vec![
+            Span::raw(format!(" {marker} ")),
+            Span::styled(fit(host.id().as_str(), name), if is_selected { theme.selected } else { theme.text }),
+            Span::raw(format!("  {}", fit(host.host.backend, 10))),
+            Span::styled(glyph, style),
+            Span::raw(format!(" {}", fit(&text, link.saturating_sub(2)))),
+        ];
+        for (cell, (_, width)) in cells(host).iter().zip(COLUMNS).take(columns) {
+            spans.push(Span::raw(format!("  {}", fit_right(cell, width))));
+        }
+        lines.push(Line::from(spans));
+        let address = cut(&host.host.address, inner.width.saturating_sub(name + 5));
+        lines.push(Line::from(Span::styled(format!("   {}  {address}", fit("", name)), theme.dim)));
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+fn version(host: &HostState) -> String {
+    host.capabilities().map(|c| c.version.clone()).filter(|v| !v.is_empty()).unwrap_or_else(|| "up".to_owned())
+}
+
+fn cells(host: &HostState) -> [String; 5] {
+    let unknown = || "–".to_owned();
+    let (running, all) = host.counts();
+    let amount = |a: Amount| format!("{}/{}", a.used.number_beside(a.total), a.total);
+    let node = match host.nodes.as_slice() {
+        [node] => Some(node),
+        _ => None,
+    };
+    [
+        if host.listed { format!("{running}/{all}") } else { unknown() },
+        node.and_then(|n| n.cpus).map_or_else(unknown, |n| n.to_string()),
+        node.and_then(|n| n.load).map_or_else(unknown, |l| format!("{l:.1}")),
+        node.and_then(|n| n.memory).map_or_else(unknown, amount),
+        node.and_then(|n| n.storage).map_or_else(unknown, amount),
+    ]
+}
+
+/// What one host is and offers, with the reason for each thing missing.
+pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: &HostId, scroll: usize) {
+    let Some(host) = app.hosts.get(id) else { return };
+    let pair = |label: &str, value: String| {
+        Line::from(vec![Span::styled(format!(" {}", fit(label, 14)), theme.dim), Span::raw(value)])
+    };
+    let (_, _, link) = header::chip(host, app.now(), theme);
+    let mut lines =
+        vec![pair("Backend", host.host.backend.to_owned()), pair("Address", cut(&host.host.address, area.width - 18))];
+    let mut label = "Link";
+    for line in wrap(&clean_line(&link), area.width.saturating_sub(18)) {
+        lines.push(pair(label, line));
+        label = "";
+    }
+    if let Some((since, error)) = &host.stale {
+        lines.push(pair("As of", format!("{}: {error}", clock(*since, &app.settings.zone))));
+    }
+    for node in &host.nodes {
+        lines.push(pair("Machine", clean_line(&node.name).into_owned()));
+        lines.extend(node.details.iter().map(|(l, v)| pair(l, clean_line(v).into_owned())));
+    }
+    if let Some(capabilities) = host.capabilities() {
+        if !capabilities.version.is_empty() {
+            lines.push(pair("Version", clean_line(&capabilities.version).into_owned()));
+        }
+        lines.extend(capabilities.details.iter().map(|(l, v)| pair(l, clean_line(v).into_owned())));
+        if capabilities.is_set_up == Some(false) {
+            let key = app.settings.keymap.first(Action::HostSetUp);
+            lines.push(pair("Set up", format!("no: press {key} to see what is missing")));
+        }
+        lines.push(Line::default());
+        let [yes, no, _] = theme.verdict();
+        for row in OPS {
+            let text = format!(" {}", fit(row.help, 48));
+            lines.push(match capabilities.check(row.op) {
+                Ok(()) => Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(text)]),
+                Err(why) => Line::from(Span::styled(format!(" {no}{text} {}", clean_line(why)), theme.dim)),
+            });
+        }
+    }
+    pane::page(frame, area, &format!("{id}"), lines, scroll, theme);
+}

@@ -1,0 +1,215 @@
+//! The machines of all hosts, one row each. Only the rows that are seen are built.
+use super::{
+    Theme, Viewport, pane,
+    tasks::width_of,
+    viewport::scrolled,
+    widget::{clock, cut, day, fit, fit_right, power, uptime},
+};
+use crate::{
+    app::{App, Column, HostState, Machine},
+    domain::{ByteSize, Link, PowerState, Task, TaskState},
+    input::Action,
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::{Paragraph, Wrap},
+};
+use std::fmt::Write as _;
+
+/// Columns that may be dropped, in the order in which they stand: name and state never are.
+const NUMBERS: [(Column, u16); 4] = [(Column::Cpu, 5), (Column::Memory, 13), (Column::Disk, 9), (Column::Up, 7)];
+const STATE: u16 = 15;
+
+struct Widths {
+    name: u16,
+    /// 0: one host, no column.
+    host: u16,
+    numbers: usize,
+}
+
+impl Widths {
+    fn new(app: &App, width: u16) -> Self {
+        let host = match app.hosts.len() {
+            0 | 1 => 0,
+            _ => width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 12),
+        };
+        let mut left = width.saturating_sub(3 + 12 + 2 + STATE + if host > 0 { host + 2 } else { 0 });
+        let mut numbers = 0;
+        for (_, wide) in NUMBERS {
+            if left < wide + 2 {
+                break;
+            }
+            left -= wide + 2;
+            numbers += 1;
+        }
+        Self { name: 12 + left.min(28), host, numbers }
+    }
+}
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
+    let inner = pane::frame_of(frame, area, &title(app, theme), theme);
+    let rows = app.listing.rows();
+    if rows.is_empty() {
+        let text = empty(app);
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), inner);
+        return;
+    }
+    let widths = Widths::new(app, inner.width);
+    let head = Rect { height: 1.min(inner.height), ..inner };
+    frame.render_widget(Span::styled(cut(&heading(&widths), head.width), theme.heading), head);
+    let body = Rect { y: inner.y + head.height, height: inner.height - head.height, ..inner };
+    let from = scrolled(viewport.machines, app.listing.at(), body.height.into(), rows.len());
+    viewport.machines = from;
+    for (line, (i, id)) in body.rows().zip(rows.iter().enumerate().skip(from)) {
+        let Some(host) = app.hosts.get(&id.0) else { continue };
+        let Some(machine) = host.machine(&id.1) else { continue };
+        frame.render_widget(row(app, host, machine, i == app.listing.at(), &widths, theme), line);
+        viewport.visible.push(id.clone());
+    }
+}
+
+/// `Machines 3 of 32 · filter web · sort CPU ▼`.
+fn title(app: &App, theme: &Theme) -> String {
+    let (shown, all) = (app.listing.rows().len(), app.listing.total());
+    let dot = theme.dot;
+    let mut title = if shown == all { format!("Machines {all}") } else { format!("Machines {shown} of {all}") };
+    if !app.listing.filter.is_empty() {
+        let _ = write!(title, " {dot} filter {}", cut(app.listing.filter.text(), 30));
+    }
+    if app.listing.sort != Column::Name || app.listing.reverse {
+        let [up, down] = theme.arrows;
+        let way = if app.listing.reverse { down } else { up };
+        let _ = write!(title, " {dot} sort {} {way}", app.listing.sort.title());
+    }
+    title
+}
+
+fn heading(widths: &Widths) -> String {
+    let mut text = format!("   {}", fit(Column::Name.title(), widths.name));
+    if widths.host > 0 {
+        let _ = write!(text, "  {}", fit(Column::Host.title(), widths.host));
+    }
+    let _ = write!(text, "  {}", fit(Column::State.title(), STATE));
+    for (column, width) in NUMBERS.iter().take(widths.numbers) {
+        let _ = write!(text, "  {}", fit_right(column.title(), *width));
+    }
+    text
+}
+
+fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Widths, theme: &Theme) -> Line<'a> {
+    let is_old = host.stale.is_some() || !matches!(host.link, Link::Up(_));
+    let plain = if is_old { theme.dim } else { theme.text };
+    let name = if at { plain.patch(theme.selected) } else { plain };
+    let mut spans = vec![
+        Span::raw(format!(" {} ", if at { theme.marker } else { " " })),
+        Span::styled(fit(&machine.vm.name, widths.name), name),
+    ];
+    if widths.host > 0 {
+        spans.push(Span::styled(format!("  {}", fit(host.id().as_str(), widths.host)), plain));
+    }
+    let (glyph, style, word) = state(app, host, machine, theme);
+    spans.push(Span::raw("  "));
+    spans.push(Span::styled(glyph, style));
+    let word = fit(&word, STATE - 2);
+    spans.push(Span::styled(format!(" {word}"), if is_old { theme.dim } else { style }));
+    let mut numbers = String::new();
+    for (cell, (_, width)) in cells(app, machine, is_old).iter().zip(NUMBERS).take(widths.numbers) {
+        numbers.push_str("  ");
+        numbers.push_str(&fit_right(cell, width));
+    }
+    spans.push(Span::styled(numbers, plain));
+    Line::from(spans)
+}
+
+/// What is known of a machine's state: what is done to it, what it is, or how old the knowledge is.
+fn state(app: &App, host: &HostState, machine: &Machine, theme: &Theme) -> (&'static str, Style, String) {
+    if let Some((since, _)) = &host.stale {
+        let zone = &app.settings.zone;
+        let is_today = day(*since, zone) == day(app.now(), zone);
+        let time = if is_today { clock(*since, zone) } else { day(*since, zone) };
+        let short = if is_today { time.get(..5) } else { time.get(5..) };
+        return ("?", theme.dim, format!("as of {}", short.unwrap_or(&time)));
+    }
+    let vm = &machine.vm;
+    let (glyph, style) = power(theme, vm.power());
+    if let Some(task) = app.tasks.of(host.id(), &vm.id)
+        && let Some(word) = doing(task)
+    {
+        let (glyph, _) = power(theme, PowerState::Starting);
+        return (glyph, theme.accent, word);
+    }
+    let word = vm.remark.clone().unwrap_or_else(|| vm.power().name().to_owned());
+    if machine.old_power {
+        return ("?", theme.warning, format!("was {word}"));
+    }
+    (glyph, style, word)
+}
+
+/// What a task is doing to its machine, in a word.
+fn doing(task: &Task) -> Option<String> {
+    use crate::domain::Op;
+    let word = match task.op {
+        Op::Start => "starting",
+        Op::ShutDown => "shutting down",
+        Op::PowerOff => "powering off",
+        Op::Delete => "deleting",
+        Op::Install => "installing",
+        _ => return None,
+    };
+    match (&task.state, task.progress().and_then(crate::domain::Progress::percent)) {
+        (TaskState::Running(_), Some(percent)) => Some(format!("{word} {percent} %")),
+        _ => Some(word.to_owned()),
+    }
+}
+
+fn cells(app: &App, machine: &Machine, is_old: bool) -> [String; 4] {
+    let unknown = || "–".to_owned();
+    let vm = &machine.vm;
+    let figures = machine.figures.filter(|_| !is_old).unwrap_or_default();
+    let memory = match (figures.memory.map(ByteSize), vm.memory.map(ByteSize)) {
+        (Some(used), Some(total)) => format!("{}/{total}", used.number_beside(total)),
+        (None, Some(total)) => format!("–/{total}"),
+        (Some(used), None) => used.to_string(),
+        (None, None) => unknown(),
+    };
+    [
+        figures.cpu.map_or_else(unknown, |c| format!("{c:.0} %")),
+        memory,
+        vm.disk.map_or_else(unknown, |d| ByteSize(d).to_string()),
+        vm.started.filter(|_| vm.power().is_alive() && !is_old).map_or_else(unknown, |at| uptime(app.now(), at)),
+    ]
+}
+
+/// What to press where there is nothing to show.
+fn empty(app: &App) -> String {
+    let key = |action| app.settings.keymap.first(action);
+    if !app.listing.filter.is_empty() {
+        let text = cut(app.listing.filter.text(), 40);
+        return format!("\n No machine matches `{text}`.  {} drop the filter", key(Action::Back));
+    }
+    let not_set_up = app.hosts.iter().find(|h| h.capabilities().is_some_and(|c| c.is_set_up == Some(false)));
+    if let Some(host) = not_set_up {
+        let why = host.refusal(crate::domain::Op::Create);
+        let why = why.unwrap_or_else(|| format!("{}: something is missing", host.id()));
+        return format!(
+            "\n Not set up: {why}\n\n Press {} (hosts), then {} to install what is missing.",
+            key(Action::Hosts),
+            key(Action::HostSetUp)
+        );
+    }
+    if !app.hosts.iter().any(|h| h.listed) {
+        return match app.hosts.is_empty() {
+            true => format!("\n No host is configured: {}", app.settings.config_path),
+            false => "\n Waiting for the first host to answer.".to_owned(),
+        };
+    }
+    let pairs = [(Action::NewMachine, "new machine"), (Action::Fetch, "fetch an ISO"), (Action::Help, "help")];
+    let keys = pairs.map(|(action, what)| format!("{} {what}", key(action))).join("   ");
+    format!(
+        "\n No machines yet.  {keys}\n\n config: {}\n vmdeck --demo shows machines that are not there, to try things out.",
+        app.settings.config_path
+    )
+}

@@ -1,0 +1,82 @@
+//! The state drawn, and nothing else: the application is borrowed, never changed.
+mod footer;
+mod header;
+mod help;
+mod hosts;
+mod machines;
+mod pane;
+mod story;
+mod tasks;
+mod theme;
+mod viewport;
+mod widget;
+
+pub use theme::Theme;
+pub use viewport::Viewport;
+
+use crate::app::{App, Overlay, SIDE_BY_SIDE, Screen};
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    widgets::{Clear, Paragraph, Wrap},
+};
+
+/// The least that the screens can be drawn in: columns, rows.
+const LEAST: (u16, u16) = (60, 15);
+
+/// Draws everything.
+///
+/// ```text
+///  header: the hosts
+/// ┌ the screen ──────────────────────────┐┌ details ──────────┐
+/// │                                      ││ (wide terminals)  │
+/// └──────────────────────────────────────┘└───────────────────┘
+///  task strip, or the last outcome, or a notice
+///  footer: the keys that work here
+/// ```
+pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Viewport) {
+    let area = frame.area();
+    viewport.visible.clear();
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let text = format!(
+            "vmdeck needs {} columns and {} rows; here are {} and {}.",
+            LEAST.0, LEAST.1, area.width, area.height
+        );
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+        return;
+    }
+    let [top, body, strip, keys] = area.layout(&Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ]));
+    header::render(frame, top, app, theme);
+    match &app.overlay {
+        Some(Overlay::Help { scroll }) => help::render(frame, body, app, theme, *scroll),
+        Some(Overlay::Story { task, scroll }) => story::render(frame, body, app, theme, *task, *scroll),
+        Some(Overlay::Host { host, scroll }) => hosts::details(frame, body, app, theme, host, *scroll),
+        None => screen(frame, body, app, theme, viewport),
+    }
+    footer::strip(frame, strip, app, theme);
+    footer::keys(frame, keys, app, theme);
+}
+
+fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
+    match app.screen {
+        Screen::Machines if area.width >= SIDE_BY_SIDE => {
+            let side = (area.width / 3).clamp(38, 60);
+            let [left, _right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
+            machines::render(frame, left, app, theme, viewport);
+        }
+        Screen::Machines => {
+            machines::render(frame, area, app, theme, viewport);
+            if app.details_open {
+                frame.render_widget(Clear, area);
+            }
+        }
+        Screen::Images => {}
+        Screen::Tasks => tasks::render(frame, area, app, theme, viewport),
+        Screen::Hosts => hosts::render(frame, area, app, theme, viewport),
+    }
+}

@@ -1,0 +1,82 @@
+//! All tasks: running above, ended below.
+use super::{
+    Theme, Viewport, pane,
+    viewport::scrolled,
+    widget::{clock, cut, fit, fit_right},
+};
+use crate::{
+    app::App,
+    domain::{Task, TaskState, span},
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
+    let rows = app.tasks.rows();
+    let running = app.tasks.running().count();
+    let dot = theme.dot;
+    let inner = pane::frame_of(frame, area, &format!("Tasks {} {dot} {running} running", rows.len()), theme);
+    if rows.is_empty() {
+        frame.render_widget(
+            Paragraph::new("\n No tasks yet: what you ask of a host stands here, with how it ended."),
+            inner,
+        );
+        return;
+    }
+    let [first, rest] = [
+        Rect { height: 1.min(inner.height), ..inner },
+        Rect { y: inner.y + 1.min(inner.height), height: inner.height.saturating_sub(1), ..inner },
+    ];
+    let host = width_of(rows.iter().map(|t| t.host.to_string()), 4, 14);
+    let head = format!("   {}  {}  {}  WHAT AND HOW", fit("AT", 8), fit("HOST", host), fit_right("TOOK", 7));
+    frame.render_widget(Span::styled(cut(&head, first.width), theme.heading), first);
+    let at = app.tasks.at();
+    viewport.tasks = scrolled(viewport.tasks, at, rest.height.into(), rows.len());
+    let lines: Vec<Line<'_>> = rows
+        .iter()
+        .enumerate()
+        .skip(viewport.tasks)
+        .take(rest.height.into())
+        .map(|(i, task)| row(app, task, i == at, host, rest.width, theme))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), rest);
+}
+
+/// The width of a column: as wide as its widest text, between two bounds.
+pub(super) fn width_of(texts: impl Iterator<Item = String>, least: u16, most: u16) -> u16 {
+    use unicode_width::UnicodeWidthStr as _;
+    texts.map(|t| u16::try_from(t.width()).unwrap_or(most)).max().unwrap_or(least).clamp(least, most)
+}
+
+fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, theme: &Theme) -> Line<'a> {
+    let [done, failed, unknown] = theme.verdict();
+    let (mark, style) = match &task.state {
+        TaskState::Succeeded(_) => (done, theme.good),
+        TaskState::Failed(_) => (failed, theme.bad),
+        TaskState::Cancelled => (failed, theme.warning),
+        TaskState::Unknown(_) | TaskState::Looking(_) => (unknown, theme.warning),
+        TaskState::Queued | TaskState::Running(_) => (if theme.ascii { ">" } else { "◐" }, theme.accent),
+    };
+    let marker = if is_selected { theme.marker } else { " " };
+    let took = span(task.ended.unwrap_or(app.now()).since(task.begun));
+    let told = match &task.state {
+        TaskState::Running(progress) => {
+            let percent = progress.percent().map(|p| format!("  {p} %")).unwrap_or_default();
+            format!("{}{percent}  {}", task.title, progress.figures())
+        }
+        _ => app.outcome(task),
+    };
+    let used = 3 + 8 + 2 + host + 2 + 7 + 2 + 2;
+    let name = if is_selected { theme.selected } else { theme.text };
+    Line::from(vec![
+        Span::raw(format!(" {marker} ")),
+        Span::styled(clock(task.begun, &app.settings.zone), theme.dim),
+        Span::raw(format!("  {}  {}  ", fit(task.host.as_str(), host), fit_right(&took, 7))),
+        Span::styled(mark, style),
+        Span::styled(format!(" {}", cut(told.trim_end(), width.saturating_sub(used))), name),
+    ])
+}

@@ -1,0 +1,10 @@
+//! Small pieces that several screens are made of.
+mod gauge;
+mod text;
+mod words;
+mod wrap;
+
+pub(crate) use gauge::gauge;
+pub(crate) use text::{clock, cut, day, fit, fit_right};
+pub(crate) use words::{power, uptime};
+pub(crate) use wrap::wrap;

@@ -1,0 +1,77 @@
+//! Text in columns: what is cut is cut by the width of characters, never by their number.
+use crate::domain::{Stamp, clean_line};
+use jiff::{Timestamp, tz::TimeZone};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// At most `width` columns of `text`, with `…` where something is missing; foreign text is cleaned.
+pub(crate) fn cut(text: &str, width: u16) -> String {
+    let text = clean_line(text);
+    let width = usize::from(width);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used + 1 > width {
+            break;
+        }
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// [`cut`], and filled up with spaces at the right.
+pub(crate) fn fit(text: &str, width: u16) -> String {
+    let mut text = cut(text, width);
+    text.extend(std::iter::repeat_n(' ', usize::from(width).saturating_sub(text.width())));
+    text
+}
+
+/// [`cut`], and filled up with spaces at the left.
+pub(crate) fn fit_right(text: &str, width: u16) -> String {
+    let text = cut(text, width);
+    format!("{}{text}", " ".repeat(usize::from(width).saturating_sub(text.width())))
+}
+
+/// The time of day: `14:02:11`.
+pub(crate) fn clock(at: Stamp, zone: &TimeZone) -> String {
+    told(at, zone, "%H:%M:%S")
+}
+
+/// The day: `2026-11-02`.
+pub(crate) fn day(at: Stamp, zone: &TimeZone) -> String {
+    told(at, zone, "%Y-%m-%d")
+}
+
+fn told(at: Stamp, zone: &TimeZone, format: &str) -> String {
+    let stamp = i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    stamp.map_or_else(|| "–".to_owned(), |t| t.to_zoned(zone.clone()).strftime(format).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("日本語日本", 6), "日本…");
+        assert_eq!(fit("日本語", 8), "日本語  ");
+        assert_eq!(fit_right("9", 3), "  9");
+        assert_eq!(cut("a\x1b[2Jb", 10), "a [2Jb");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(fit("e\u{301}a", 3).width(), 3);
+    }
+
+    #[test]
+    fn times_are_told_in_their_zone() {
+        let at = Stamp(1_793_628_131_000);
+        assert_eq!((clock(at, &TimeZone::UTC), day(at, &TimeZone::UTC)), ("14:02:11".into(), "2026-11-02".into()));
+        assert_eq!(day(Stamp(u64::MAX), &TimeZone::UTC), "–");
+    }
+}
