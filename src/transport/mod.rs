@@ -2,5 +2,5 @@
 mod clock;
 mod process;
 
-pub use clock::now;
+pub use clock::{Stopwatch, now};
 pub use process::{Output, Program, find_program};

@@ -1,0 +1,119 @@
+//! The library, and downloads that move at the speed of a good line. What an address ends with decides how it goes:
+//! `broken` breaks off on the way, `stream` does not tell how much there will be.
+use super::{Demo, Shared};
+use crate::{
+    backend::{Call, Images},
+    domain::{
+        ByteSize, Error, ErrorKind, HostEvent, Image, Inventory, Job, JobId, Op, Progress, Result, TaskState,
+        check_image_name,
+    },
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
+
+const STEP: Duration = Duration::from_millis(200);
+/// Bytes in a step.
+const CHUNK: u64 = 9_961_472;
+const SIZE: u64 = 735_051_776;
+
+pub(super) fn missing(image: &str) -> Error {
+    Error::not_found(format_args!("no image is called {}", crate::domain::clean_line(image)))
+}
+
+/// How far it is after `steps`. The rate sways, as rates do.
+fn progress(steps: u32, done: u64, total: Option<u64>) -> Progress {
+    let sway = (f64::from(steps) / 9.0).sin() * 2e6;
+    Progress { rate: Some(ByteSize(CHUNK).as_f64() / STEP.as_secs_f64() + sway), ..Progress::bytes(done, total) }
+}
+
+/// The download that goes on since before the program began.
+pub(super) async fn job(shared: Arc<Shared>) {
+    let Some((name, total)) = shared.world().job.clone() else { return };
+    let job = |state| {
+        let id = JobId::from("demo-fetch");
+        HostEvent::Job(Job { id, vm: None, title: format!("fetch {name}"), state })
+    };
+    let (mut steps, mut done) = (0, total / 3);
+    while done < total {
+        shared.tell(job(TaskState::Running(progress(steps, done, Some(total))))).await;
+        sleep(STEP).await;
+        done += CHUNK;
+        steps += 1;
+    }
+    let images = {
+        let mut world = shared.world();
+        world.job = None;
+        let image = Image { size: Some(ByteSize(total)), added: Some(world.stamp()), ..Image::new(name.clone()) };
+        world.library.insert(name.clone(), image);
+        world.images()
+    };
+    shared.tell(HostEvent::Inventory(Inventory { images: Some(images), ..Inventory::default() })).await;
+    shared.tell(job(TaskState::Succeeded(None))).await;
+}
+
+impl Demo {
+    /// Changes the library, unless a machine uses the image.
+    fn change_image(&self, op: Op, image: &str, new_name: Option<&str>) -> Result<()> {
+        let mut world = self.world(op)?;
+        let found = world.images().into_iter().find(|i| i.name == image).ok_or_else(|| missing(image))?;
+        if !found.used_by.is_empty() {
+            let who = found.used_by.join(", ");
+            return Err(Error::conflict(format_args!("{image} is in the drive of {who}: eject it first")));
+        }
+        if let Some(name) = new_name {
+            check_image_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+            if world.library.contains_key(name) {
+                return Err(Error::conflict(format_args!("{name} is there already")));
+            }
+            world.library.insert(name.to_owned(), Image { name: name.to_owned(), ..found });
+        }
+        world.library.remove(image);
+        Ok(())
+    }
+}
+
+impl Images for Demo {
+    async fn images(&self) -> Result<Vec<Image>> {
+        Ok(self.world(Op::ListImages)?.images())
+    }
+
+    async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        let path = url.split(['?', '#']).next().unwrap_or(url);
+        let name = name.unwrap_or_else(|| path.rsplit('/').next().unwrap_or(path)).to_owned();
+        check_image_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        let is_there = || Error::conflict(format_args!("{name} is there already"));
+        if self.world(Op::FetchImage)?.library.contains_key(&name) {
+            return Err(is_there());
+        }
+        let total = (!path.ends_with("stream")).then_some(SIZE);
+        let breaks = path.ends_with("broken");
+        let (mut steps, mut done) = (0, 0);
+        while done < SIZE {
+            call.progress(progress(steps, done, total));
+            if breaks && done > SIZE / 100 * 61 {
+                return Err(Error::new(ErrorKind::Unreachable, "the connection was lost at 61 %"));
+            }
+            tokio::select! {
+                () = sleep(STEP) => {}
+                () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+            }
+            done += CHUNK;
+            steps += 1;
+        }
+        let mut world = self.shared.world();
+        if world.library.contains_key(&name) {
+            return Err(is_there());
+        }
+        let image = Image { size: Some(ByteSize(SIZE)), added: Some(world.stamp()), ..Image::new(name.clone()) };
+        world.library.insert(name, image.clone());
+        Ok(image)
+    }
+
+    async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
+        self.change_image(Op::RenameImage, image, Some(name))
+    }
+
+    async fn remove_image(&self, image: &str) -> Result<()> {
+        self.change_image(Op::RemoveImage, image, None)
+    }
+}
