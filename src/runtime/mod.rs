@@ -2,10 +2,12 @@
 mod calls;
 mod change;
 mod guarded;
+pub mod headless;
 mod host;
 mod hosts;
 mod policy;
 mod reads;
+mod spawn;
 mod throttle;
 
 pub use hosts::Hosts;

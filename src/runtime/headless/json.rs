@@ -1,0 +1,89 @@
+//! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
+use crate::domain::{Disk, DiskKind, Error, FieldSpec, HostId, Image, Progress, Property, Reply, Result, Vm};
+use serde_json::{Map, Value, json};
+
+fn vm(vm: &Vm) -> Value {
+    let details: Map<String, Value> = vm.details.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+    json!({
+        "id": vm.id.as_str(), "name": vm.name, "state": vm.power().name(), "remark": vm.remark, "cpus": vm.cpus,
+        "memory": vm.memory, "disk": vm.disk, "started": vm.started.map(|s| s.0), "details": details,
+    })
+}
+
+fn disk(disk: &Disk) -> Value {
+    let kind = match disk.kind {
+        DiskKind::Disk => "disk",
+        DiskKind::Cdrom => "cdrom",
+    };
+    json!({
+        "id": disk.id.as_str(), "kind": kind, "format": disk.format, "size": disk.virtual_size.map(|s| s.0),
+        "real_size": disk.real_size.map(|s| s.0), "bus": disk.bus, "medium": disk.medium,
+        "read_only": disk.read_only, "pending": disk.pending,
+    })
+}
+
+fn image(image: &Image) -> Value {
+    json!({
+        "name": image.name, "size": image.size.map(|s| s.0), "added": image.added.map(|s| s.0),
+        "checked": image.checked, "used_by": image.used_by, "path": image.path,
+    })
+}
+
+fn property(property: &Property) -> Value {
+    json!({
+        "name": property.spec.name, "value": property.value, "current": property.current,
+        "read_only": property.read_only,
+    })
+}
+
+fn field(field: &FieldSpec) -> Value {
+    json!({ "name": field.name, "default": field.default, "required": field.required, "help": field.help })
+}
+
+fn reply(reply: &Reply) -> Value {
+    match reply {
+        Reply::Done => Value::Null,
+        Reply::Vms(vms) => vms.iter().map(vm).collect(),
+        Reply::Vm(one) => vm(one),
+        Reply::Disks(disks) => disks.iter().map(disk).collect(),
+        Reply::DiskAdded(disk) => json!({ "disk": disk.as_str() }),
+        Reply::Resized { vm, disk, plan } => {
+            json!({ "vm": vm.as_str(), "disk": disk.as_str(), "from": plan.from.0, "to": plan.to.0 })
+        }
+        Reply::Properties(all) => all.iter().map(property).collect(),
+        Reply::Images(images) => images.iter().map(image).collect(),
+        Reply::Fetched(fetched) => image(fetched),
+        Reply::Form(fields) => fields.iter().map(field).collect(),
+        Reply::Setup(report) => {
+            let items: Vec<Value> = report
+                .items
+                .iter()
+                .map(|i| json!({ "name": i.name, "present": i.present, "required": i.required, "detail": i.detail }))
+                .collect();
+            json!({
+                "ready": report.is_ready(), "items": items, "command": report.command, "caution": report.caution,
+            })
+        }
+        Reply::Remark(text) => json!({ "remark": text }),
+    }
+}
+
+/// One line of progress.
+pub(super) fn progress(progress: &Progress) -> Value {
+    json!({ "progress": {
+        "done": progress.done.map(|s| s.0), "total": progress.total.map(|s| s.0), "percent": progress.percent(),
+        "rate": progress.rate, "note": progress.note,
+    }})
+}
+
+/// The object that ends `--json`. `op` is what was asked for, which need not be an operation.
+pub(super) fn outcome(host: &HostId, op: &str, result: &Result<Reply>) -> Value {
+    let error = |error: &Error| json!({ "kind": error.kind.name(), "message": error.message });
+    json!({
+        "host": host.as_str(),
+        "op": op,
+        "ok": result.is_ok(),
+        "result": result.as_ref().ok().map(reply),
+        "error": result.as_ref().err().map(error),
+    })
+}

@@ -1,0 +1,191 @@
+//! The same actors and guards without a screen: `vmdeck call`, `vmdeck hosts`, and the table.
+mod json;
+mod table;
+mod text;
+mod words;
+
+pub use table::{hosts, machines};
+pub use words::{Asked, parse};
+
+use super::{Hosts, Policy, spawn};
+use crate::{
+    app::{Effect, Message},
+    config::{Config, Paths},
+    domain::{Error, ErrorKind, HostEvent, HostId, Link, Reply, Result, Secret, TaskId, TaskState},
+};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long a call that was interrupted may take to end.
+const GRACE: Duration = Duration::from_secs(2);
+const TASK: TaskId = TaskId(1);
+
+/// Where a command reads and writes.
+pub struct Streams<'a> {
+    pub input: &'a mut dyn Read,
+    pub out: &'a mut dyn Write,
+    pub err: &'a mut dyn Write,
+    /// Whether a person looks at `out`: then progress is a line that changes.
+    pub is_terminal: bool,
+}
+
+/// A command line of `vmdeck call`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub host: String,
+    pub op: String,
+    pub words: Vec<String>,
+    pub json: bool,
+}
+
+/// The exit code that an outcome stands for.
+pub fn exit_code(result: &Result<Reply>) -> u8 {
+    match result {
+        Ok(_) => 0,
+        Err(error) => match error.kind {
+            ErrorKind::Invalid => 2,
+            ErrorKind::Unsupported => 3,
+            ErrorKind::Unreachable | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer => 4,
+            ErrorKind::Timeout => 5,
+            ErrorKind::Cancelled => 130,
+            _ => 1,
+        },
+    }
+}
+
+/// Runs one operation on one host; `interrupt` is Ctrl-C. Returns the exit code.
+pub async fn call(
+    config: &Config,
+    paths: &Paths,
+    call: &Call,
+    streams: &mut Streams<'_>,
+    interrupt: CancellationToken,
+) -> u8 {
+    let (host, result) = match parse(&call.op, &call.words, streams.input) {
+        Ok(asked) => {
+            let host = HostId::from(call.host.as_str());
+            (host, run(config, paths, call, asked, streams, interrupt).await)
+        }
+        Err(error) => (call.host.as_str().into(), Err(error)),
+    };
+    tell(&host, call, &result, streams);
+    exit_code(&result)
+}
+
+/// A closed pipe is no reason to fail: whoever read has read enough.
+fn tell(host: &HostId, call: &Call, result: &Result<Reply>, streams: &mut Streams<'_>) {
+    let _ = if call.json {
+        writeln!(streams.out, "{}", json::outcome(host, &call.op, result))
+    } else {
+        match result {
+            Ok(reply) => streams.out.write_all(text::reply(reply).as_bytes()),
+            Err(error) => writeln!(streams.err, "vmdeck: {error}"),
+        }
+    };
+    let _ = streams.out.flush();
+}
+
+async fn run(
+    config: &Config,
+    paths: &Paths,
+    call: &Call,
+    asked: Asked,
+    streams: &mut Streams<'_>,
+    interrupt: CancellationToken,
+) -> Result<Reply> {
+    let known = config.hosts.iter().find(|host| host.name.as_str() == call.host);
+    let host = known.ok_or_else(|| {
+        let names: Vec<_> = config.hosts.iter().map(|host| host.name.to_string()).collect();
+        let name = crate::domain::clean(&call.host, 40);
+        Error::invalid(format_args!("no host is called `{name}`: there are {}", names.join(", ")))
+    })?;
+    let (mut hosts, mut inbox) = Hosts::new();
+    spawn::spawn(&mut hosts, host, paths, Policy::headless());
+    let id = host.name.clone();
+    let Asked { request, mut answer } = asked;
+    if let Some(Message::TaskEnded(_, refused)) = hosts.execute(Effect::Call { host: id.clone(), task: TASK, request })
+    {
+        return refused;
+    }
+    let mut shows = Shows { json: call.json, is_open: false };
+    let result = tokio::select! {
+        result = end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams) => result,
+        () = interrupt.cancelled() => {
+            hosts.execute(Effect::Cancel { host: id.clone(), task: TASK });
+            let ended = timeout(GRACE, end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams)).await;
+            ended.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Cancelled, "interrupted; what was sent to the host may still happen"))
+            })
+        }
+    };
+    shows.close(streams);
+    hosts.stop().await;
+    result
+}
+
+/// Waits for the end of the one task, and shows what happens until then.
+async fn end(
+    hosts: &Hosts,
+    host: &HostId,
+    inbox: &mut mpsc::Receiver<Message>,
+    answer: &mut Option<Secret>,
+    shows: &mut Shows,
+    streams: &mut Streams<'_>,
+) -> Result<Reply> {
+    while let Some(message) = inbox.recv().await {
+        match message {
+            Message::TaskEnded(_, result) => return result,
+            Message::TaskProgress(_, progress) if shows.json => line(streams, &json::progress(&progress)),
+            Message::TaskProgress(_, progress) => {
+                let percent = progress.percent().map(|p| format!("{p} %")).unwrap_or_default();
+                let note = progress.note.clone().unwrap_or_default();
+                shows.over(streams, &[percent, progress.figures(), note]);
+            }
+            Message::TaskState(_, TaskState::Looking(why)) if !shows.json => shows.over(streams, &[why]),
+            Message::Host(_, HostEvent::Link(Link::Asks(question))) => {
+                // The same answer is not given twice: it was wrong.
+                let Some(secret) = answer.take() else {
+                    let text = format_args!("{host} asks: {} (give it with answer=@file or answer=-)", question.text);
+                    return Err(Error::new(ErrorKind::NeedsAnswer, text));
+                };
+                let (host, question) = (host.clone(), question.number);
+                hosts.execute(Effect::Answer { host, question, answer: Some(secret) });
+            }
+            _ => {}
+        }
+    }
+    Err(Error::new(ErrorKind::Panicked, "the host's task ended without a word"))
+}
+
+/// What is shown while a call runs.
+struct Shows {
+    json: bool,
+    /// The cursor stands on a line that the next one replaces.
+    is_open: bool,
+}
+
+impl Shows {
+    /// Replaces the last line, on a terminal; nowhere else.
+    fn over(&mut self, streams: &mut Streams<'_>, parts: &[String]) {
+        if streams.is_terminal {
+            let parts: Vec<_> =
+                parts.iter().filter(|part| !part.is_empty()).map(|p| crate::domain::clean(p, 60)).collect();
+            let _ = write!(streams.out, "\r\x1b[K{}", parts.join("  ")).and_then(|()| streams.out.flush());
+            self.is_open = true;
+        }
+    }
+
+    fn close(&mut self, streams: &mut Streams<'_>) {
+        if std::mem::take(&mut self.is_open) {
+            let _ = write!(streams.out, "\r\x1b[K");
+        }
+    }
+}
+
+fn line(streams: &mut Streams<'_>, value: &serde_json::Value) {
+    let _ = writeln!(streams.out, "{value}").and_then(|()| streams.out.flush());
+}

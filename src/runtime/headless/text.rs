@@ -1,0 +1,111 @@
+//! Replies as text: columns for people, one row a line.
+use crate::domain::{Disk, Image, Property, Reply, Vm, clean_line, span};
+use unicode_width::UnicodeWidthStr;
+
+/// Rows in columns that are as wide as their widest cell; the last is not padded.
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (i, cell) in row.iter().enumerate() {
+            match widths.get_mut(i) {
+                Some(width) => *width = (*width).max(cell.width()),
+                None => widths.push(cell.width()),
+            }
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width()) + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.into_iter().map(|cell| clean_line(cell).into_owned()).collect()
+}
+
+fn size(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "–".to_owned(), |b| crate::domain::ByteSize(b).to_string())
+}
+
+/// The cells of a machine: name, state, CPUs, memory, disk, time up.
+pub(super) fn machine(vm: &Vm) -> Vec<String> {
+    let state = match &vm.remark {
+        Some(remark) => format!("{} ({remark})", vm.power().name()),
+        None => vm.power().name().to_owned(),
+    };
+    let cpus = vm.cpus.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    let up = vm.started.map_or_else(|| "–".to_owned(), |at| span(crate::transport::now().since(at)));
+    cells([&vm.name, &state, &cpus, &size(vm.memory), &size(vm.disk), &up])
+}
+
+pub(super) const MACHINE: [&str; 6] = ["NAME", "STATE", "CPUS", "MEMORY", "DISK", "UP"];
+
+fn table<T, const N: usize>(head: [&str; N], items: &[T], row: impl Fn(&T) -> Vec<String>) -> String {
+    let rows: Vec<_> = std::iter::once(cells(head)).chain(items.iter().map(row)).collect();
+    columns(&rows)
+}
+
+fn disk(disk: &Disk) -> Vec<String> {
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+    let (virtual_size, real) = (size(disk.virtual_size.map(|s| s.0)), size(disk.real_size.map(|s| s.0)));
+    let (id, note) = (disk.id.to_string(), disk.pending.clone().unwrap_or_default());
+    cells([&id, &virtual_size, &real, &dash(&disk.format), &dash(&disk.bus), &dash(&disk.medium), &note])
+}
+
+fn image(image: &Image) -> Vec<String> {
+    let checked = image.checked.clone().unwrap_or_else(|| "not checked".to_owned());
+    cells([&image.name, &size(image.size.map(|s| s.0)), &checked, &image.used_by.join(", ")])
+}
+
+fn property(property: &Property) -> Vec<String> {
+    let waits = property.current.as_ref().map(|now| format!("now {now}; from the next start")).unwrap_or_default();
+    cells([property.spec.name, &property.value.replace('\n', " "), &waits])
+}
+
+/// What `reply` says, with line ends; empty where there is nothing to say.
+pub(super) fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Done => String::new(),
+        Reply::Vms(vms) => table(MACHINE, vms, machine),
+        Reply::Vm(vm) => {
+            let mut text = table(MACHINE, std::slice::from_ref(&**vm), machine);
+            let details: Vec<_> = vm.details.iter().map(|(label, value)| cells([label, value])).collect();
+            text.push_str(&columns(&details));
+            text
+        }
+        Reply::Disks(disks) => table(["DISK", "SIZE", "ON HOST", "FORMAT", "BUS", "MEDIUM", ""], disks, disk),
+        Reply::Properties(all) => table(["NAME", "VALUE", ""], all, property),
+        Reply::Images(images) => table(["NAME", "SIZE", "CHECKSUM", "USED BY"], images, image),
+        Reply::Form(fields) => table(["NAME", "DEFAULT", "HELP"], fields, |f| cells([f.name, &f.default, f.help])),
+        Reply::Setup(report) => {
+            let rows = report.items.iter().map(|item| {
+                let mark = match (item.present, item.required) {
+                    (true, _) => "ok",
+                    (false, true) => "missing",
+                    (false, false) => "not there",
+                };
+                cells([&item.name, mark, &item.detail])
+            });
+            let mut text = columns(&rows.collect::<Vec<_>>());
+            for line in report
+                .command
+                .iter()
+                .map(|c| format!("to install: {c}\n"))
+                .chain(report.caution.iter().map(|c| format!("{c}\n")))
+            {
+                text.push_str(&line);
+            }
+            text
+        }
+        Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) => {
+            reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `OP key=value ...` to a request.
+use crate::domain::{Error, OPS, Op, Request, Result, Secret, Values, VmId, Weight, clean};
+use std::{collections::BTreeMap, io::Read};
+
+/// The words that an operation takes: those it needs and those it may have; `config.` stands for nested values.
+const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
+    match op {
+        Op::List | Op::ListImages | Op::CheckSetup | Op::SetUp => (&[], &[]),
+        Op::Show
+        | Op::Start
+        | Op::ShutDown
+        | Op::PowerOff
+        | Op::Reset
+        | Op::Pause
+        | Op::Resume
+        | Op::EjectImage
+        | Op::ListDisks
+        | Op::ListProperties
+        | Op::OpenConsole => (&["vm"], &[]),
+        Op::Create | Op::AddDisk => (&["vm"], &["config."]),
+        Op::Delete => (&["vm", "keep-disks"], &[]),
+        Op::Install | Op::InsertImage => (&["vm", "image"], &[]),
+        Op::ResizeDisk => (&["vm", "disk", "size"], &[]),
+        Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
+        Op::SetProperty => (&["vm", "name", "value"], &[]),
+        Op::FetchImage => (&["url"], &["name"]),
+        Op::RenameImage => (&["image", "name"], &[]),
+        Op::RemoveImage => (&["image"], &[]),
+    }
+}
+
+/// What the command line asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub request: Request,
+    /// What to answer when the host asks something.
+    pub answer: Option<Secret>,
+}
+
+/// The words of one request, each taken once.
+struct Words {
+    op: Op,
+    values: BTreeMap<String, String>,
+}
+
+impl Words {
+    fn take(&mut self, key: &str) -> Option<String> {
+        self.values.remove(key)
+    }
+
+    fn need(&mut self, key: &str) -> Result<String> {
+        let op = self.op.name();
+        self.take(key).ok_or_else(|| Error::invalid(format_args!("{op} needs {key}=...")))
+    }
+
+    fn vm(&mut self) -> Result<VmId> {
+        self.need("vm").map(VmId::from)
+    }
+
+    fn flag(value: &str, key: &str) -> Result<bool> {
+        match value {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            other => Err(Error::invalid(format_args!("{key}: `{}` is neither yes nor no", clean(other, 40)))),
+        }
+    }
+
+    fn nested(&mut self) -> Values {
+        let values = std::mem::take(&mut self.values);
+        values.into_iter().filter_map(|(key, value)| Some((key.strip_prefix("config.")?.to_owned(), value))).collect()
+    }
+}
+
+/// The operation that `name` stands for.
+fn op(name: &str) -> Result<Op> {
+    Op::named(name).ok_or_else(|| {
+        let all: Vec<_> = OPS.iter().map(|row| row.name).collect();
+        Error::invalid(format_args!("no operation is called `{}`: there are {}", clean(name, 40), all.join(", ")))
+    })
+}
+
+/// Splits `key=value` words and refuses those that `op` does not take.
+fn split(op: Op, words: &[String]) -> Result<BTreeMap<String, String>> {
+    let (needed, optional) = taken(op);
+    let is_risky = op.weight() == Weight::Risk;
+    let mut values = BTreeMap::new();
+    for word in words {
+        let shown = clean(word, 40);
+        let (key, value) =
+            word.split_once('=').ok_or_else(|| Error::invalid(format_args!("`{shown}`: write key=value")))?;
+        let is_nested = key.len() > "config.".len() && key.starts_with("config.") && optional.contains(&"config.");
+        let is_known = needed.contains(&key) || (optional.contains(&key) && key != "config.");
+        if !(is_known || is_nested || key == "answer" || (key == "yes" && is_risky)) {
+            let mut all: Vec<&str> = needed.iter().chain(optional).copied().collect();
+            all.extend(is_risky.then_some("yes"));
+            let all =
+                if all.is_empty() { "nothing".to_owned() } else { all.join(", ").replace("config.", "config.NAME") };
+            let key = clean(key, 40);
+            return Err(Error::invalid(format_args!("{} takes {all}: `{key}` is none of them", op.name())));
+        }
+        if values.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(Error::invalid(format_args!("`{}` is given twice", clean(key, 40))));
+        }
+    }
+    Ok(values)
+}
+
+/// A secret never stands on a command line, where everybody can read it: `@file`, or `-` for `input`.
+fn secret(word: &str, input: &mut dyn Read) -> Result<Secret> {
+    let text = match word.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|why| Error::invalid(format_args!("answer: {} cannot be read: {why}", clean(file, 200))))?,
+        None if word == "-" => {
+            let mut text = String::new();
+            input
+                .take(65_536)
+                .read_to_string(&mut text)
+                .map_err(|why| Error::invalid(format_args!("answer: standard input cannot be read: {why}")))?;
+            text
+        }
+        None => return Err(Error::invalid("answer: a secret does not belong here: write answer=@file or answer=-")),
+    };
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// The request that `name` and `words` stand for. What may lose something needs `yes=` and the name of what is lost.
+pub fn parse(name: &str, words: &[String], input: &mut dyn Read) -> Result<Asked> {
+    let op = op(name)?;
+    let mut words = Words { op, values: split(op, words)? };
+    let answer = words.take("answer").map(|word| secret(&word, input)).transpose()?;
+    let yes = words.take("yes");
+    let request = request(&mut words)?;
+    if op.weight() == Weight::Risk {
+        let target = request.target();
+        match yes {
+            Some(yes) if yes == target => {}
+            Some(yes) => {
+                let yes = clean(&yes, 80).into_owned();
+                return Err(Error::invalid(format_args!("yes={yes} does not name {target}: nothing was done")));
+            }
+            None => {
+                let help = request.verb();
+                return Err(Error::invalid(format_args!("to {help} {target} may lose something: add yes={target}")));
+            }
+        }
+    }
+    Ok(Asked { request, answer })
+}
+
+fn request(words: &mut Words) -> Result<Request> {
+    Ok(match words.op {
+        Op::List => Request::List,
+        Op::Show => Request::Show(words.vm()?),
+        Op::Start => Request::Start(words.vm()?),
+        Op::ShutDown => Request::ShutDown(words.vm()?),
+        Op::PowerOff => Request::PowerOff(words.vm()?),
+        Op::Reset => Request::Reset(words.vm()?),
+        Op::Pause => Request::Pause(words.vm()?),
+        Op::Resume => Request::Resume(words.vm()?),
+        Op::Create => {
+            let name = words.need("vm")?;
+            let mut values = words.nested();
+            if values.insert("name".to_owned(), name).is_some() {
+                return Err(Error::invalid("config.name: the name is given by vm="));
+            }
+            Request::Create { values }
+        }
+        Op::Delete => {
+            let keep_disks = Words::flag(&words.need("keep-disks")?, "keep-disks")?;
+            Request::Delete { vm: words.vm()?, keep_disks }
+        }
+        Op::Install => Request::Install { vm: words.vm()?, image: words.need("image")? },
+        Op::InsertImage => Request::InsertImage { vm: words.vm()?, image: words.need("image")? },
+        Op::EjectImage => Request::EjectImage { vm: words.vm()? },
+        Op::ListDisks => Request::ListDisks(words.vm()?),
+        Op::AddDisk => Request::AddDisk { vm: words.vm()?, values: words.nested() },
+        Op::ResizeDisk => {
+            let size = words.need("size")?.parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?;
+            Request::ResizeDisk { vm: words.vm()?, disk: words.need("disk")?.into(), size }
+        }
+        Op::RemoveDisk => {
+            let delete = words.take("delete").map(|word| Words::flag(&word, "delete")).transpose()?;
+            Request::RemoveDisk { vm: words.vm()?, disk: words.need("disk")?.into(), delete: delete.unwrap_or(false) }
+        }
+        Op::ListProperties => Request::ListProperties(words.vm()?),
+        Op::SetProperty => {
+            Request::SetProperty { vm: words.vm()?, name: words.need("name")?, value: words.need("value")? }
+        }
+        Op::OpenConsole => Request::OpenConsole(words.vm()?),
+        Op::ListImages => Request::ListImages,
+        Op::FetchImage => Request::FetchImage { url: words.need("url")?, name: words.take("name") },
+        Op::RenameImage => Request::RenameImage { image: words.need("image")?, name: words.need("name")? },
+        Op::RemoveImage => Request::RemoveImage { image: words.need("image")? },
+        Op::CheckSetup => Request::CheckSetup,
+        Op::SetUp => Request::SetUp,
+    })
+}

@@ -1,0 +1,3 @@
+//! The program without a screen: words, exit codes, the shape of the JSON.
+mod outcomes;
+mod words;

@@ -1,0 +1,56 @@
+use vmdeck::{
+    domain::{ByteSize, Request, SizeChange},
+    runtime::headless::{Asked, parse},
+};
+
+fn asked(line: &str) -> Result<Asked, String> {
+    let mut words = line.split(' ').map(str::to_owned);
+    let op = words.next().unwrap();
+    parse(&op, &words.collect::<Vec<_>>(), &mut "hunter2\n".as_bytes()).map_err(|e| e.message)
+}
+
+fn request(line: &str) -> Request {
+    asked(line).unwrap().request
+}
+
+#[test]
+fn words_become_requests() {
+    let size = SizeChange::By(ByteSize(10 << 30));
+    assert_eq!(
+        request("resize-disk vm=web disk=disk0 size=+10G"),
+        Request::ResizeDisk { vm: "web".into(), disk: "disk0".into(), size }
+    );
+    let Request::Create { values } = request("create vm=web config.cpus=2 config.extra=a=b") else { panic!() };
+    assert_eq!(
+        values.into_iter().collect::<Vec<_>>(),
+        [("cpus", "2"), ("extra", "a=b"), ("name", "web")].map(|(k, v)| { (k.to_owned(), v.to_owned()) })
+    );
+    assert_eq!(request("delete vm=web keep-disks=no yes=web"), Request::Delete { vm: "web".into(), keep_disks: false });
+    assert_eq!(
+        request("fetch-image url=https://host/x.iso?a=b"),
+        Request::FetchImage { url: "https://host/x.iso?a=b".into(), name: None }
+    );
+    assert_eq!(asked("list answer=-").unwrap().answer.unwrap().expose(), "hunter2");
+}
+
+#[test]
+fn a_wrong_word_is_named_with_what_would_be_right() {
+    for (line, sentence) in [
+        ("resize vm=web", "no operation is called `resize`: there are list, show, start,"),
+        ("start web", "`web`: write key=value"),
+        ("start", "start needs vm=..."),
+        ("start vm=web force=yes", "start takes vm: `force` is none of them"),
+        ("start vm=a vm=b", "`vm` is given twice"),
+        ("list vm=a", "list takes nothing: `vm` is none of them"),
+        ("create vm=a cpus=2", "create takes vm, config.NAME: `cpus` is none of them"),
+        ("create vm=a config.name=b", "config.name: the name is given by vm="),
+        ("power-off vm=web", "to power off web may lose something: add yes=web"),
+        ("power-off vm=web yes=db", "yes=db does not name web: nothing was done"),
+        ("delete vm=web keep-disks=maybe yes=web", "keep-disks: `maybe` is neither yes nor no"),
+        ("resize-disk vm=web disk=d size=-5G", "size: `-5G` would shrink the disk: disks only grow"),
+        ("list answer=hunter2", "answer: a secret does not belong here"),
+    ] {
+        let told = asked(line).unwrap_err();
+        assert!(told.starts_with(sentence), "{line}: {told}");
+    }
+}
