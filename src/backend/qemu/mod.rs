@@ -1,30 +1,81 @@
 //! Machines of this computer, each a QEMU process of its own: no daemon between.
-#![expect(dead_code, reason = "what uses it follows")]
+mod command_line;
 mod describe;
 mod disks;
+mod figures;
 mod images;
+mod installed;
+mod look;
+mod machines;
 mod monitor;
+mod node;
 mod place;
+mod power;
 mod proc;
+mod properties;
 mod qmp;
 mod record;
 mod resets;
 mod setup;
 mod store;
+mod watch;
 
+pub use command_line::{Host, arguments, check_arguments};
 pub use describe::virtual_size;
+pub use installed::{Probe, uefi};
 pub use monitor::Monitor;
 pub use place::Place;
 pub use qmp::{Event, Qmp};
 pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
 
-use crate::domain::{Result, VmId};
+use crate::{
+    backend::{Backend, EventSink},
+    domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Op, OpSet, Result, Verdict, Vm, VmId},
+};
+use futures_util::{StreamExt, stream};
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
+use tokio::{
+    sync::{Notify, OnceCell},
+    task::JoinSet,
+};
+
+/// What this backend can do where QEMU is installed.
+const OPS: OpSet = OpSet::of(&[
+    Op::List,
+    Op::Show,
+    Op::Start,
+    Op::ShutDown,
+    Op::PowerOff,
+    Op::Reset,
+    Op::Pause,
+    Op::Resume,
+    Op::Create,
+    Op::Delete,
+    Op::Install,
+    Op::InsertImage,
+    Op::EjectImage,
+    Op::ListDisks,
+    Op::AddDisk,
+    Op::ResizeDisk,
+    Op::RemoveDisk,
+    Op::ListProperties,
+    Op::SetProperty,
+    Op::OpenConsole,
+    Op::ListImages,
+    Op::FetchImage,
+    Op::RenameImage,
+    Op::RemoveImage,
+    Op::CheckSetup,
+    Op::SetUp,
+]);
+
+/// What cannot be done before QEMU is installed.
+const NEED_QEMU: [Op; 3] = [Op::Start, Op::Create, Op::Install];
 
 /// Where everything is, and how QEMU is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +99,52 @@ pub struct Settings {
 pub struct Local {
     pub settings: Settings,
     pub store: Store,
+    places: Mutex<HashMap<VmId, Place>>,
     monitors: Mutex<HashMap<VmId, monitor::Cell>>,
+    samples: Mutex<HashMap<VmId, figures::Sample>>,
     resets: resets::Resets,
+    probe: OnceCell<Probe>,
+    /// Something was changed by us: the watch looks at once.
+    changed: Notify,
 }
 
 impl Local {
     /// Where the machine's process is found.
     pub fn place(&self, vm: &VmId) -> Result<Place> {
         self.store.folder(vm)?;
-        Ok(Place::new(&self.settings.machines, &self.settings.run, vm))
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get(vm) {
+            return Ok(place.clone());
+        }
+        let place = Place::new(&self.settings.machines, &self.settings.run, vm);
+        // Before the folder of all machines is there, its real path is not known.
+        if self.settings.machines.is_dir() {
+            places.insert(vm.clone(), place.clone());
+        }
+        Ok(place)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut found = Capabilities {
+            ops: OPS,
+            events: Events::Push,
+            cancel: Cancel::Sure,
+            version: "QEMU".to_owned(),
+            is_set_up: Some(self.settings.qemu().is_some()),
+            ..Capabilities::default()
+        };
+        if let Some(probe) = self.probe.get() {
+            found.version = format!("QEMU {}", probe.version);
+        }
+        if found.is_set_up == Some(false) {
+            for op in NEED_QEMU {
+                found.ops = found.ops.without(op);
+                found.missing.push((op, installed::missing().message.into()));
+            }
+        }
+        let kept = format!("disks that are kept go to {}", self.kept_disks().display());
+        found.cautions.push((Op::Delete, kept.into()));
+        found
     }
 }
 
@@ -64,13 +152,61 @@ impl Local {
 #[derive(Debug)]
 pub struct Qemu {
     local: Arc<Local>,
+    /// The watch of the latest connection; it ends with this.
+    watching: Mutex<JoinSet<()>>,
 }
 
 impl Qemu {
     pub fn new(settings: Settings) -> Self {
         let store = Store::new(settings.machines.clone());
-        Self {
-            local: Arc::new(Local { settings, store, monitors: Mutex::default(), resets: resets::Resets::default() }),
+        let local = Local {
+            settings,
+            store,
+            places: Mutex::default(),
+            monitors: Mutex::default(),
+            samples: Mutex::default(),
+            resets: resets::Resets::default(),
+            probe: OnceCell::new(),
+            changed: Notify::new(),
+        };
+        Self { local: Arc::new(local), watching: Mutex::default() }
+    }
+}
+
+impl Backend for Qemu {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        *watching = JoinSet::new();
+        if !self.local.settings.headless {
+            watching.spawn(watch::watch(self.local.clone(), events));
         }
+        Ok(self.local.capabilities())
+    }
+
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let names = self.local.store.names()?;
+        if quick {
+            let vms = names.iter().map(|name| Vm::named(name)).collect();
+            return Ok(Inventory { vms: Some(vms), ..Inventory::default() });
+        }
+        let described = stream::iter(names.into_iter().map(VmId::from)).map(|vm| {
+            let local = self.local.clone();
+            async move { local.describe(&vm).await.ok() }
+        });
+        // Running ones are asked side by side; one that is deleted meanwhile is left out.
+        let vms = described.buffered(32).filter_map(std::future::ready).collect().await;
+        Ok(Inventory { vms: Some(vms), nodes: Some(vec![self.local.node().await]), images: None })
+    }
+
+    async fn figures(&self, vms: &[VmId]) -> Result<Vec<(VmId, Figures)>> {
+        let told = stream::iter(vms.to_vec()).map(|vm| {
+            let local = self.local.clone();
+            async move { local.figures_of(&vm).await.map(|figures| (vm, figures)) }
+        });
+        Ok(told.buffered(32).filter_map(std::future::ready).collect().await)
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        self.local.look(expect).await
     }
 }

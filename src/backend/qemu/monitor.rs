@@ -109,6 +109,13 @@ impl Local {
         }
     }
 
+    /// The monitor of a machine, if there is one at hand that still answers.
+    pub(super) fn held(&self, vm: &VmId) -> Option<Arc<Monitor>> {
+        let cell = self.cell(vm);
+        let held = cell.try_lock().ok()?;
+        held.as_ref().filter(|monitor| !monitor.qmp.is_closed()).cloned()
+    }
+
     /// The monitor of a machine that must be running.
     pub async fn running(&self, vm: &VmId) -> Result<Arc<Monitor>> {
         if !self.store.holds(vm) {

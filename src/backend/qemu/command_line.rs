@@ -1,0 +1,247 @@
+//! From a machine's record to QEMU's arguments. Pure: what is on this host comes in as [`Host`].
+use super::{Boot, Place, Record, exact, place::MONITORS};
+use crate::domain::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Free ports, so that so many devices can be added while the machine runs: q35 takes none without.
+const FREE_PORTS: usize = 8;
+/// More disks than this share no port with a number and are plugged into the root: those stay until the machine is off.
+const MOST_PORTS: usize = 24;
+
+/// What the arguments need to know about this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// `kvm`, `hvf` or `tcg`.
+    pub accel: String,
+    /// The program can shut itself off from most system calls.
+    pub sandbox: bool,
+    /// The UEFI code, and the machine's own variables.
+    pub uefi: Option<(PathBuf, PathBuf)>,
+}
+
+/// Arguments that are vmdeck's own, and where to set what they set.
+const OWNED: &[(&[&str], &str)] = &[
+    (&["qmp", "qmp-pretty", "mon", "monitor"], "the monitors are vmdeck's"),
+    (&["pidfile", "daemonize", "D", "S", "chroot", "runas", "preconfig", "incoming"], "the process is vmdeck's"),
+    (&["name", "uuid", "serial", "vnc", "display", "nographic", "nodefaults", "sandbox"], "vmdeck sets it"),
+    (&["m", "smp", "accel", "enable-kvm", "M", "machine"], "memory, cpus and accel are properties"),
+];
+
+/// Whether these words may follow vmdeck's own.
+pub fn check_arguments(arguments: &[String]) -> Result<()> {
+    for word in arguments {
+        let option = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or_default();
+        if let Some((_, why)) = OWNED.iter().find(|(names, _)| names.contains(&option)) {
+            return Err(Error::invalid(format_args!("arguments: `{word}` cannot be given: {why}")));
+        }
+        if word.is_empty() || word.contains('\0') {
+            return Err(Error::invalid("arguments: an argument is empty or holds a zero byte"));
+        }
+    }
+    Ok(())
+}
+
+/// A path inside an option, where a comma ends a value unless it is doubled.
+fn path(path: &Path) -> Result<String> {
+    let text = path.to_str().ok_or_else(|| {
+        Error::invalid(format_args!("the path {} is not UTF-8, which QEMU's options must be", path.display()))
+    })?;
+    Ok(text.replace(',', ",,"))
+}
+
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn add(&mut self, option: &str, value: impl Into<String>) {
+        self.0.extend([format!("-{option}"), value.into()]);
+    }
+}
+
+/// The arguments, without the program's name.
+pub fn arguments(name: &str, record: &Record, place: &Place, host: &Host) -> Result<Vec<String>> {
+    check_arguments(&record.arguments)?;
+    let mut a = Arguments(Vec::new());
+    a.add("name", format!("{name},debug-threads=on"));
+    a.add("uuid", &record.uuid);
+    a.0.extend(["-nodefaults".to_owned(), "-no-user-config".to_owned()]);
+    a.add("display", "none");
+    firmware_and_processor(&mut a, record, host)?;
+    for slot in 0..MONITORS {
+        a.add("qmp", format!("unix:{},server=on,wait=off", path(&place.monitor(slot))?));
+    }
+    let (serial, log) = (path(&place.serial())?, path(&place.serial_log())?);
+    a.add("chardev", format!("socket,id=serial0,path={serial},server=on,wait=off,logfile={log},logappend=on"));
+    a.add("serial", "chardev:serial0");
+    drives(&mut a, record, place)?;
+    network(&mut a, record);
+    a.add("device", "virtio-balloon-pci,id=balloon0");
+    a.add("device", "VGA,id=video0");
+    a.add("vnc", format!("unix:{}", path(&place.vnc())?));
+    if host.sandbox {
+        // The bridge helper is a program of its own, with the right to make a tap.
+        let spawn = if has_bridge(record) { "allow" } else { "deny" };
+        a.add("sandbox", format!("on,obsolete=deny,elevateprivileges={spawn},spawn={spawn}"));
+    }
+    a.add("pidfile", place.pidfile().to_str().unwrap_or_default());
+    a.0.push("-daemonize".to_owned());
+    a.0.extend(record.arguments.iter().cloned());
+    Ok(a.0)
+}
+
+fn has_bridge(record: &Record) -> bool {
+    !matches!(record.network.as_str(), "user" | "none")
+}
+
+fn firmware_and_processor(a: &mut Arguments, record: &Record, host: &Host) -> Result<()> {
+    match &host.uefi {
+        Some((code, variables)) => {
+            a.add("machine", "q35,pflash0=uefi-code,pflash1=uefi-variables");
+            let code = path(code)?;
+            let variables = path(variables)?;
+            a.add(
+                "blockdev",
+                format!("driver=raw,node-name=uefi-code,read-only=on,file.driver=file,file.filename={code}"),
+            );
+            a.add(
+                "blockdev",
+                format!("driver=raw,node-name=uefi-variables,file.driver=file,file.filename={variables}"),
+            );
+        }
+        None => a.add("machine", "q35"),
+    }
+    a.add("accel", &host.accel);
+    a.add("cpu", if host.accel == "tcg" { "max" } else { "host" });
+    a.add("smp", record.cpus.to_string());
+    let memory = exact(record.memory);
+    // A bare number would be MiB here.
+    let unit = if memory.ends_with(|c: char| c.is_ascii_digit()) { "B" } else { "" };
+    a.add("m", format!("{memory}{unit}"));
+    Ok(())
+}
+
+fn drives(a: &mut Arguments, record: &Record, place: &Place) -> Result<()> {
+    let on_ports = record.disks.iter().filter(|d| d.bus == "virtio").count();
+    for port in 1..=(on_ports + FREE_PORTS).min(MOST_PORTS) {
+        a.add("device", format!("pcie-root-port,id=hp{port},chassis={port},slot={port}"));
+    }
+    let cd_first = record.boot == Boot::Cdrom;
+    let (mut next_port, mut next_sata) = (1, 1);
+    for (n, disk) in record.disks.iter().enumerate() {
+        let (id, format) = (&disk.id, &disk.format);
+        let file = path(&place.folder.join(&disk.file))?;
+        a.add(
+            "blockdev",
+            format!("driver={format},node-name={id},discard=unmap,file.driver=file,file.filename={file}"),
+        );
+        let boot = n + usize::from(cd_first);
+        let device = if disk.bus == "sata" {
+            next_sata += 1;
+            format!("ide-hd,drive={id},id={id},bus=ide.{},bootindex={boot}", next_sata - 1)
+        } else {
+            let bus = if next_port < MOST_PORTS { format!(",bus=hp{next_port}") } else { String::new() };
+            next_port += 1;
+            format!("virtio-blk-pci,drive={id},id={id}{bus},bootindex={boot}")
+        };
+        a.add("device", device);
+    }
+    let boot = if cd_first { 0 } else { record.disks.len() };
+    let mut drive = "";
+    if !record.cdrom.is_empty() {
+        let file = path(Path::new(&record.cdrom))?;
+        a.add("blockdev", format!("driver=raw,node-name=medium0,read-only=on,file.driver=file,file.filename={file}"));
+        drive = ",drive=medium0";
+    }
+    a.add("device", format!("ide-cd,id=cd0,bus=ide.0{drive},bootindex={boot}"));
+    Ok(())
+}
+
+fn network(a: &mut Arguments, record: &Record) {
+    match record.network.as_str() {
+        "none" => return,
+        "user" => a.add("netdev", "user,id=net0"),
+        bridge => a.add("netdev", format!("bridge,id=net0,br={}", bridge.replace(',', ",,"))),
+    }
+    // Without its ROM the card does not try to boot, which would only slow down every start.
+    a.add("device", format!("virtio-net-pci,netdev=net0,id=nic0,mac={},romfile=", record.mac.replace(',', ",,")));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::qemu::{DiskRecord, Firmware};
+    use crate::domain::ByteSize;
+
+    fn record() -> Record {
+        let disk =
+            DiskRecord { id: "disk0".into(), file: "disk0.qcow2".into(), format: "qcow2".into(), bus: "virtio".into() };
+        Record {
+            uuid: "1b4e28ba-2fa1-11d2-883f-0016d3cca427".into(),
+            mac: "52:54:00:00:00:01".into(),
+            disks: vec![disk],
+            ..Record::new(2, ByteSize(2 << 30))
+        }
+    }
+
+    fn place() -> Place {
+        Place { folder: "/m/a,b/web".into(), run: "/r/1".into() }
+    }
+
+    fn host() -> Host {
+        Host { accel: "tcg".into(), sandbox: true, uefi: None }
+    }
+
+    #[test]
+    fn a_plain_machine() {
+        let ports: String = ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
+            .map(|n| format!("-device pcie-root-port,id=hp{n},chassis={n},slot={n} "))
+            .concat();
+        let monitors: String =
+            ["0", "1", "2", "3"].map(|n| format!("-qmp unix:/r/1/mon{n},server=on,wait=off ")).concat();
+        let expected = format!(
+            "-name web,debug-threads=on -uuid 1b4e28ba-2fa1-11d2-883f-0016d3cca427 -nodefaults -no-user-config \
+             -display none -machine q35 -accel tcg -cpu max -smp 2 -m 2G {monitors}\
+             -chardev socket,id=serial0,path=/r/1/serial,server=on,wait=off,logfile=/m/a,,b/web/serial.log,logappend=on \
+             -serial chardev:serial0 {ports}\
+             -blockdev driver=qcow2,node-name=disk0,discard=unmap,file.driver=file,file.filename=/m/a,,b/web/disk0.qcow2 \
+             -device virtio-blk-pci,drive=disk0,id=disk0,bus=hp1,bootindex=0 -device ide-cd,id=cd0,bus=ide.0,bootindex=1 \
+             -netdev user,id=net0 -device virtio-net-pci,netdev=net0,id=nic0,mac=52:54:00:00:00:01,romfile= \
+             -device virtio-balloon-pci,id=balloon0 -device VGA,id=video0 -vnc unix:/r/1/vnc \
+             -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny -pidfile /m/a,b/web/pid -daemonize"
+        );
+        assert_eq!(arguments("web", &record(), &place(), &host()).unwrap().join(" "), expected);
+    }
+
+    #[test]
+    fn what_the_record_asks_for_is_there() {
+        let mut record = record();
+        record.firmware = Firmware::Uefi;
+        record.boot = Boot::Cdrom;
+        record.cdrom = "/iso/x,y.iso".into();
+        record.network = "br0".into();
+        record.memory = ByteSize(1000);
+        record.disks[0].bus = "sata".into();
+        record.arguments = vec!["-device".into(), "usb-ehci".into()];
+        let host = Host { uefi: Some(("/fw/CODE.fd".into(), "/m/vars.fd".into())), ..host() };
+        let line = arguments("web", &record, &place(), &host).unwrap().join(" ");
+        for part in [
+            "-machine q35,pflash0=uefi-code,pflash1=uefi-variables ",
+            "node-name=uefi-code,read-only=on,file.driver=file,file.filename=/fw/CODE.fd",
+            "-m 1000B ",
+            "-device ide-hd,drive=disk0,id=disk0,bus=ide.1,bootindex=1 ",
+            "file.filename=/iso/x,,y.iso -device ide-cd,id=cd0,bus=ide.0,drive=medium0,bootindex=0 ",
+            "-netdev bridge,id=net0,br=br0 ",
+            "elevateprivileges=allow,spawn=allow ",
+            "-daemonize -device usb-ehci",
+        ] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_cannot_be_given() {
+        let why = |word: &str| check_arguments(&[word.to_owned()]).unwrap_err().message;
+        assert_eq!(why("-qmp"), "arguments: `-qmp` cannot be given: the monitors are vmdeck's");
+        assert_eq!(why("--m"), "arguments: `--m` cannot be given: memory, cpus and accel are properties");
+        assert!(check_arguments(&["-device".into(), "m,name=qmp".into()]).is_ok());
+    }
+}

@@ -1,0 +1,116 @@
+//! What machines use, from two looks at what only ever grows.
+use super::{Local, Monitor, proc};
+use crate::{
+    domain::{Figures, Stamp, VmId},
+    transport::now,
+};
+use rustix::process::Pid;
+use serde_json::Value;
+use std::sync::PoisonError;
+
+/// The last look at a machine.
+#[derive(Debug)]
+pub(super) struct Sample {
+    at: Stamp,
+    pid: Pid,
+    /// The threads of its processors, asked for once in a life.
+    threads: Vec<u64>,
+    ticks: Option<u64>,
+    read: Option<u64>,
+    written: Option<u64>,
+}
+
+/// How much a counter grew in a second; None where it fell, as a new life makes it.
+fn rate(before: Option<u64>, after: Option<u64>, milliseconds: u128) -> Option<u64> {
+    let grown = after?.checked_sub(before?)?;
+    u64::try_from(u128::from(grown) * 1000 / milliseconds.max(1)).ok()
+}
+
+impl Sample {
+    /// What happened between `before` and this.
+    fn against(&self, before: &Self) -> Figures {
+        let time = self.at.since(before.at).as_millis();
+        if before.pid != self.pid || time == 0 {
+            return Figures::default();
+        }
+        let ticks = rate(before.ticks, self.ticks, time);
+        #[expect(clippy::cast_precision_loss, reason = "a percentage")]
+        let share = |ticks: u64| ticks as f32 * 100.0 / proc::TICKS as f32 / self.threads.len().max(1) as f32;
+        Figures {
+            cpu: ticks.map(|t| share(t).min(100.0)),
+            disk_read: rate(before.read, self.read, time),
+            disk_write: rate(before.written, self.written, time),
+            ..Figures::default()
+        }
+    }
+}
+
+async fn threads(monitor: &Monitor) -> Vec<u64> {
+    let processors = monitor.ask("query-cpus-fast").await.unwrap_or_default();
+    let ids = processors.as_array().into_iter().flatten().filter_map(|p| p.get("thread-id").and_then(Value::as_u64));
+    ids.collect()
+}
+
+/// The sum of a counter over all drives.
+fn total(stats: &Value, counter: &str) -> Option<u64> {
+    let drives = stats.as_array()?;
+    Some(drives.iter().filter_map(|drive| drive.get("stats")?.get(counter)?.as_u64()).sum())
+}
+
+impl Local {
+    /// What one machine uses; None: it is off, or nothing is known.
+    pub(super) async fn figures_of(&self, vm: &VmId) -> Option<Figures> {
+        let monitor = if let Some(monitor) = self.held(vm) {
+            monitor
+        } else {
+            let Ok(found) = self.monitor(vm).await else {
+                let memory = self.place(vm).ok()?.alive().and_then(proc::resident);
+                return Some(Figures { memory, ..Figures::default() });
+            };
+            found?
+        };
+        let known = {
+            let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+            samples.get(vm).filter(|s| s.pid == monitor.pid).map(|s| s.threads.clone())
+        };
+        let threads = match known {
+            Some(threads) if !threads.is_empty() => threads,
+            _ => threads(&monitor).await,
+        };
+        let stats = monitor.ask("query-blockstats").await.unwrap_or_default();
+        let ticks = threads.iter().map(|t| proc::thread_ticks(monitor.pid, *t)).sum();
+        let sample = Sample {
+            at: now(),
+            pid: monitor.pid,
+            threads,
+            ticks,
+            read: total(&stats, "rd_bytes"),
+            written: total(&stats, "wr_bytes"),
+        };
+        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let figures = samples.get(vm).map(|before| sample.against(before)).unwrap_or_default();
+        samples.insert(vm.clone(), sample);
+        Some(Figures { memory: proc::resident(monitor.pid), ..figures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_of_one_life() {
+        let sample = |at, ticks, read| Sample {
+            at: Stamp(at),
+            pid: rustix::process::getpid(),
+            threads: vec![1, 2],
+            ticks: Some(ticks),
+            read: Some(read),
+            written: None,
+        };
+        let figures = sample(2_000, 150, 4096).against(&sample(0, 50, 0));
+        assert_eq!((figures.cpu, figures.disk_read, figures.disk_write), (Some(25.0), Some(2048), None));
+        assert_eq!(sample(2_000, 150, 0).against(&sample(0, 50, 10)).disk_read, None);
+        assert_eq!(sample(0, 150, 0).against(&sample(0, 50, 0)).cpu, None);
+    }
+}

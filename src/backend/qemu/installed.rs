@@ -1,0 +1,110 @@
+//! What of QEMU is on this host: the programs, the firmware, the accelerator.
+use super::{Firmware, Local, Place, Record, Settings, command_line::Host};
+use crate::{
+    domain::{Error, Result},
+    transport::{Program, find_program},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// UEFI code and the variables to begin with, where the distributions put them.
+const UEFI: &[(&str, &str)] = &[
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
+    ("/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"),
+    ("/usr/local/share/qemu/edk2-x86_64-code.fd", "/usr/local/share/qemu/edk2-i386-vars.fd"),
+    ("/opt/homebrew/share/qemu/edk2-x86_64-code.fd", "/opt/homebrew/share/qemu/edk2-i386-vars.fd"),
+];
+
+/// The UEFI firmware of this host: code, and variables to copy.
+pub fn uefi() -> Option<(PathBuf, PathBuf)> {
+    let pair = UEFI.iter().find(|(code, variables)| Path::new(code).is_file() && Path::new(variables).is_file());
+    pair.map(|(code, variables)| (code.into(), variables.into()))
+}
+
+/// What one look at the program tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// `7.2.22`
+    pub version: String,
+    pub sandbox: bool,
+}
+
+impl Settings {
+    /// QEMU itself, if it is installed.
+    pub fn qemu(&self) -> Option<PathBuf> {
+        self.program.clone().filter(|path| path.is_file()).or_else(|| find_program("qemu-system-x86_64"))
+    }
+
+    /// The accelerator for a machine, and why that one. `own`: what its record says.
+    pub fn accelerator(&self, own: &str) -> (String, String) {
+        if own != "auto" {
+            return (own.to_owned(), "set for this machine".to_owned());
+        }
+        if let Some(set) = self.accel.as_deref().filter(|set| *set != "auto") {
+            return (set.to_owned(), "set for this host".to_owned());
+        }
+        if !cfg!(target_arch = "x86_64") {
+            return ("tcg".to_owned(), "this processor is no x86-64".to_owned());
+        }
+        if cfg!(target_os = "macos") {
+            return ("hvf".to_owned(), "macOS".to_owned());
+        }
+        match fs::File::options().read(true).write(true).open("/dev/kvm") {
+            Ok(_) => ("kvm".to_owned(), "/dev/kvm can be used".to_owned()),
+            Err(error) => {
+                let why = match error.kind() {
+                    std::io::ErrorKind::NotFound => "there is no /dev/kvm",
+                    std::io::ErrorKind::PermissionDenied => "/dev/kvm is not for this user",
+                    _ => "/dev/kvm cannot be opened",
+                };
+                ("tcg".to_owned(), format!("{why}: slow"))
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Asks QEMU what it is, once.
+    pub async fn probe(&self) -> Result<Probe> {
+        let path = self.settings.qemu().ok_or_else(missing)?;
+        let probe = self.probe.get_or_try_init(async || {
+            let output = Program::new(&path).arg("-help").run().await?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            let version = text.split_once("version ").and_then(|(_, rest)| rest.split([' ', '\n', '(']).next());
+            let version = version.unwrap_or("of unknown version").to_owned();
+            Ok::<_, Error>(Probe { version, sandbox: text.contains("\n-sandbox ") })
+        });
+        probe.await.cloned()
+    }
+
+    /// What the arguments of a machine need; puts the UEFI variables into its folder.
+    pub async fn host_for(&self, record: &Record, place: &Place) -> Result<Host> {
+        let sandbox = self.probe().await?.sandbox;
+        let (accel, _) = self.settings.accelerator(&record.accel);
+        let uefi = match record.firmware {
+            Firmware::Bios => None,
+            Firmware::Uefi => {
+                let (code, fresh) =
+                    uefi().ok_or_else(|| Error::conflict("UEFI firmware is missing on this host: set up this host"))?;
+                let variables = place.folder.join("uefi-variables.fd");
+                if !variables.exists() {
+                    fs::copy(&fresh, &variables).map_err(|e| Error::from(e).context(variables.display()))?;
+                }
+                Some((code, variables))
+            }
+        };
+        Ok(Host { accel, sandbox, uefi })
+    }
+}
+
+/// QEMU is not here.
+pub(super) fn missing() -> Error {
+    Error::conflict("QEMU is missing: set up this host")
+}

@@ -1,0 +1,191 @@
+//! Making and deleting machines: all or nothing.
+use super::{Boot, DiskRecord, Firmware, Local, Qemu, Record, installed::missing, node, write_whole};
+use crate::{
+    backend::{Call, Machines},
+    domain::{
+        ByteSize, Choice, Error, FieldKind, FieldSpec, Result, Values, Vm, VmId, check_image_name, check_vm_name,
+    },
+    transport::{Program, find_program},
+};
+use std::{
+    fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+pub(super) const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
+const LARGEST_DISK: ByteSize = ByteSize(1 << 50);
+
+/// The choices of the network field: QEMU's own, none, and the bridges of this host.
+pub(super) fn networks() -> FieldKind {
+    let mut choices = vec![
+        Choice::new("user", "out through this host, not reachable from outside"),
+        Choice::new("none", "no network card"),
+    ];
+    for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
+        if entry.path().join("bridge").is_dir() {
+            choices.push(Choice::new(&entry.file_name().to_string_lossy(), "a bridge of this host"));
+        }
+    }
+    FieldKind::Choice(choices)
+}
+
+/// The choices of the firmware field.
+pub(super) fn firmwares() -> FieldKind {
+    FieldKind::Choice(vec![Choice::new("bios", "SeaBIOS"), Choice::new("uefi", "OVMF")])
+}
+
+impl Local {
+    /// Where the disks of a deleted machine are kept.
+    pub(super) fn kept_disks(&self) -> PathBuf {
+        self.settings.machines.parent().unwrap_or(Path::new("/")).join("disks")
+    }
+
+    /// The file of an image of the library.
+    pub fn image_path(&self, image: &str) -> Result<PathBuf> {
+        check_image_name(image).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+        let path = self.settings.images.join(image);
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Error::not_found(format_args!("the library has no image `{image}`")))
+        }
+    }
+
+    fn image_names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.settings.images).into_iter().flatten().flatten();
+        let files = entries.filter(|entry| entry.path().is_file());
+        let mut names: Vec<_> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.retain(|name| check_image_name(name).is_ok());
+        names.sort_unstable();
+        names
+    }
+
+    async fn create(&self, values: &Values) -> Result<()> {
+        let value = |name: &str| values.get(name).map(String::as_str).unwrap_or_default();
+        let number =
+            |name: &str| value(name).parse::<u32>().map_err(|_| Error::invalid(format_args!("{name}: a number")));
+        let size =
+            |name: &str| value(name).parse::<ByteSize>().map_err(|w| Error::invalid(format_args!("{name}: {w}")));
+        let name = value("name");
+        check_vm_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        let mut record = Record::new(number("cpus")?, size("memory")?);
+        value("description").clone_into(&mut record.description);
+        value("network").clone_into(&mut record.network);
+        record.firmware = if value("firmware") == "uefi" { Firmware::Uefi } else { Firmware::Bios };
+        record.boot = Boot::Disk;
+        if !value("image").is_empty() {
+            record.cdrom = self.image_path(value("image"))?.display().to_string();
+        }
+        let disk = DiskRecord {
+            id: "disk0".to_owned(),
+            file: "disk0.qcow2".to_owned(),
+            format: "qcow2".to_owned(),
+            bus: "virtio".to_owned(),
+        };
+        record.disks.push(disk);
+
+        let machines = &self.settings.machines;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(machines)
+            .map_err(|error| Error::from(error).context(machines.display()))?;
+        let target = machines.join(name);
+        let taken = || Error::conflict(format_args!("there is a machine called {name} already"));
+        if fs::symlink_metadata(&target).is_ok() {
+            return Err(taken());
+        }
+        // Made beside the others under a name that is none, and renamed when whole.
+        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(machines)?;
+        let image_tool = find_program("qemu-img").ok_or_else(missing)?;
+        let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);
+        create.operand(made.path().join("disk0.qcow2"))?.arg(size("disk")?.0.to_string()).run().await?;
+        write_whole(&made.path().join("machine.toml"), &record.to_toml())?;
+        match fs::rename(made.path(), &target) {
+            Ok(()) => {
+                let _ = made.keep();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Err(taken()),
+            Err(error) => Err(Error::from(error).context(target.display())),
+        }
+    }
+
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        let place = self.place(vm)?;
+        let lock = self.store.lock(vm).await?;
+        if place.alive().is_some() {
+            return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));
+        }
+        if keep_disks {
+            let record = self.store.read(vm).map_err(|e| e.context("its disks are not known"))?;
+            self.put_aside(vm, &record, &place.folder)?;
+        }
+        let machines = &self.settings.machines;
+        let away = machines.join(format!(".deleted-{}", uuid::Uuid::new_v4().simple()));
+        fs::rename(&place.folder, &away).map_err(|error| Error::from(error).context(place.folder.display()))?;
+        drop(lock);
+        self.forget(vm);
+        let _ = fs::remove_dir_all(&place.run);
+        fs::remove_dir_all(&away).map_err(|error| Error::from(error).context(away.display()))
+    }
+
+    /// Moves the disks that lie in the machine's folder to a folder of their own.
+    fn put_aside(&self, vm: &VmId, record: &Record, folder: &Path) -> Result<()> {
+        let kept = self.kept_disks();
+        let numbered = (2..).map(|n| kept.join(format!("{vm}-{n}")));
+        let aside = std::iter::once(kept.join(vm.as_str())).chain(numbered).find(|path| !path.exists());
+        let aside = aside.unwrap_or(kept);
+        let failed = |error: io::Error| Error::from(error).context(aside.display());
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside).map_err(failed)?;
+        for disk in &record.disks {
+            let from = folder.join(&disk.file);
+            // A disk elsewhere stays where it is.
+            if let Some(name) = from.file_name().filter(|_| from.starts_with(folder) && from.exists()) {
+                fs::rename(&from, aside.join(name)).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Machines for Qemu {
+    async fn find(&self, vm: &VmId) -> Result<Vm> {
+        self.local.describe(vm).await
+    }
+
+    async fn create_form(&self) -> Result<Vec<FieldSpec>> {
+        let mut images = vec![Choice::new("", "none")];
+        images.extend(self.local.image_names().iter().map(|name| Choice::new(name, "")));
+        let memory = FieldKind::Size { least: LEAST_MEMORY, most: node::most_memory() };
+        let disk = FieldKind::Size { least: ByteSize(1 << 20), most: LARGEST_DISK };
+        Ok(vec![
+            FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
+            FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }).default("2"),
+            FieldSpec::new("memory", "Memory", memory).default("2G"),
+            FieldSpec::new("disk", "Disk", disk).default("20G").help("grows as it is filled; can be made larger later"),
+            FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),
+            FieldSpec::new("network", "Network", networks()).default("user"),
+            FieldSpec::new("image", "Image", FieldKind::Choice(images)).optional().help("stands in the CD drive"),
+            FieldSpec::new("description", "Description", FieldKind::Text).optional(),
+        ])
+    }
+
+    async fn create(&self, values: &Values, _call: Call) -> Result<()> {
+        self.local.create(values).await?;
+        self.local.changed.notify_one();
+        Ok(())
+    }
+
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        self.local.delete(vm, keep_disks).await?;
+        self.local.changed.notify_one();
+        Ok(())
+    }
+
+    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+        let path = self.local.image_path(image)?;
+        self.local.start(vm, Some(path.display().to_string())).await
+    }
+}

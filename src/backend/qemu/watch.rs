@@ -1,0 +1,162 @@
+//! What happens without our doing: events of running machines, machines that others make, start and delete.
+use super::{Event, Local};
+use crate::{
+    backend::EventSink,
+    domain::{HostEvent, Vm, VmId},
+    transport::now,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+/// How often the folders are looked at: once in two seconds, and less often the more there are.
+fn pause(machines: usize) -> Duration {
+    Duration::from_millis(2_000 + 4 * u64::try_from(machines).unwrap_or(0))
+}
+
+/// What two calls of `stat` tell of a machine: a process that begins or ends changes the folder, an editor the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Glance {
+    folder: Option<SystemTime>,
+    record: Option<SystemTime>,
+}
+
+fn glance(local: &Local, vm: &VmId) -> Glance {
+    let folder = local.settings.machines.join(vm.as_str());
+    let time = |path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    Glance { record: time(folder.join("machine.toml")), folder: time(folder) }
+}
+
+/// Tells of machines, and of none twice the same.
+struct Teller {
+    local: Arc<Local>,
+    events: EventSink,
+    told: Mutex<HashMap<VmId, Vm>>,
+}
+
+impl Teller {
+    async fn tell(&self, vm: &VmId) {
+        let Ok(found) = self.local.describe(vm).await else { return };
+        let is_new = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.insert(vm.clone(), found.clone()).as_ref() != Some(&found)
+        };
+        if is_new {
+            let _ = self.events.send(HostEvent::Vm(Box::new(found))).await;
+        }
+    }
+
+    /// Follows one machine until its process is gone.
+    async fn follow(&self, vm: &VmId) {
+        let Ok(Some(monitor)) = self.local.monitor(vm).await else {
+            // Others hold the monitors, or it has just ended: the lock is all there is to see.
+            self.tell(vm).await;
+            sleep(pause(0)).await;
+            return;
+        };
+        let mut news = monitor.qmp.events();
+        let place = self.local.place(vm);
+        drop(monitor);
+        self.tell(vm).await;
+        loop {
+            match news.recv().await {
+                Ok(event) => {
+                    if self.take(vm, event, &mut news) {
+                        self.tell(vm).await;
+                    }
+                    let _ = self.events.try_send(HostEvent::Hint(Some(vm.clone())));
+                }
+                Err(RecvError::Lagged(_)) => self.tell(vm).await,
+                Err(RecvError::Closed) => break,
+            }
+        }
+        if let Ok(place) = place {
+            // The socket closes a moment before the process is gone.
+            let gone = async {
+                while place.alive().is_some() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            };
+            let _ = timeout(Duration::from_secs(2), gone).await;
+        }
+        self.tell(vm).await;
+    }
+
+    /// Takes an event and all that wait behind it; whether the machine's state may be another.
+    fn take(&self, vm: &VmId, first: Event, news: &mut Receiver<Event>) -> bool {
+        let mut matters = false;
+        let mut next = Some(first);
+        while let Some(event) = next {
+            matters |= match event.name.as_str() {
+                "RESET" => {
+                    let own = event.details.get("guest").and_then(serde_json::Value::as_bool) == Some(true);
+                    own && self.local.resets.note(vm, now())
+                }
+                "STOP" | "RESUME" | "SHUTDOWN" | "BLOCK_IO_ERROR" | "GUEST_PANICKED" | "SUSPEND" | "WAKEUP"
+                | "WATCHDOG" => true,
+                _ => false,
+            };
+            next = news.try_recv().ok();
+        }
+        matters
+    }
+}
+
+/// Watches until it is aborted.
+pub(super) async fn watch(local: Arc<Local>, events: EventSink) {
+    let teller = Arc::new(Teller { local: local.clone(), events, told: Mutex::default() });
+    let mut seen: HashMap<VmId, Glance> = HashMap::new();
+    let mut followed: HashSet<VmId> = HashSet::new();
+    let mut followers: JoinSet<VmId> = JoinSet::new();
+    // Asking QEMU for its version takes longer than a first screen may wait.
+    if local.probe().await.is_ok() {
+        let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
+    }
+    let mut first = true;
+    loop {
+        let names: Vec<VmId> = local.store.names().unwrap_or_default().into_iter().map(VmId::from).collect();
+        let there: HashSet<&VmId> = names.iter().collect();
+        let gone: Vec<VmId> = seen.keys().filter(|vm| !there.contains(vm)).cloned().collect();
+        for vm in gone {
+            seen.remove(&vm);
+            teller.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&vm);
+            local.forget(&vm);
+            let _ = teller.events.send(HostEvent::Gone(vm)).await;
+        }
+        for vm in &names {
+            let now = glance(&local, vm);
+            let changed = seen.insert(vm.clone(), now) != Some(now);
+            // A process leaves its mark in the folder, so an unchanged one need not be asked for.
+            if changed && !followed.contains(vm) && local.place(vm).is_ok_and(|place| place.alive().is_some()) {
+                followed.insert(vm.clone());
+                let (teller, vm) = (teller.clone(), vm.clone());
+                followers.spawn(async move {
+                    teller.follow(&vm).await;
+                    vm
+                });
+            } else if changed && !first {
+                teller.tell(vm).await;
+            }
+        }
+        first = false;
+        tokio::select! {
+            () = sleep(pause(names.len())) => {}
+            () = local.changed.notified() => {}
+            Some(ended) = followers.join_next() => {
+                match ended {
+                    // Looked at again: it may live under another monitor, or have been started anew.
+                    Ok(vm) => { followed.remove(&vm); seen.remove(&vm); }
+                    Err(_) => followed.clear(),
+                }
+            }
+        }
+    }
+}
