@@ -3,6 +3,7 @@ pub mod app;
 pub mod backend;
 pub mod config;
 pub mod domain;
+pub mod fetch;
 pub mod input;
 pub mod runtime;
 pub mod transport;

@@ -1,6 +1,8 @@
-//! What every product's adapter stands on: the clock, programs, sockets.
+//! What every product's adapter stands on: the clock, programs, sockets, storage.
 mod clock;
 mod process;
+mod storage;
 
 pub use clock::{Stopwatch, now};
 pub use process::{Output, Program, find_program};
+pub use storage::{at, free_space, real_size};

@@ -1,0 +1,113 @@
+use crate::domain::{Error, Result, Secret, clean_line};
+use std::{fmt, net::IpAddr, str::FromStr};
+use url::{Host, Url};
+
+/// Where an image comes from. User and password are kept apart; shown are only scheme, host and path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    url: Url,
+    login: Option<(String, Secret)>,
+}
+
+impl Address {
+    /// The address without user and password.
+    pub const fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// User and password, for the one place that sends them.
+    pub const fn login(&self) -> Option<&(String, Secret)> {
+        self.login.as_ref()
+    }
+
+    /// Who is asked: the server's name, or `this machine`.
+    pub fn place(&self) -> String {
+        self.url.host_str().map_or_else(|| "this machine".to_owned(), |host| clean_line(host).into_owned())
+    }
+
+    /// Whether the server is this machine: then no proxy stands between.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // The text itself is not repeated: it may hold a password.
+        let mut url = Url::parse(text.trim()).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
+        match url.scheme() {
+            "http" | "https" | "file" => {}
+            other => {
+                return Err(Error::invalid(format_args!(
+                    "url: `{}` is not known here: it begins with http://, https:// or file://",
+                    clean_line(other)
+                )));
+            }
+        }
+        if url.scheme() == "file" && url.host_str().is_some() {
+            return Err(Error::invalid("url: a file of this machine is written file:///folder/name"));
+        }
+        let login = (!url.username().is_empty() || url.password().is_some()).then(|| {
+            let decoded = |text: &str| super::name::decoded(text).unwrap_or_else(|| text.to_owned());
+            (decoded(url.username()), Secret::new(decoded(url.password().unwrap_or_default())))
+        });
+        let cleared = url.set_username("").and_then(|()| url.set_password(None));
+        if login.is_some() && cleared.is_err() {
+            return Err(Error::invalid("url: a user and a password do not belong there"));
+        }
+        url.set_fragment(None);
+        Ok(Self { url, login })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.url.clone();
+        shown.set_query(None);
+        f.write_str(&clean_line(shown.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(text: &str) -> String {
+        text.parse::<Address>().unwrap_err().message
+    }
+
+    #[test]
+    fn a_password_is_used_but_not_shown() {
+        let address: Address = "https://me:s%40cret@example.org/a.iso?token=abc#x".parse().unwrap();
+        assert_eq!(address.login().map(|(user, pass)| (user.as_str(), pass.expose())), Some(("me", "s@cret")));
+        assert_eq!(address.to_string(), "https://example.org/a.iso");
+        assert_eq!(address.url().as_str(), "https://example.org/a.iso?token=abc");
+        assert!(!format!("{address:?}").contains("cret"));
+        assert!(!why("http://me:hunter2@ex ample/").contains("hunter2"));
+    }
+
+    #[test]
+    fn only_known_schemes_are_taken() {
+        assert!(why("gopher://x/y").contains("`gopher` is not known here"));
+        assert!(why("debian.iso").contains("relative URL"));
+        assert!(why("file://server/x.iso").contains("file:///folder/name"));
+        assert!("file:///x.iso".parse::<Address>().is_ok());
+    }
+
+    #[test]
+    fn loopback_is_known_in_all_its_forms() {
+        for local in ["http://127.0.0.1:8000/x", "http://[::1]/x", "http://localhost/x", "http://[::ffff:127.0.0.1]/"] {
+            assert!(local.parse::<Address>().unwrap().is_loopback(), "{local}");
+        }
+        for other in ["http://example.org/x", "http://127.example.org/", "file:///x"] {
+            assert!(!other.parse::<Address>().unwrap().is_loopback(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How fast it goes, told to people; and held back where they asked for it.
+use crate::{domain::Progress, transport::Stopwatch};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// The least time between two reports.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the past counts in the rate: what is older than this has lost two thirds of its weight.
+const MEMORY: f64 = 3.0;
+
+/// Counts bytes and says now and then how it goes.
+#[derive(Debug)]
+pub(super) struct Meter {
+    total: Option<u64>,
+    done: u64,
+    watch: Stopwatch,
+    rate: Rate,
+}
+
+impl Meter {
+    pub(super) fn start(total: Option<u64>) -> Self {
+        Self { total, done: 0, watch: Stopwatch::start(), rate: Rate::default() }
+    }
+
+    /// Counts `size` more bytes. A report, unless the last one was just now.
+    pub(super) fn add(&mut self, size: u64) -> Option<Progress> {
+        self.done += size;
+        let now = self.watch.elapsed();
+        if now.saturating_sub(self.rate.at) < PAUSE {
+            return None;
+        }
+        self.rate.take(self.done, now);
+        Some(self.report())
+    }
+
+    /// Like [`Meter::add`], from the whole count.
+    pub(super) fn set(&mut self, done: u64) -> Option<Progress> {
+        self.add(done.saturating_sub(self.done))
+    }
+
+    pub(super) fn report(&self) -> Progress {
+        Progress { rate: self.rate.smooth, ..Progress::bytes(self.done, self.total) }
+    }
+}
+
+/// A rate in bytes a second, smoothed over the last seconds by what time really passed.
+#[derive(Debug, Default)]
+struct Rate {
+    at: Duration,
+    done: u64,
+    smooth: Option<f64>,
+}
+
+impl Rate {
+    fn take(&mut self, done: u64, now: Duration) {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        let latest = crate::domain::ByteSize(done.saturating_sub(self.done)).as_f64() / passed.max(0.001);
+        let weight = 1.0 - (-passed / MEMORY).exp();
+        self.smooth = Some(self.smooth.map_or(latest, |old| old + weight * (latest - old)));
+        (self.at, self.done) = (now, done);
+    }
+}
+
+/// Holds a stream to so many bytes a second.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    rate: Option<u64>,
+    watch: Stopwatch,
+    passed: u64,
+}
+
+impl Throttle {
+    pub(super) fn new(rate: Option<u64>) -> Self {
+        Self { rate: rate.filter(|r| *r > 0), watch: Stopwatch::start(), passed: 0 }
+    }
+
+    /// Waits until `size` more bytes are within the rate. Time that was not used is not saved up for longer than a second.
+    pub(super) async fn after(&mut self, size: u64) {
+        let Some(rate) = self.rate else { return };
+        self.passed += size;
+        let due = Duration::from_secs_f64(
+            crate::domain::ByteSize(self.passed).as_f64() / crate::domain::ByteSize(rate).as_f64(),
+        );
+        let elapsed = self.watch.elapsed();
+        if elapsed > due + Duration::from_secs(1) {
+            (self.watch, self.passed) = (Stopwatch::start(), 0);
+        } else if due > elapsed {
+            sleep(due.saturating_sub(elapsed)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_slowly_and_forgets() {
+        let mut rate = Rate::default();
+        for tenth in 1..=50_u32 {
+            rate.take(u64::from(tenth) * 100, Duration::from_millis(100) * tenth);
+        }
+        assert!((rate.smooth.unwrap() - 1000.0).abs() < 1.0, "{rate:?}");
+        let mut at = rate.at;
+        for _ in 0..10 {
+            at += Duration::from_millis(100);
+            rate.take(5000, at);
+        }
+        let after_a_second = rate.smooth.unwrap();
+        assert!((600.0..800.0).contains(&after_a_second), "a stall shows within seconds: {after_a_second}");
+        rate.take(5000, at + Duration::from_secs(30));
+        assert!(rate.smooth.unwrap() < 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_reports_a_second_at_most() {
+        let mut meter = Meter::start(Some(1000));
+        let mut reports = 0;
+        for _ in 0..1000 {
+            reports += u32::from(meter.add(1).is_some());
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!((8..=10).contains(&reports), "{reports}");
+        assert_eq!(meter.report().percent(), Some(99));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_held_to_its_rate() {
+        let (mut throttle, watch) = (Throttle::new(Some(1000)), Stopwatch::start());
+        for _ in 0..50 {
+            throttle.after(100).await;
+        }
+        assert_eq!(watch.elapsed().as_secs(), 5);
+        sleep(Duration::from_secs(100)).await;
+        let watch = Stopwatch::start();
+        for _ in 0..31 {
+            throttle.after(100).await;
+        }
+        assert!(watch.elapsed() >= Duration::from_millis(2900), "no burst after a pause: {:?}", watch.elapsed());
+    }
+}
