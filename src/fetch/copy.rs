@@ -24,11 +24,12 @@ pub(super) async fn copy(
     from: File,
     part: Part,
     total: u64,
+    cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress) + Send),
 ) -> Result<(Part, u64)> {
     let copied = Arc::new(AtomicU64::new(0));
-    // Dropping this future must end the thread as well.
-    let stop = CancellationToken::new();
+    // Dropping this future ends the thread as well.
+    let stop = cancel.child_token();
     let _guard = stop.clone().drop_guard();
     let mut thread = JoinSet::new();
     thread.spawn_blocking({

@@ -74,25 +74,27 @@ pub async fn fetch(
         check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         refuse_existing(folder, name)?;
     }
-    let work = async {
-        progress(Progress::note(format!("asking {}", address.place())));
-        let source = source::open(&address, options).await?;
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => name::choose(&source.names)?,
-        };
-        source.refuse_other_than_image(&name)?;
-        refuse_existing(folder, &name)?;
-        refuse_too_large(folder, source.total)?;
-        let part = Part::open(folder, &name)?;
-        let (part, size) = match source.body {
-            Body::Http(_) => receive(source, part, options.rate, &mut progress).await?,
-            Body::File(from) => copy::copy(from, part, source.total.unwrap_or(0), &mut progress).await?,
-        };
-        progress(Progress::note("writing the rest to disk"));
-        let path = blocking(move || part.finish()).await?;
-        Ok(Fetched { name, path, size: ByteSize(size) })
+    progress(Progress::note(format!("asking {}", address.place())));
+    let source = unless(cancel, source::open(&address, options)).await?;
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None => name::choose(&source.names)?,
     };
+    source.refuse_other_than_image(&name)?;
+    refuse_existing(folder, &name)?;
+    refuse_too_large(folder, source.total)?;
+    let part = Part::open(folder, &name)?;
+    let (part, size) = match source.body {
+        Body::Http(_) => receive(source, part, options.rate, cancel, &mut progress).await?,
+        Body::File(from) => copy::copy(from, part, source.total.unwrap_or(0), cancel, &mut progress).await?,
+    };
+    progress(Progress::note("writing the rest to disk"));
+    let path = blocking(move || part.finish()).await?;
+    Ok(Fetched { name, path, size: ByteSize(size) })
+}
+
+/// Does `work` unless it is cancelled before.
+async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
         () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
@@ -105,8 +107,10 @@ async fn receive(
     mut source: Source,
     part: Part,
     limit: Option<u64>,
+    cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress) + Send),
 ) -> Result<(Part, u64)> {
+    let total = source.total;
     let (pieces, mut waiting) = mpsc::channel::<Bytes>(AHEAD);
     let mut writer = JoinSet::new();
     writer.spawn_blocking(move || {
@@ -116,24 +120,30 @@ async fn receive(
         }
         Ok(part)
     });
-    let mut meter = Meter::start(source.total);
-    let mut throttle = Throttle::new(limit);
-    progress(meter.report());
-    let mut received = 0_u64;
-    while let Some(piece) = source.next().await? {
-        let size = piece.len() as u64;
-        received += size;
-        if pieces.send(piece).await.is_err() {
-            break; // The writer gave up: it says why below.
+    let pump = async {
+        let mut meter = Meter::start(total);
+        let mut throttle = Throttle::new(limit);
+        progress(meter.report());
+        let mut received = 0_u64;
+        while let Some(piece) = source.next().await? {
+            let size = piece.len() as u64;
+            received += size;
+            if pieces.send(piece).await.is_err() {
+                break; // The writer gave up: it says why below.
+            }
+            if let Some(report) = meter.add(size) {
+                progress(report);
+            }
+            throttle.after(size).await;
         }
-        if let Some(report) = meter.add(size) {
-            progress(report);
-        }
-        throttle.after(size).await;
-    }
+        Ok(received)
+    };
+    let received = unless(cancel, pump).await;
+    // The writer is waited for in any case: when this returns, the part is whole or gone.
     drop(pieces);
     let part = ended(writer).await?;
-    if let Some(total) = source.total.filter(|total| *total != received) {
+    let received = received?;
+    if let Some(total) = total.filter(|total| *total != received) {
         return Err(short(received, total));
     }
     if received == 0 {

@@ -1,3 +1,4 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
 pub(crate) mod hosts;
+pub(crate) mod http;
