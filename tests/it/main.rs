@@ -1,8 +1,8 @@
 //! All integration tests in one binary: one link, shared support.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod config;
-mod headless;
 mod fetch;
+mod headless;
 mod layers;
 mod support;
 mod whole;
