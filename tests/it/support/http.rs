@@ -8,31 +8,31 @@ use std::{
 
 /// What the server does with a connection, in order; then it closes it.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     /// Says nothing more until the other side goes.
     Stall,
 }
 
-pub struct Http {
+pub(crate) struct Http {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 /// A whole answer with a `Content-Length`.
-pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<Step> {
+pub(crate) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<Step> {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n", body.len());
     vec![Step::Send(head.into_bytes()), Step::Send(body.to_vec())]
 }
 
 /// An answer word for word.
-pub fn raw(text: &str) -> Step {
+pub(crate) fn raw(text: &str) -> Step {
     Step::Send(text.as_bytes().to_vec())
 }
 
 impl Http {
     /// Answers each request by what `script` makes of its path.
-    pub fn serve(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub(crate) fn serve(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -48,16 +48,16 @@ impl Http {
         Self { port, requests }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    pub const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.port
     }
 
     /// The heads of all requests so far.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
