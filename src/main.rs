@@ -1,1 +1,6 @@
-fn main() {}
+//! The program: its words go to [`vmdeck::cli`], which returns the exit code.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(vmdeck::cli::run(std::env::args_os()))
+}

@@ -5,32 +5,34 @@ use super::{
     read::{Result, Source, Table},
 };
 use crate::{
-    domain::{ByteSize, HostId, clean},
-    input::Key,
+    domain::{ByteSize, HostId},
+    input::{KeyMap, Overrides},
 };
 use std::{
+    ffi::OsStr,
     io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// Which colours suit the terminal's background.
+/// What the looks are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
+    /// The terminal's own sixteen colours, in the person's own shades.
     #[default]
-    Dark,
-    Light,
+    Terminal,
+    /// Bold and dim alone.
+    Mono,
 }
 
-/// How many colours are used.
+/// Whether colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
-    /// What the terminal says it can, none where `NO_COLOR` is set.
+    /// Unless `NO_COLOR` is set.
     #[default]
     Auto,
-    Full,
-    Sixteen,
-    None,
+    Always,
+    Never,
 }
 
 /// `[ui]`: how it looks.
@@ -40,6 +42,18 @@ pub struct Ui {
     pub color: Color,
     /// Borders and marks from ASCII alone.
     pub ascii: bool,
+}
+
+impl Ui {
+    /// Whether to use colours; `no_color` is the variable `NO_COLOR`, which counts when it is not empty.
+    pub fn has_color(&self, no_color: Option<&OsStr>) -> bool {
+        let is_wanted = match self.color {
+            Color::Auto => no_color.is_none_or(OsStr::is_empty),
+            Color::Always => true,
+            Color::Never => false,
+        };
+        is_wanted && self.theme == Theme::Terminal
+    }
 }
 
 /// `[refresh]`: how often things are read.
@@ -76,22 +90,13 @@ impl Default for Fetch {
     }
 }
 
-/// Keys for an action instead of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyOverride {
-    /// The action's name: `power-off`.
-    pub action: String,
-    pub keys: Vec<Key>,
-    /// Where it stands, for whoever finds that there is no such action or that a key is taken.
-    pub line: Option<usize>,
-}
-
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// In their order; the implied one first. Those that are not enabled are left out.
     pub hosts: Vec<HostConfig>,
-    pub keys: Vec<KeyOverride>,
+    /// Keys of actions that have others than their own.
+    pub keys: Overrides,
     pub ui: Ui,
     pub refresh: Refresh,
     pub fetch: Fetch,
@@ -101,7 +106,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             hosts: vec![HostConfig::local()],
-            keys: Vec::new(),
+            keys: Overrides::new(),
             ui: Ui::default(),
             refresh: Refresh::default(),
             fetch: Fetch::default(),
@@ -185,30 +190,32 @@ fn hosts(top: &mut Table<'_>) -> Result<Vec<HostConfig>> {
     Ok(hosts)
 }
 
-fn keys(top: &mut Table<'_>) -> Result<Vec<KeyOverride>> {
-    let Some(section) = top.get("keys") else { return Ok(Vec::new()) };
+/// Checked one by one, so that a name that is not there or a key that is taken is told with its line.
+fn keys(top: &mut Table<'_>) -> Result<Overrides> {
+    let mut keys = Overrides::new();
+    let Some(section) = top.get("keys") else { return Ok(keys) };
     let mut table = section.table()?;
     "[keys]".clone_into(&mut table.place);
-    let mut all = Vec::new();
-    for (action, value) in table.all() {
-        let mut keys = Vec::new();
-        for text in value.texts()? {
-            keys.push(text.parse::<Key>().map_err(|why| value.error(clean(&why, 120)))?);
-        }
-        let line = value.error("").line;
-        all.push(KeyOverride { action: action.to_owned(), keys, line });
+    let all = table.all();
+    for (action, value) in &all {
+        keys.insert((*action).to_owned(), value.texts()?.into_iter().map(str::to_owned).collect());
     }
-    Ok(all)
+    // What is wrong by itself first; then what is wrong only together.
+    for (action, value) in &all {
+        let alone = keys.get(*action).map(|k| Overrides::from([((*action).to_owned(), k.clone())]));
+        alone.map_or(Ok(()), |alone| KeyMap::new(&alone).map(|_| ())).map_err(|why| value.error(why))?;
+    }
+    KeyMap::new(&keys).map(|_| ()).map_err(|why| table.error(why))?;
+    Ok(keys)
 }
 
 fn ui(table: &mut Table<'_>) -> Result<Ui> {
     let mut ui = Ui::default();
     if let Some(v) = table.get("theme") {
-        ui.theme = v.choice(&[("dark", Theme::Dark), ("light", Theme::Light)])?;
+        ui.theme = v.choice(&[("terminal", Theme::Terminal), ("mono", Theme::Mono)])?;
     }
     if let Some(v) = table.get("color") {
-        let choices = [("auto", Color::Auto), ("full", Color::Full), ("16", Color::Sixteen), ("none", Color::None)];
-        ui.color = v.choice(&choices)?;
+        ui.color = v.choice(&[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])?;
     }
     if let Some(v) = table.get("ascii") {
         ui.ascii = v.flag()?;

@@ -5,7 +5,7 @@ mod paths;
 mod read;
 mod secret;
 
-pub use file::{Color, Config, Fetch, KeyOverride, Refresh, Theme, Ui};
+pub use file::{Color, Config, Fetch, Refresh, Theme, Ui};
 pub use host::{
     BACKENDS, BackendConfig, Chypervisord, Demo, Govirthost, HostConfig, Iohyve, Libvirt, Lochness, Qemu, Scene,
     Sysadm, Tls, Velocity,

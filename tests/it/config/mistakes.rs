@@ -31,7 +31,7 @@ fn unknown_names_are_told_with_the_nearest() {
 #[test]
 fn bad_values_are_told_with_what_would_be_right() {
     let cases = [
-        ("[ui]\ntheme = \"drak\"", "2: [ui] theme: `drak`: did you mean `dark`?"),
+        ("[ui]\ntheme = \"mnoo\"", "2: [ui] theme: `mnoo`: did you mean `mono`?"),
         ("[ui]\nascii = \"yes\"", "2: [ui] ascii: `yes`: true or false"),
         ("[refresh]\nlist = 0", "2: [refresh] list: `0`: a whole number from 1 to 3600"),
         ("[refresh]\nlist = -1", "2: [refresh] list: `-1`: a whole number from 1 to 3600"),

@@ -1,0 +1,160 @@
+//! The command line: its words, its help, and what is generated from them.
+use crate::{
+    config::{Config, Paths},
+    input, logging,
+    runtime::headless::{self, Streams},
+};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long hosts may take to answer where nobody waits at a screen.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const AFTER: &str = "\
+Exit codes:
+  0    done, and read back
+  1    the host said no, or what it has now differs from what was asked for
+  2    a word or value that cannot be; nothing was sent
+  3    the host does not offer it, with the reason
+  4    the host cannot be reached, or an answer from a person is needed
+  5    no answer in time: the outcome is unknown
+  130  interrupted
+
+Environment:
+  VMDECK_HOME  one folder for configuration, machines, images and log
+  VMDECK_LOG   what the log holds: error, warn, info, debug, trace
+  NO_COLOR     no colours";
+
+/// A terminal UI for virtual machines on local and remote hosts.
+///
+/// Without a command it opens the screen; without a terminal it prints hosts and machines.
+#[derive(Debug, Parser)]
+#[command(name = "vmdeck", version, after_help = AFTER, max_term_width = 100)]
+pub struct Cli {
+    /// Read this configuration instead of the user's own
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Show machines that are not real: two small hosts, or N machines
+    #[arg(long, value_name = "N", global = true, num_args = 0..=1, require_equals = true, default_missing_value = "0",
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub demo: Option<u32>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do one operation on one host, without the screen
+    Call {
+        /// The host's name in the configuration
+        host: String,
+        /// The operation: list, start, resize-disk ...
+        operation: String,
+        /// Its words: vm=web disk=disk0 size=+10G; what may lose something needs yes=NAME
+        #[arg(value_name = "KEY=VALUE")]
+        words: Vec<String>,
+        /// Print JSON: progress as lines, then one object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the hosts and whether they answer
+    Hosts,
+    /// Print the completions of a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man,
+    /// Print the table of keys
+    Keys,
+    /// Print the part of the configuration that is made from the table of keys
+    Config,
+}
+
+/// Runs the command line `words`; returns the exit code.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help asked for is no failure; a closed pipe neither.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match cli.execute() {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "vmdeck: {error}");
+            2
+        }
+    }
+}
+
+/// What needs no configuration, whole, so that it can be written at once.
+pub fn generated(command: &Command) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "vmdeck", &mut out);
+        }
+        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut out).ok()?,
+        Command::Keys => out.extend(input::readme_table().into_bytes()),
+        Command::Config => out.extend(input::config_table().into_bytes()),
+        _ => return None,
+    }
+    Some(out)
+}
+
+impl Cli {
+    fn execute(self) -> Result<u8, String> {
+        if let Some(text) = self.command.as_ref().and_then(generated) {
+            // Whoever closed the pipe has read enough.
+            let _ = std::io::stdout().write_all(&text);
+            return Ok(0);
+        }
+        let paths = Paths::find()?;
+        let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
+        let config = match self.demo {
+            Some(count) => config.demo((count > 0).then_some(count)),
+            None => config,
+        };
+        // A program that manages machines is of use without a log, too.
+        let _ = logging::start(&paths.state);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|e| format!("no threads to work with: {e}"))?;
+        let is_terminal = std::io::stdout().is_terminal();
+        let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let mut streams = Streams { input: &mut input, out: &mut out, err: &mut err, is_terminal };
+        let code = match self.command {
+            Some(Command::Call { host, operation, words, json }) => {
+                let call = headless::Call { host, op: operation, words, json };
+                runtime.block_on(async {
+                    let interrupt = CancellationToken::new();
+                    let asked = interrupt.clone();
+                    let mut signals = tokio::task::JoinSet::new();
+                    signals.spawn(async move {
+                        if tokio::signal::ctrl_c().await.is_ok() {
+                            asked.cancel();
+                        }
+                    });
+                    headless::call(&config, &paths, &call, &mut streams, interrupt).await
+                })
+            }
+            Some(Command::Hosts) => {
+                runtime.block_on(headless::hosts(&config, &paths, PATIENCE, &mut streams));
+                0
+            }
+            _ => {
+                runtime.block_on(headless::machines(&config, &paths, PATIENCE, &mut streams));
+                0
+            }
+        };
+        // A thread that hangs in a read of the standard input must not hold the program.
+        runtime.shutdown_background();
+        Ok(code)
+    }
+}
