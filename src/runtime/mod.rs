@@ -1,14 +1,52 @@
 //! The only place with tasks, a clock and a terminal; and the only one that sees both the application and the backends.
 mod calls;
 mod change;
+mod clipboard;
+mod external;
 mod guarded;
 pub mod headless;
 mod host;
 mod hosts;
 mod policy;
 mod reads;
+mod screen_loop;
 mod spawn;
+mod terminal;
 mod throttle;
 
 pub use hosts::Hosts;
 pub use policy::Policy;
+pub use screen_loop::{ScreenLoop, Stage};
+pub use terminal::Outside;
+
+use crate::{
+    app::{self, App},
+    config::{Config, Paths},
+    ui::Theme,
+};
+
+/// Shows the hosts of `config` on the terminal until the person quits. To be called on the program's main thread,
+/// inside a runtime with workers.
+///
+/// # Errors
+/// The terminal cannot be taken, or not be written to.
+pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, theme: Theme) -> std::io::Result<()> {
+    let (mut hosts, inbox) = Hosts::new();
+    let policy = Policy {
+        poll_every: config.refresh.list,
+        resync_every: config.refresh.list.max(Policy::default().resync_every),
+        figures_every: config.refresh.figures,
+        ..Policy::default()
+    };
+    let stage = terminal::TerminalGuard::new()?;
+    for host in &config.hosts {
+        spawn::spawn(&mut hosts, host, paths, policy);
+    }
+    let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
+    let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
+    let ended = screen.run().await;
+    let ScreenLoop { hosts, stage, .. } = screen;
+    drop(stage);
+    hosts.stop().await;
+    ended
+}

@@ -1,0 +1,262 @@
+//! The loop of the screen: wait, drain, update, execute, draw. Keys come first and are drawn at once; what hosts cause
+//! is drawn thirty times a second at most.
+use super::{Hosts, guarded::instant, terminal::Outside};
+use crate::{
+    app::{App, Effect, Message},
+    backend::Console,
+    domain::{HostId, Op, Result, VmId},
+    input::Input,
+    transport::now,
+    ui::{self, Theme, Viewport},
+};
+use ratatui::{Terminal, backend::Backend};
+use std::{future::Future, io, time::Duration};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+/// At most one frame in this time for what hosts cause.
+const FRAME: Duration = Duration::from_millis(33);
+const TICK: Duration = Duration::from_secs(1);
+/// How long changes that are under way get to end when the program does.
+const GRACE: Duration = Duration::from_secs(2);
+/// How many messages are taken between two looks at the keys.
+const BATCH: usize = 256;
+
+/// Where the application is shown: a terminal, or a screen in memory.
+pub trait Stage {
+    type Screen: Backend;
+    fn terminal(&mut self) -> &mut Terminal<Self::Screen>;
+    /// Puts text into the clipboard.
+    fn copy(&mut self, text: &str);
+    /// Stops the program until it is continued.
+    fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
+    /// Takes the terminal again after somebody else may have used it.
+    fn refresh(&mut self) -> io::Result<()>;
+    /// Lends the terminal to a console until the person leaves it.
+    fn console(&mut self, title: &str, console: Console) -> impl Future<Output = Result<()>>;
+}
+
+/// The application between its hosts and its screen.
+pub struct ScreenLoop<S> {
+    pub app: App,
+    pub hosts: Hosts,
+    pub stage: S,
+    pub theme: Theme,
+    inbox: mpsc::Receiver<Message>,
+    outside: mpsc::Receiver<Outside>,
+    viewport: Viewport,
+    told_visible: Vec<(HostId, VmId)>,
+    consoles: JoinSet<(HostId, VmId, Result<Console>)>,
+    stopped: bool,
+    dirty: bool,
+    last_frame: Instant,
+    last_tick: Instant,
+    /// How many frames were drawn.
+    pub frames: u64,
+}
+
+impl<S: Stage> ScreenLoop<S>
+where
+    <S::Screen as Backend>::Error: Into<io::Error>,
+{
+    pub fn new(
+        app: App,
+        (hosts, inbox): (Hosts, mpsc::Receiver<Message>),
+        (stage, outside): (S, mpsc::Receiver<Outside>),
+        theme: Theme,
+    ) -> Self {
+        Self {
+            app,
+            hosts,
+            stage,
+            theme,
+            inbox,
+            outside,
+            viewport: Viewport::default(),
+            told_visible: Vec::new(),
+            consoles: JoinSet::new(),
+            stopped: false,
+            dirty: true,
+            last_frame: instant(),
+            last_tick: instant(),
+            frames: 0,
+        }
+    }
+
+    /// Runs until the person or the system ends it.
+    pub async fn run(&mut self) -> io::Result<()> {
+        let size = self.stage.terminal().size().map_err(Into::into)?;
+        self.update(Message::Resized(size.width, size.height)).await?;
+        self.draw().await?;
+        while !self.app.quit && !self.stopped {
+            self.turn().await?;
+        }
+        if !self.stopped {
+            self.finish().await?;
+        }
+        Ok(())
+    }
+
+    async fn turn(&mut self) -> io::Result<()> {
+        let mut batch = Vec::new();
+        let (due, tick) = (self.last_frame + FRAME, self.last_tick + TICK);
+        tokio::select! {
+            biased;
+            outside = self.outside.recv() => {
+                let mut next = Some(outside.unwrap_or(Outside::Stop));
+                // A key that is held down is many keys and one frame.
+                for _ in 0..BATCH {
+                    let Some(outside) = next else { break };
+                    self.take(outside).await?;
+                    next = self.outside.try_recv().ok();
+                }
+                self.draw().await?;
+            }
+            () = sleep_until(due), if self.dirty => self.draw().await?,
+            Some(Ok((host, vm, console))) = self.consoles.join_next() => self.console(host, vm, console).await?,
+            _ = self.inbox.recv_many(&mut batch, BATCH) => {
+                self.app.set_now(now());
+                for message in batch {
+                    self.update(message).await?;
+                }
+            }
+            () = sleep_until(tick), if self.app.is_moving() => {
+                self.last_tick = instant();
+                self.app.set_now(now());
+                self.update(Message::Tick).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, outside: Outside) -> io::Result<()> {
+        self.app.set_now(now());
+        match outside {
+            Outside::Input(Input::Key(key)) => self.update(Message::Key(key)).await,
+            Outside::Input(Input::Paste(text)) => self.update(Message::Paste(text)).await,
+            Outside::Input(Input::Resized(columns, rows)) => self.update(Message::Resized(columns, rows)).await,
+            Outside::Suspend => self.execute(Effect::Suspend).await,
+            Outside::Continued => {
+                self.dirty = true;
+                self.stage.refresh()
+            }
+            Outside::Stop => {
+                self.stopped = true;
+                Ok(())
+            }
+        }
+    }
+
+    async fn update(&mut self, message: Message) -> io::Result<()> {
+        let effects = self.app.update(message);
+        for effect in effects {
+            self.execute(effect).await?;
+        }
+        self.dirty |= self.app.take_changed();
+        Ok(())
+    }
+
+    async fn execute(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Copy(text) => self.stage.copy(&text),
+            Effect::Suspend => {
+                self.stage.suspend().await?;
+                self.dirty = true;
+            }
+            Effect::Console { host, vm } => {
+                let asked = self.hosts.console(&host, vm.clone());
+                self.consoles.spawn(async move {
+                    let gone = |_| Err(crate::domain::Error::not_found("the host is gone"));
+                    (host, vm, asked.await.unwrap_or_else(gone))
+                });
+            }
+            effect => {
+                if let Some(refused) = self.hosts.execute(effect) {
+                    // A refusal makes no effects for the host that is behind.
+                    self.app.update(refused);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn console(&mut self, host: HostId, vm: VmId, console: Result<Console>) -> io::Result<()> {
+        let ended = match console {
+            Err(error) => Err(error),
+            Ok(console) => {
+                let title = format!("{vm} on {host}");
+                let lent = self.stage.console(&title, console);
+                tokio::pin!(lent);
+                let mut batch = Vec::new();
+                // Hosts are heard meanwhile; what they cause is drawn afterwards.
+                loop {
+                    tokio::select! {
+                        ended = &mut lent => break ended,
+                        count = self.inbox.recv_many(&mut batch, BATCH), if !self.inbox.is_closed() => {
+                            self.app.set_now(now());
+                            for effect in batch.drain(..count).flat_map(|message| self.app.update(message)) {
+                                self.hosts.execute(effect);
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        self.dirty = true;
+        if let Err(error) = ended {
+            self.update(Message::Refused(format!("console of {vm}: {error}"))).await?;
+        }
+        Ok(())
+    }
+
+    /// Draws what changed; tells the application which machines are seen.
+    async fn draw(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(());
+        }
+        let (app, theme, viewport) = (&self.app, &self.theme, &mut self.viewport);
+        let drawn = self.stage.terminal().draw(|frame| ui::render(frame, app, theme, viewport));
+        drawn.map_err(Into::into)?;
+        self.frames += 1;
+        self.last_frame = instant();
+        let visible = self.viewport.visible().to_vec();
+        if self.told_visible != visible {
+            self.told_visible.clone_from(&visible);
+            self.update(Message::Visible(visible)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives changes that are under way a moment; fetches are told to stop. Another key, and it ends at once.
+    async fn finish(&mut self) -> io::Result<()> {
+        let fetches: Vec<_> =
+            self.app.tasks.running().filter(|t| t.op == Op::FetchImage).map(|t| (t.host.clone(), t.id)).collect();
+        for (host, task) in fetches {
+            self.hosts.execute(Effect::Cancel { host, task });
+        }
+        let until = instant() + GRACE;
+        let mut told = false;
+        loop {
+            let under_way = self.app.tasks.running().find(|t| t.op.is_change()).map(|t| t.title.clone());
+            let Some(title) = under_way else { return Ok(()) };
+            if !std::mem::replace(&mut told, true) {
+                self.update(Message::Refused(format!("finishing: {title}"))).await?;
+                self.draw().await?;
+            }
+            tokio::select! {
+                () = sleep_until(until) => return Ok(()),
+                outside = self.outside.recv() => match outside {
+                    Some(Outside::Input(Input::Key(_)) | Outside::Stop) | None => return Ok(()),
+                    Some(_) => {}
+                },
+                Some(message) = self.inbox.recv() => {
+                    self.app.set_now(now());
+                    self.update(message).await?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The terminal: taken, given back on every way out, and what comes from outside the hosts: keys and signals.
+use super::{clipboard, external, screen_loop::Stage};
+use crate::{backend::Console, domain::Result as Outcome, input::Input};
+use crossterm::{
+    cursor::{Hide, Show},
+    event::{DisableBracketedPaste, EnableBracketedPaste, EventStream},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use futures_util::StreamExt;
+use ratatui::{Terminal, backend::CrosstermBackend};
+use std::{
+    io::{self, BufWriter, Stdout, Write, stdout},
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::JoinSet,
+};
+
+/// What comes from outside: the person and the system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outside {
+    Input(Input),
+    /// SIGTERM, SIGHUP, SIGINT, or a terminal that is gone.
+    Stop,
+    /// SIGTSTP: stop as Ctrl-Z does.
+    Suspend,
+    /// SIGCONT: somebody else may have used the terminal.
+    Continued,
+}
+
+/// Whether the terminal is in our modes, so that it is given back once.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)
+}
+
+/// Restores the terminal. It may be gone: then nothing can be restored and nobody is to be told.
+fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(stdout(), DisableBracketedPaste, Show, LeaveAlternateScreen);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic of this thread ends the program: the terminal is restored first. One of another thread is logged, and ends
+/// as an error of its own task.
+fn set_hook() {
+    let ours = thread::current().id();
+    panic::set_hook(Box::new(move |info| {
+        tracing::error!("{info}");
+        if thread::current().id() == ours {
+            give_back();
+            let _ = writeln!(io::stderr(), "vmdeck: a bug ended the program: {info}");
+        }
+    }));
+}
+
+type Screen = CrosstermBackend<BufWriter<Stdout>>;
+
+/// The terminal in our hands: dropping it gives it back.
+pub(super) struct TerminalGuard {
+    terminal: Terminal<Screen>,
+    outside: mpsc::Sender<Outside>,
+    input: JoinSet<()>,
+    signals: JoinSet<()>,
+}
+
+impl TerminalGuard {
+    /// Takes the terminal; and where keys and signals come out.
+    pub(super) fn new() -> io::Result<(Self, mpsc::Receiver<Outside>)> {
+        let (outside, inlet) = mpsc::channel(64);
+        let mut signals = JoinSet::new();
+        for (kind, meaning) in [
+            (SignalKind::terminate(), Outside::Stop),
+            (SignalKind::hangup(), Outside::Stop),
+            (SignalKind::interrupt(), Outside::Stop),
+            (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Outside::Suspend),
+            (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Outside::Continued),
+        ] {
+            let mut stream = signal(kind)?;
+            let outside = outside.clone();
+            signals.spawn(async move {
+                while stream.recv().await.is_some() {
+                    let _ = outside.send(meaning.clone()).await;
+                }
+            });
+        }
+        set_hook();
+        take().inspect_err(|_| give_back())?;
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout())));
+        let terminal = terminal.inspect_err(|_| give_back())?;
+        let mut guard = Self { terminal, outside, input: JoinSet::new(), signals };
+        guard.listen();
+        Ok((guard, inlet))
+    }
+
+    /// Reads keys from now on.
+    fn listen(&mut self) {
+        let outside = self.outside.clone();
+        self.input.spawn(async move {
+            let mut events = EventStream::new();
+            while let Some(Ok(event)) = events.next().await {
+                if let Some(input) = Input::from_event(event)
+                    && outside.send(Outside::Input(input)).await.is_err()
+                {
+                    return;
+                }
+            }
+            let _ = outside.send(Outside::Stop).await;
+        });
+    }
+
+    /// Reads no more keys: whoever gets the terminal now reads them all.
+    async fn deafen(&mut self) {
+        self.input.abort_all();
+        while self.input.join_next().await.is_some() {}
+    }
+
+    fn retake(&mut self) -> io::Result<()> {
+        take()?;
+        self.terminal.clear()?;
+        self.listen();
+        Ok(())
+    }
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        self.signals.abort_all();
+        give_back();
+    }
+}
+
+impl Stage for TerminalGuard {
+    type Screen = Screen;
+
+    fn terminal(&mut self) -> &mut Terminal<Screen> {
+        &mut self.terminal
+    }
+
+    fn copy(&mut self, text: &str) {
+        let mut out = stdout();
+        let _ = out.write_all(clipboard::copy(text).as_bytes()).and_then(|()| out.flush());
+    }
+
+    async fn suspend(&mut self) -> io::Result<()> {
+        self.deafen().await;
+        give_back();
+        // SIGSTOP cannot be caught: the program stands still here until SIGCONT.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        self.retake()
+    }
+
+    fn refresh(&mut self) -> io::Result<()> {
+        take()?;
+        self.terminal.clear()
+    }
+
+    async fn console(&mut self, title: &str, console: Console) -> Outcome<()> {
+        self.deafen().await;
+        let Console::Unix { socket, history } = console;
+        let ended = external::serial(title, &socket, history.as_deref()).await;
+        self.retake()?;
+        ended
+    }
+}
