@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, unix::AsyncFd},
-    net::UnixStream,
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixStream, unix::pipe},
     time::timeout,
 };
 
@@ -22,26 +22,23 @@ const HISTORY: u64 = 65_536;
 const RESET: &str = "\x1b[!p\x1b[0m\x1b(B\x0f\x1b[r\x1b[?1l\x1b>\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\
     \x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[2J\x1b[H";
 
-/// The terminal's input as bytes, through a file of its own: its reads can be given up without losing a key.
-struct Typed(AsyncFd<File>);
+/// The terminal's input as bytes, through a file of its own: its reads can be given up without losing a key, and that
+/// it does not block concerns nobody else. A terminal is read like a pipe.
+struct Typed(pipe::Receiver);
 
 impl Typed {
     fn open() -> io::Result<Self> {
         let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-        Ok(Self(AsyncFd::register(OpenOptions::new().read(true).custom_flags(flags).open("/dev/tty")?)?))
+        let terminal = OpenOptions::new().read(true).custom_flags(flags).open("/dev/tty")?;
+        pipe::Receiver::from_file_unchecked(terminal).map(Self)
     }
 
-    async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.0.readable().await?;
-            if let Ok(read) = ready.try_io(|file| (&mut &*file.get_ref()).read(buffer)) {
-                return read;
-            }
-        }
+    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).await
     }
 
     /// Throws away what the terminal answers to a guest's last questions.
-    async fn drain(&self) {
+    async fn drain(&mut self) {
         let mut buffer = [0; 1024];
         while let Ok(Ok(1..)) = timeout(Duration::from_millis(30), self.read(&mut buffer)).await {}
     }
@@ -106,7 +103,7 @@ fn history(log: &Path) -> io::Result<String> {
 /// Attaches the terminal, which is in raw mode, to the serial line behind `socket` until the person leaves or the
 /// machine goes off.
 pub(super) async fn serial(title: &str, socket: &Path, log: Option<&Path>) -> Result<()> {
-    let typed = Typed::open().map_err(|why| Error::from(why).context("the terminal cannot be read"))?;
+    let mut typed = Typed::open().map_err(|why| Error::from(why).context("the terminal cannot be read"))?;
     let line = timeout(Duration::from_secs(5), UnixStream::connect(socket)).await;
     let line = line.map_err(|_| Error::new(ErrorKind::Busy, "another program is attached to this console"))?;
     let line = line.map_err(|why| Error::from(why).context("the serial console cannot be reached"))?;
@@ -117,13 +114,13 @@ pub(super) async fn serial(title: &str, socket: &Path, log: Option<&Path>) -> Re
         show(said.as_bytes())?;
         show(b"\x1b[0m")?;
     }
-    let ended = attach(&typed, line).await;
+    let ended = attach(&mut typed, line).await;
     typed.drain().await;
     let _ = show(RESET.as_bytes());
     ended
 }
 
-async fn attach(typed: &Typed, line: UnixStream) -> Result<()> {
+async fn attach(typed: &mut Typed, line: UnixStream) -> Result<()> {
     let (mut from_guest, mut to_guest) = line.into_split();
     let (mut said, mut keys) = (vec![0; 16_384], [0; 1024]);
     loop {

@@ -1,19 +1,41 @@
 //! The one place where a configured host becomes an actor with a backend.
 use super::{Hosts, Policy};
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup},
-    config::{BackendConfig, HostConfig, Paths},
+    backend::{
+        Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup,
+        demo::{self, Demo},
+        qemu::{self, Qemu},
+    },
+    config::{self, BackendConfig, HostConfig, Paths},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
 };
+use std::path::PathBuf;
 
 /// Starts the actor of `host`.
 pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, paths: &Paths, policy: Policy) {
     let id = host.name.clone();
-    let _ = paths;
     match &host.backend {
-        BackendConfig::Qemu(_)
-        | BackendConfig::Demo(_)
-        | BackendConfig::Sysadm(_)
+        BackendConfig::Qemu(qemu) => {
+            let own = |path: &Option<PathBuf>, usual: &PathBuf| path.clone().unwrap_or_else(|| usual.clone());
+            let settings = qemu::Settings {
+                machines: own(&qemu.machines, &paths.machines),
+                run: own(&qemu.run, &paths.run),
+                images: own(&qemu.images, &paths.images),
+                program: qemu.program.clone(),
+                accel: qemu.accel.clone(),
+                headless: !policy.is_watching,
+            };
+            hosts.add(id, Qemu::new(settings), policy);
+        }
+        BackendConfig::Demo(demo) => {
+            let scene = match (demo.machines, demo.scene) {
+                (Some(machines), _) => demo::Scene::Many(machines),
+                (None, config::Scene::Home) => demo::Scene::Home,
+                (None, config::Scene::Lab) => demo::Scene::Lab,
+            };
+            hosts.add(id, Demo::new(scene), policy);
+        }
+        BackendConfig::Sysadm(_)
         | BackendConfig::Chypervisord(_)
         | BackendConfig::Govirthost(_)
         | BackendConfig::Velocity(_)
