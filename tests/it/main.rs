@@ -4,5 +4,7 @@ mod config;
 mod fetch;
 mod headless;
 mod layers;
+mod screens;
 mod support;
+mod update;
 mod whole;

@@ -18,6 +18,7 @@ impl App {
         }
         match action {
             Action::Quit => self.quit = true,
+            Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Refresh => return self.refresh_all(),
             Action::Down | Action::FilterDown => self.step(1),
@@ -32,7 +33,6 @@ impl App {
             | Action::Images
             | Action::Tasks
             | Action::Hosts
-            | Action::Redraw
             | Action::Details
             | Action::NextTab
             | Action::PreviousTab

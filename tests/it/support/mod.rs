@@ -1,4 +1,6 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
+pub(crate) mod fleet;
 pub(crate) mod hosts;
 pub(crate) mod http;
+pub(crate) mod screen;

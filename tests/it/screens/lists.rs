@@ -1,0 +1,76 @@
+use crate::support::{
+    fleet::{empty, fleet, offers, press, select, tell, waiting},
+    screen::screen,
+};
+use insta::assert_snapshot;
+use std::borrow::Cow;
+use vmdeck::{
+    app::Message,
+    domain::{Capabilities, Error, HostEvent, Link, Op, Progress, Reply, TaskId},
+};
+
+#[test]
+fn machines() {
+    let mut app = fleet();
+    assert_snapshot!("machines-80x24", screen(&mut app, 80, 24));
+    assert_snapshot!("machines-120x40", screen(&mut app, 120, 40));
+    assert_snapshot!("machines-200x60", screen(&mut app, 200, 60));
+}
+
+#[test]
+fn machines_while_a_filter_is_typed() {
+    let mut app = fleet();
+    press(&mut app, "o o o / w e b");
+    assert_snapshot!("filter-80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn machines_of_a_host_that_is_down() {
+    let mut app = fleet();
+    select(&mut app, "testguest");
+    press(&mut app, "s");
+    assert_snapshot!("down-80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn no_machines() {
+    assert_snapshot!("waiting-80x24", screen(&mut waiting(), 80, 24));
+    assert_snapshot!("empty-80x24", screen(&mut empty(), 80, 24));
+    let mut app = waiting();
+    let lacks = Capabilities {
+        is_set_up: Some(false),
+        missing: vec![(Op::Create, Cow::Borrowed("QEMU is missing"))],
+        ops: offers().ops.without(Op::Create),
+        ..offers()
+    };
+    tell(&mut app, "local", HostEvent::Link(Link::Up(Box::new(lacks))));
+    assert_snapshot!("not-set-up-80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn tasks() {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    press(&mut app, "s");
+    select(&mut app, "old-mail");
+    press(&mut app, "p");
+    app.update(Message::TaskEnded(TaskId(2), Err(Error::refused("No space left on device"))));
+    app.update(Message::TaskEnded(TaskId(2), Ok(Reply::Done)));
+    let progress = Progress { rate: Some(50_541_363.0), ..Progress::bytes(1_717_986_918, Some(3_972_844_748)) };
+    app.update(Message::TaskProgress(TaskId(1), progress));
+    assert_snapshot!("tasks-strip-80x24", screen(&mut app, 80, 24));
+    press(&mut app, "3");
+    assert_snapshot!("tasks-80x24", screen(&mut app, 80, 24));
+    press(&mut app, "down enter");
+    assert_snapshot!("tasks-story-80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn hosts() {
+    let mut app = fleet();
+    press(&mut app, "4");
+    assert_snapshot!("hosts-80x24", screen(&mut app, 80, 24));
+    assert_snapshot!("hosts-120x40", screen(&mut app, 120, 40));
+    press(&mut app, "enter");
+    assert_snapshot!("hosts-details-80x24", screen(&mut app, 80, 24));
+}

@@ -1,0 +1,4 @@
+//! Screens as they look, with their styles.
+mod bytes;
+mod lists;
+mod pages;

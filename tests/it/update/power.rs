@@ -1,0 +1,77 @@
+use crate::support::fleet::{fleet, press, select, tell};
+use vmdeck::{
+    app::{App, Effect},
+    domain::{HostEvent, PowerState, Request, TaskId},
+};
+
+fn said(app: &App) -> &str {
+    app.notices.current().map_or("", |n| &n.text)
+}
+
+fn call(request: Request) -> Vec<Effect> {
+    vec![Effect::Call { host: "local".into(), task: TaskId(1), request }]
+}
+
+#[test]
+fn start_and_pause_need_one_key() {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    assert_eq!(press(&mut app, "s"), call(Request::Start("web2".into())));
+    let mut app = fleet();
+    assert_eq!(press(&mut app, "p"), call(Request::Pause("web1".into())));
+    let mut app = fleet();
+    select(&mut app, "web10");
+    assert_eq!(press(&mut app, "p"), call(Request::Resume("web10".into())), "a paused machine is resumed");
+}
+
+#[test]
+fn what_may_lose_something_asks_and_enter_means_no() {
+    for key in ["S", "X", "R"] {
+        let mut app = fleet();
+        assert_eq!(press(&mut app, key), []);
+        assert!(app.dialog.is_some(), "{key} asks");
+        assert_eq!(press(&mut app, "enter"), [], "no is the default");
+        assert!(app.dialog.is_none());
+    }
+    let mut app = fleet();
+    assert_eq!(press(&mut app, "X y"), call(Request::PowerOff("web1".into())));
+}
+
+#[test]
+fn the_state_is_looked_at_again_after_the_yes() {
+    let mut app = fleet();
+    press(&mut app, "X");
+    tell(&mut app, "local", HostEvent::Power("web1".into(), PowerState::Off));
+    assert_eq!(press(&mut app, "y"), []);
+    assert_eq!(said(&app), "web1: it is off");
+}
+
+#[test]
+fn a_refusal_says_why_and_sends_nothing() {
+    let mut app = fleet();
+    assert_eq!(press(&mut app, "s"), []);
+    assert_eq!(said(&app), "web1: it is running already");
+    assert_eq!(press(&mut app, "c"), []);
+    assert_eq!(said(&app), "local: this host has no serial lines");
+    select(&mut app, "testguest");
+    assert_eq!(press(&mut app, "s"), []);
+    assert_eq!(said(&app), "bsd1 is not connected: connection refused");
+}
+
+#[test]
+fn the_same_change_is_not_asked_for_twice() {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    assert_eq!(press(&mut app, "s s").len(), 1);
+    assert_eq!(said(&app), "start web2: this is under way already");
+}
+
+#[test]
+fn ctrl_c_quits_even_while_something_is_typed() {
+    for before in ["/", "X", "?", "2"] {
+        let mut app = fleet();
+        press(&mut app, before);
+        press(&mut app, "ctrl-c");
+        assert!(app.quit, "after {before}");
+    }
+}

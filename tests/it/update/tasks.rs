@@ -1,0 +1,103 @@
+use crate::support::fleet::{fleet, press, select, tell};
+use vmdeck::{
+    app::{App, Effect, Message},
+    domain::{ByteSize, Error, ErrorKind, HostEvent, Job, Progress, Reply, Request, ResizePlan, TaskId, TaskState},
+};
+
+const ONE: TaskId = TaskId(1);
+
+fn started() -> App {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    press(&mut app, "s");
+    app
+}
+
+fn told(app: &App) -> String {
+    app.tasks.told().map(|t| app.outcome(t)).unwrap_or_default()
+}
+
+#[test]
+fn the_outcome_stands_until_it_is_put_away() {
+    let mut app = started();
+    assert!(app.is_moving());
+    app.update(Message::TaskEnded(ONE, Ok(Reply::Done)));
+    assert_eq!(told(&app), "start web2: done");
+    press(&mut app, "esc");
+    assert_eq!(told(&app), "");
+    assert_eq!(app.tasks.iter().count(), 1, "its story is kept");
+}
+
+#[test]
+fn a_time_out_is_unknown_and_may_still_become_known() {
+    let mut app = started();
+    app.update(Message::TaskEnded(ONE, Err(Error::new(ErrorKind::Timeout, "no answer after 30 s"))));
+    assert!(matches!(app.tasks.get(ONE).unwrap().state, TaskState::Unknown(_)));
+    app.update(Message::TaskState(ONE, TaskState::Succeeded(Some(Reply::Done))));
+    assert_eq!(told(&app), "start web2: done");
+    app.update(Message::TaskEnded(ONE, Err(Error::refused("late"))));
+    assert_eq!(told(&app), "start web2: done", "the first end is final");
+}
+
+#[test]
+fn a_guest_that_does_not_listen_may_be_powered_off() {
+    let mut app = fleet();
+    press(&mut app, "S y");
+    let error = Error::new(ErrorKind::Differs, "it is still running");
+    app.update(Message::TaskEnded(ONE, Err(error)));
+    assert!(told(&app).ends_with("it is still running; power off would not ask the guest"), "{}", told(&app));
+}
+
+#[test]
+fn sizes_that_were_read_back_are_told() {
+    let mut app = started();
+    let plan = ResizePlan { from: ByteSize(20 << 30), to: ByteSize(30 << 30) };
+    app.update(Message::TaskEnded(ONE, Ok(Reply::Resized { vm: "web2".into(), disk: "disk0".into(), plan })));
+    assert_eq!(told(&app), "start web2: disk0: 20 GiB → 30 GiB, read back 30 GiB");
+}
+
+#[test]
+fn progress_that_says_nothing_new_changes_nothing() {
+    let mut app = started();
+    app.update(Message::TaskProgress(ONE, Progress::share(42.0)));
+    assert!(app.take_changed());
+    app.update(Message::TaskProgress(ONE, Progress::share(41.0)));
+    assert!(!app.take_changed());
+}
+
+#[test]
+fn a_task_is_cancelled_from_its_row_and_ends_when_the_host_says_so() {
+    let mut app = started();
+    assert_eq!(press(&mut app, "3 x"), [Effect::Cancel { host: "local".into(), task: ONE }]);
+    assert!(app.tasks.get(ONE).unwrap().is_running());
+    app.update(Message::TaskEnded(ONE, Err(Error::new(ErrorKind::Cancelled, "cancelled"))));
+    assert_eq!(told(&app), "start web2: cancelled");
+    assert_eq!(press(&mut app, "x"), [], "it has ended");
+    press(&mut app, "C");
+    assert_eq!(app.tasks.iter().count(), 0);
+}
+
+#[test]
+fn work_of_others_is_shown_and_work_that_was_over_is_not() {
+    let mut app = fleet();
+    let job = |id: &str, state| HostEvent::Job(Job { id: id.into(), vm: None, title: "fetch x.iso".into(), state });
+    tell(&mut app, "hv2", job("a", TaskState::Succeeded(None)));
+    assert_eq!(app.tasks.iter().count(), 0);
+    tell(&mut app, "hv2", job("b", TaskState::Running(Progress::share(10.0))));
+    tell(&mut app, "hv2", job("b", TaskState::Running(Progress::share(50.0))));
+    assert_eq!(app.tasks.running().map(|t| t.progress().unwrap().percent()).collect::<Vec<_>>(), [Some(50)]);
+    tell(&mut app, "hv2", job("b", TaskState::Succeeded(None)));
+    assert_eq!(told(&app), "fetch x.iso: done");
+}
+
+#[test]
+fn a_read_leaves_no_trace_unless_it_fails() {
+    let mut app = fleet();
+    let effects = press(&mut app, "4 I");
+    let [Effect::Call { task, request: Request::CheckSetup, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert!(app.tasks.running().next().is_none());
+    app.update(Message::TaskEnded(*task, Err(Error::refused("no"))));
+    assert!(app.dialog.is_none());
+}
