@@ -91,6 +91,10 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         frame.set_cursor_position((area.x + column, area.y));
     }
     let keymap = &app.settings.keymap;
+    if app.overlay.is_some() {
+        line.push_span(Span::styled(keymap.first(Action::Back), theme.key));
+        line.push_span(Span::raw(" close  "));
+    }
     let shown = |scope: Scope| BINDINGS.iter().filter(move |b| b.scope == scope && !b.label.is_empty());
     // Help and quit stand at the end whatever else fits.
     let last = [Action::Help, Action::Quit].map(|a| format!("{} {}", keymap.first(a), a.binding().label));

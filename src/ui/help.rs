@@ -11,7 +11,7 @@ use ratatui::{
 };
 
 /// Columns of the keys.
-const KEYS: u16 = 16;
+const KEYS: u16 = 18;
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, scroll: usize) {
     let mut lines = Vec::new();

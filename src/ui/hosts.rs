@@ -29,7 +29,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         return;
     }
     let name = width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 16);
-    let mut left = inner.width.saturating_sub(3 + name + 2 + 10 + 28);
+    let mut left = inner.width.saturating_sub(3 + name + 2 + 10 + 29);
     let mut columns = 0;
     for (_, width) in COLUMNS {
         if left < width + 2 {
@@ -61,7 +61,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
             Span::raw(format!(" {}", fit(&text, link.saturating_sub(2)))),
         ];
         for (cell, (_, width)) in cells(host).iter().zip(COLUMNS).take(columns) {
-            spans.push(Span::raw(format!("  {}", fit_right(cell, width))));
+            let style = if host.stale.is_some() { theme.dim } else { theme.text };
+            spans.push(Span::styled(format!("  {}", fit_right(cell, width)), style));
         }
         lines.push(Line::from(spans));
         let address = cut(&host.host.address, inner.width.saturating_sub(name + 5));

@@ -36,7 +36,8 @@ impl Widths {
             0 | 1 => 0,
             _ => width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 12),
         };
-        let mut left = width.saturating_sub(3 + 12 + 2 + STATE + if host > 0 { host + 2 } else { 0 });
+        // One column at the right stays free.
+        let mut left = width.saturating_sub(4 + 12 + 2 + STATE + if host > 0 { host + 2 } else { 0 });
         let mut numbers = 0;
         for (_, wide) in NUMBERS {
             if left < wide + 2 {
@@ -116,7 +117,7 @@ fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Wi
     let word = fit(&word, STATE - 2);
     spans.push(Span::styled(format!(" {word}"), if is_old { theme.dim } else { style }));
     let mut numbers = String::new();
-    for (cell, (_, width)) in cells(app, machine, is_old).iter().zip(NUMBERS).take(widths.numbers) {
+    for (cell, (_, width)) in cells(app, machine, is_old, theme).iter().zip(NUMBERS).take(widths.numbers) {
         numbers.push_str("  ");
         numbers.push_str(&fit_right(cell, width));
     }
@@ -165,13 +166,14 @@ fn doing(task: &Task) -> Option<String> {
     }
 }
 
-fn cells(app: &App, machine: &Machine, is_old: bool) -> [String; 4] {
-    let unknown = || "–".to_owned();
+fn cells(app: &App, machine: &Machine, is_old: bool, theme: &Theme) -> [String; 4] {
+    let dash = if theme.ascii { "-" } else { "–" };
+    let unknown = || dash.to_owned();
     let vm = &machine.vm;
     let figures = machine.figures.filter(|_| !is_old).unwrap_or_default();
     let memory = match (figures.memory.map(ByteSize), vm.memory.map(ByteSize)) {
         (Some(used), Some(total)) => format!("{}/{total}", used.number_beside(total)),
-        (None, Some(total)) => format!("–/{total}"),
+        (None, Some(total)) => format!("{dash}/{total}"),
         (Some(used), None) => used.to_string(),
         (None, None) => unknown(),
     };
@@ -192,13 +194,10 @@ fn empty(app: &App) -> String {
     }
     let not_set_up = app.hosts.iter().find(|h| h.capabilities().is_some_and(|c| c.is_set_up == Some(false)));
     if let Some(host) = not_set_up {
-        let why = host.refusal(crate::domain::Op::Create);
-        let why = why.unwrap_or_else(|| format!("{}: something is missing", host.id()));
-        return format!(
-            "\n Not set up: {why}\n\n Press {} (hosts), then {} to install what is missing.",
-            key(Action::Hosts),
-            key(Action::HostSetUp)
-        );
+        let why = host.capabilities().and_then(|c| c.check(crate::domain::Op::Create).err());
+        let why = why.map(|w| format!(": {}", crate::domain::clean_line(w))).unwrap_or_default();
+        let (hosts, set_up) = (key(Action::Hosts), key(Action::HostSetUp));
+        return format!("\n {} is not set up{why}.  {hosts} hosts, then {set_up} to install it", host.id());
     }
     if !app.hosts.iter().any(|h| h.listed) {
         return match app.hosts.is_empty() {

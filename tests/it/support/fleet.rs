@@ -88,12 +88,16 @@ pub(crate) fn fleet() -> App {
     app.set_now(Stamp(NOW.0 - 240_000));
     up(&mut app, "bsd1", vec![vm("testguest", PowerState::Running)]);
     app.set_now(NOW);
-    use PowerState as P;
-    let local = vec![vm("web1", P::Running), vm("web2", P::Off), vm("web10", P::Paused), vm("build", P::Starting)];
+    let local = vec![
+        vm("web1", PowerState::Running),
+        vm("web2", PowerState::Off),
+        vm("web10", PowerState::Paused),
+        vm("build", PowerState::Starting),
+    ];
     up(&mut app, "local", local);
-    let mail = Vm { remark: Some("disk full".to_owned()), ..vm("old-mail", P::Blocked) };
-    let hostile = vm("evil\x1b[31m\u{202e}\r\nname", P::Off);
-    let wide = vm("日本語の名前がとても長いのでここで切られるはずです", P::Running);
+    let mail = Vm { remark: Some("disk full".to_owned()), ..vm("old-mail", PowerState::Blocked) };
+    let hostile = vm("evil\x1b[31m\u{202e}\r\nname", PowerState::Off);
+    let wide = vm("日本語の名前がとても長いのでここで切られるはずです", PowerState::Running);
     up(&mut app, "hv2", vec![mail, hostile, wide]);
     let error = Error::new(ErrorKind::Unreachable, "connection refused");
     let retry_at = Some(Stamp(NOW.0 + 8_000));

@@ -13,7 +13,7 @@ use vmdeck::{
 };
 
 /// The application as it looks on a terminal of this size: the text, the place of the cursor, the styles.
-pub fn screen(app: &mut App, width: u16, height: u16) -> String {
+pub(crate) fn screen(app: &mut App, width: u16, height: u16) -> String {
     app.update(vmdeck::app::Message::Resized(width, height));
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let theme = Theme::new(true, app.settings.ascii);
@@ -25,7 +25,7 @@ pub fn screen(app: &mut App, width: u16, height: u16) -> String {
 }
 
 /// The text, then each run of cells that is not in the default style: `row 0, 3..7: Red BOLD`.
-pub fn styled(buffer: &Buffer, cursor: &str) -> String {
+pub(crate) fn styled(buffer: &Buffer, cursor: &str) -> String {
     let Rect { width, height, .. } = buffer.area;
     let mut text = String::new();
     let mut styles = String::new();
