@@ -119,6 +119,9 @@ impl Tasks {
     /// Ends a task; a read that succeeded is forgotten.
     pub(super) fn end(&mut self, id: TaskId, result: Result<Reply>, now: Stamp) {
         let Some(task) = self.all.get_mut(&id) else { return };
+        if task.state.is_ended() && !matches!(task.state, TaskState::Unknown(_)) {
+            return;
+        }
         let state = match result {
             Ok(reply) => TaskState::Succeeded(Some(reply)),
             Err(error) if error.kind == ErrorKind::Cancelled => TaskState::Cancelled,
