@@ -85,12 +85,27 @@ impl App {
             return;
         }
         let figures = matches!(event, HostEvent::Figures(_));
+        let keeps_order = self.keeps_order(host, &event);
         let changes = self.hosts.apply(host, event, self.now);
         let moves = figures && changes.visible && matches!(self.listing.sort, Column::Cpu | Column::Memory);
-        if changes.rows || moves {
+        if (changes.rows && !keeps_order) || moves {
             self.listing.rebuild(&self.hosts);
         }
         self.changed |= changes.visible;
+    }
+
+    /// Whether the rows stay as they are: a flood of states must not sort ten thousand machines each time.
+    fn keeps_order(&self, host: &HostId, event: &HostEvent) -> bool {
+        let by_name = matches!(self.listing.sort, Column::Name | Column::Host) && self.listing.filter.is_empty();
+        by_name
+            && match event {
+                HostEvent::Power(..) => true,
+                HostEvent::Vm(vm) => {
+                    let known = self.hosts.get(host).and_then(|h| h.machine(&vm.id));
+                    known.is_some_and(|machine| machine.vm.name == vm.name)
+                }
+                _ => false,
+            }
     }
 
     fn task_ended(&mut self, id: TaskId, result: crate::domain::Result<Reply>) -> Vec<Effect> {

@@ -85,3 +85,18 @@ fn hosts_are_told_what_is_seen_and_only_when_it_changes() {
     let opened = app.update(Message::Key("enter".parse().unwrap()));
     assert!(matches!(opened.as_slice(), [Effect::Watch { selected: Some(vm), .. }] if vm.as_str() == "web1"));
 }
+
+#[test]
+fn a_state_moves_its_row_only_where_states_are_sorted_or_filtered() {
+    let mut app = fleet();
+    let before = names(&app);
+    tell(&mut app, "local", HostEvent::Power("web10".into(), PowerState::Running));
+    assert_eq!(names(&app), before);
+    press(&mut app, "/ p a u s e d enter");
+    assert_eq!(names(&app), Vec::<String>::new());
+    tell(&mut app, "local", HostEvent::Power("web10".into(), PowerState::Paused));
+    assert_eq!(names(&app), ["web10"]);
+    press(&mut app, "esc");
+    tell(&mut app, "local", HostEvent::Vm(Box::new(Vm { name: "aaa".into(), ..vm("web10", PowerState::Off) })));
+    assert_eq!(names(&app)[0], "web10", "a new name moves its row");
+}
