@@ -2,6 +2,8 @@
 mod calls;
 mod change;
 mod clipboard;
+mod console;
+mod console_filter;
 mod external;
 mod guarded;
 pub mod headless;
@@ -14,6 +16,7 @@ mod spawn;
 mod terminal;
 mod throttle;
 
+pub use console::{Left, attach};
 pub use hosts::Hosts;
 pub use policy::Policy;
 pub use screen_loop::{ScreenLoop, Stage};

@@ -166,8 +166,7 @@ impl Stage for TerminalGuard {
 
     async fn console(&mut self, title: &str, console: Console) -> Outcome<()> {
         self.deafen().await;
-        let Console::Unix { socket, history } = console;
-        let ended = external::serial(title, &socket, history.as_deref()).await;
+        let ended = external::serial(title, &console).await;
         self.retake()?;
         ended
     }
