@@ -1,5 +1,6 @@
 //! All integration tests in one binary: one link, shared support.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod backends;
 mod config;
 mod console;
 mod fetch;

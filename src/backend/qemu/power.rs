@@ -32,11 +32,13 @@ impl Local {
         place.make_run()?;
         let host = self.host_for(&record, &place).await?;
         let program = self.settings.qemu().ok_or_else(missing)?;
-        let program = Program::new(program).args(arguments(vm.as_str(), &record, &place, &host)?);
+        let program =
+            Program::new(program).patience(Some(BUILDING)).args(arguments(vm.as_str(), &record, &place, &host)?);
         self.resets.forget(vm);
-        let output = program.patience(Some(BUILDING)).output().await?;
+        let output = program.output().await?;
         if !output.is_success() {
-            return Err(Error::refused(words(&output.stderr)));
+            let said = words(&output.stderr);
+            return Err(if said.is_empty() { program.failure(&output) } else { Error::refused(said) });
         }
         self.note_start(vm, &record);
         self.changed.notify_one();

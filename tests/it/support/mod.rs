@@ -4,3 +4,7 @@ pub(crate) mod fleet;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod screen;
+pub(crate) mod fake_qmp;
+pub(crate) mod hosts;
+pub(crate) mod http;
+pub(crate) mod qemu;

@@ -1,0 +1,3 @@
+mod qemu_life;
+mod qemu_records;
+mod qmp;

@@ -1,0 +1,77 @@
+//! The folders of machines: made, broken, deleted.
+use crate::support::qemu::World;
+use std::fs;
+use vmdeck::{
+    backend::{Backend, Call, Machines, Power, Properties},
+    domain::{ErrorKind, Expect, PowerState, Values, Verdict},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_record_hides_nothing() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    world.make("db", false).await;
+    let record = world.place("web").folder.join("machine.toml");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("cpus = 1", "cpus = \"many\"")).unwrap();
+    let vms = world.qemu.inventory(false).await.unwrap().vms.unwrap();
+    assert_eq!(vms.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
+    assert_eq!((vms[1].power(), vms[1].remark.as_deref()), (PowerState::Off, Some("unreadable")));
+    let (_, why) = vms[1].details.iter().find(|(label, _)| label == "Problem").unwrap();
+    assert!(why.starts_with(&format!("{}:", record.display())) && why.contains("expected u32"), "{why}");
+    assert_eq!(world.qemu.start(&vm).await.unwrap_err().kind, ErrorKind::Invalid);
+    assert!(world.qemu.properties(&vm).await.is_err());
+    // What is broken can still be deleted.
+    world.qemu.delete(&vm, false).await.unwrap();
+    assert!(!world.place("web").folder.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_wrote_survives_a_change() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    let record = world.place("web").folder.join("machine.toml");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, format!("rack = \"B3\" # third from above\n{text}\n[backup]\nevery = \"day\"\n")).unwrap();
+    world.qemu.set_property(&vm, "description", "the web").await.unwrap();
+    let text = fs::read_to_string(&record).unwrap();
+    for kept in ["rack = \"B3\" # third from above\n", "description = \"the web\"\n", "[backup]\nevery = \"day\"\n"] {
+        assert!(text.contains(kept), "{kept} in {text}");
+    }
+    let is = |value: &str| Expect::PropertyIs { vm: vm.clone(), name: "memory".into(), value: value.into() };
+    assert_eq!(world.qemu.look(&is("32768K")).await, Verdict::Met(None));
+    assert!(matches!(world.qemu.look(&is("64M")).await, Verdict::NotMet(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_is_made_whole_or_not_at_all() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    let form = world.qemu.create_form().await.unwrap();
+    let answers = |name: &str, image: &str| -> Values {
+        let mut values: Values = form.iter().map(|f| (f.name.to_owned(), f.default.clone())).collect();
+        values.insert("name".to_owned(), name.to_owned());
+        values.insert("image".to_owned(), image.to_owned());
+        values
+    };
+    let before = fs::read(world.place("web").folder.join("machine.toml")).unwrap();
+    let error = world.qemu.create(&answers("web", ""), Call::new().0).await.unwrap_err();
+    assert_eq!(error.message, "there is a machine called web already");
+    assert!(world.qemu.create(&answers("new", "no.iso"), Call::new().0).await.is_err());
+    let entries: Vec<_> = fs::read_dir(world.path("machines")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(entries, ["web"]);
+    assert_eq!(fs::read(world.place("web").folder.join("machine.toml")).unwrap(), before);
+    assert_eq!(world.qemu.look(&Expect::Present(vm.clone())).await, Verdict::Met(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_disks_are_put_aside() {
+    let world = World::new();
+    for expected in ["disks/web/disk0.qcow2", "disks/web-2/disk0.qcow2"] {
+        let vm = world.make("web", false).await;
+        world.qemu.delete(&vm, true).await.unwrap();
+        assert!(world.path(expected).is_file(), "{expected}");
+        assert_eq!(world.qemu.look(&Expect::Gone(vm.clone())).await, Verdict::Met(None));
+        assert_eq!(world.qemu.find(&vm).await.unwrap_err().kind, ErrorKind::NotFound);
+    }
+}

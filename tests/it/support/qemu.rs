@@ -1,0 +1,148 @@
+//! Real machines under QEMU's own processor, each test in a folder of its own, ended with the test.
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    time::Duration,
+};
+use vmdeck::{
+    backend::{
+        Call, Machines,
+        qemu::{Place, Qemu, Settings},
+    },
+    domain::{Values, VmId},
+    transport::find_program,
+};
+
+/// A boot sector of ours: says `TINYBOOT-READY` on the serial line, echoes what it hears, powers off at the power
+/// button or a `q` with `TINYBOOT-OFF`.
+const GUEST: &str = "\
+fa31c08ed88ec08ed0bc007cfbbafb03b080eebaf803b001eebaf90330c0eeba\
+fb03b003eeba0206b80001efba0006efb80300cd10be957cac84c0740e50b40e\
+bb0700cd1058e83b00ebedba0006edf6c4017519bafd03eca801740dbaf803ec\
+3c717409e81d00ebe2fbf4ebdebea67cac84c07405e80c00ebf6ba0406b80020\
+eff4ebf65250bafd03eca82074fb58baf803ee5ac354494e59424f4f542d5245\
+4144590d0a0054494e59424f4f542d4f46460d0a00";
+
+/// The first sector of a disk that boots.
+fn boot_sector() -> Vec<u8> {
+    let mut sector: Vec<u8> =
+        (0..GUEST.len()).step_by(2).map(|i| u8::from_str_radix(&GUEST[i..i + 2], 16).unwrap()).collect();
+    sector.resize(510, 0);
+    sector.extend([0x55, 0xaa]);
+    sector
+}
+
+/// A folder with machines, and the backend on it.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    pub(crate) qemu: Qemu,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let found = find_program("qemu-system-x86_64");
+        assert!(found.is_some(), "qemu-system-x86_64 is not installed: run tests/setup");
+        // A socket's path is short, so its folder is too.
+        let folder = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
+        let qemu = Qemu::new(settings(&folder, false));
+        fs::create_dir_all(folder.path().join("images")).unwrap();
+        Self { folder, qemu }
+    }
+
+    /// Another program on the same folders.
+    pub(crate) fn another(&self, headless: bool) -> Qemu {
+        Qemu::new(settings(&self.folder, headless))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn place(&self, vm: &str) -> Place {
+        Place::new(&self.path("machines"), &self.path("run"), &vm.into())
+    }
+
+    /// Makes a small machine, with a disk that boots where `boots`.
+    pub(crate) async fn make(&self, name: &str, boots: bool) -> VmId {
+        let answers = [
+            ("name", name),
+            ("cpus", "1"),
+            ("memory", "32M"),
+            ("disk", "1M"),
+            ("firmware", "bios"),
+            ("network", "none"),
+        ];
+        let values: Values =
+            answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
+        self.qemu.create(&values, Call::new().0).await.unwrap();
+        if boots {
+            let folder = self.place(name).folder;
+            let mut image = boot_sector();
+            image.resize(1 << 20, 0);
+            fs::write(folder.join("disk0.raw"), image).unwrap();
+            fs::remove_file(folder.join("disk0.qcow2")).unwrap();
+            let record = folder.join("machine.toml");
+            let text = fs::read_to_string(&record).unwrap();
+            fs::write(record, text.replace("disk0.qcow2", "disk0.raw").replace("\"qcow2\"", "\"raw\"")).unwrap();
+        }
+        name.into()
+    }
+
+    /// Waits until the guest has said `words` on its serial line.
+    pub(crate) async fn hear(&self, vm: &str, words: &str) {
+        let log = self.place(vm).serial_log();
+        eventually(words, async || fs::read_to_string(&log).is_ok_and(|said| said.contains(words))).await;
+    }
+
+    pub(crate) fn pid(&self, vm: &str) -> i32 {
+        self.place(vm).alive().unwrap().as_raw_nonzero().get()
+    }
+}
+
+impl Drop for World {
+    /// Machines outlive their programs by design, so the test ends them, also when it fails.
+    fn drop(&mut self) {
+        let Ok(names) = fs::read_dir(self.path("machines")) else { return };
+        for name in names.flatten() {
+            let place = self.place(&name.file_name().to_string_lossy());
+            if let Some(pid) = place.alive() {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+fn settings(folder: &tempfile::TempDir, headless: bool) -> Settings {
+    let inside = |name: &str| folder.path().join(name);
+    Settings {
+        machines: inside("machines"),
+        run: inside("run"),
+        images: inside("images"),
+        program: None,
+        accel: Some("tcg".to_owned()),
+        headless,
+    }
+}
+
+/// Sends `words` to a socket and returns the first bytes that come back.
+pub(crate) fn converse(socket: &std::path::Path, words: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(words.as_bytes()).unwrap();
+    let mut answer = vec![0; words.len()];
+    stream.read_exact(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Waits until `check` holds, at most ten seconds.
+pub(crate) async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !check().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), wait).await.is_ok(), "in vain waited for {what}");
+}
