@@ -1,10 +1,8 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
+pub(crate) mod fake_qmp;
 pub(crate) mod fleet;
 pub(crate) mod hosts;
 pub(crate) mod http;
-pub(crate) mod screen;
-pub(crate) mod fake_qmp;
-pub(crate) mod hosts;
-pub(crate) mod http;
 pub(crate) mod qemu;
+pub(crate) mod screen;
