@@ -196,8 +196,10 @@ fn keys(top: &mut Table<'_>) -> Result<Overrides> {
     let Some(section) = top.get("keys") else { return Ok(keys) };
     let mut table = section.table()?;
     "[keys]".clone_into(&mut table.place);
-    let all = table.all();
-    for (action, value) in &all {
+    let mut all = table.all();
+    for (action, value) in &mut all {
+        // The sentences below name the action themselves.
+        "[keys]".clone_into(&mut value.name);
         keys.insert((*action).to_owned(), value.texts()?.into_iter().map(str::to_owned).collect());
     }
     // What is wrong by itself first; then what is wrong only together.

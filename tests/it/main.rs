@@ -3,6 +3,7 @@
 mod backends;
 mod config;
 mod console;
+mod docs;
 mod fetch;
 mod headless;
 mod layers;

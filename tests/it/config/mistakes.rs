@@ -38,7 +38,7 @@ fn bad_values_are_told_with_what_would_be_right() {
         ("[fetch]\nca = \"x.pem\"", "2: [fetch] ca: `x.pem`: write the whole path, from `/` or `~/`"),
         (
             "[keys]\nquit = [\"foo\"]",
-            "2: [keys] quit: no key is called `foo`: write a character, or enter, esc, f1, ctrl-x ...",
+            "2: [keys]: quit: no key is called `foo`: write a character, or enter, esc, f1, ctrl-x ...",
         ),
         ("host = 3", "1: host: write [[host]], in double brackets"),
         ("[[host]]\nbackend = \"qemu\"", "1: [[host]]: `name` is missing: write name = \"a-name-of-your-choice\""),

@@ -1,0 +1,90 @@
+//! What is generated stands in the files as it is generated now: `UPDATE=1 cargo test docs` rewrites them.
+use clap::CommandFactory as _;
+use std::{fs, path::Path};
+use vmdeck::{
+    cli::{Cli, Command, generated},
+    config::{BACKENDS, Config},
+    input::{config_table, readme_table},
+};
+
+fn file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(file(name)).unwrap()
+}
+
+/// Compares the part of `name` from `begin` up to `end`, both kept, with `wanted`; rewrites it with `UPDATE=1`.
+fn check_part(name: &str, begin: &str, end: &str, wanted: &str) {
+    let text = read(name);
+    let start = text.find(begin).unwrap_or_else(|| panic!("{name} has no {begin:?}")) + begin.len();
+    let stop = start + text[start..].find(end).unwrap_or_else(|| panic!("{name} has no {end:?} after {begin:?}"));
+    if text[start..stop] == *wanted {
+        return;
+    }
+    assert!(std::env::var_os("UPDATE").is_some(), "{name}: stale after {begin:?}: run UPDATE=1 cargo test docs");
+    fs::write(file(name), [&text[..start], wanted, &text[stop..]].concat()).unwrap();
+}
+
+#[test]
+fn the_readmes_tables_are_in_step() {
+    check_part("README.md", "<!-- keys -->\n", "<!-- end -->", &readme_table());
+    let options = Cli::command().term_width(100).render_long_help().to_string();
+    check_part("README.md", "<!-- help -->\n```\n", "```\n<!-- end -->", &options);
+    for (name, what) in BACKENDS {
+        assert!(read("README.md").contains(&format!("| `{name}` | {what} |")), "the README does not tell of {name}");
+    }
+}
+
+#[test]
+fn the_examples_keys_are_in_step() {
+    let table = config_table();
+    let body = table.strip_prefix("[keys]\n").unwrap();
+    check_part("config.example.toml", "[keys]\n", "\n# Machines of this computer", body);
+}
+
+#[test]
+fn the_example_is_the_defaults_with_and_without_its_marks() {
+    let parse = |text: &str| Config::parse(Path::new("config.example.toml"), text);
+    let text = read("config.example.toml");
+    assert_eq!(parse(&text).unwrap(), Config::default());
+    let bare = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    let open = parse(&text.lines().map(bare).collect::<Vec<_>>().join("\n")).unwrap();
+    let map = |config: &Config| vmdeck::input::KeyMap::new(&config.keys).unwrap();
+    let (all, plain) = (map(&open), map(&Config::default()));
+    for row in vmdeck::input::BINDINGS {
+        assert_eq!(all.keys(row.action), plain.keys(row.action), "{}", row.name);
+        assert!(open.keys.contains_key(row.name), "the example does not have {}", row.name);
+    }
+    assert_eq!(Config { keys: Config::default().keys, ..open }, Config::default());
+}
+
+#[test]
+fn the_examples_other_hosts_can_be_used_as_they_stand() {
+    let text = read("config.example.toml");
+    let hosts: Vec<_> = text.lines().filter_map(|l| l.strip_prefix("#     ")).collect();
+    let config = Config::parse(Path::new("example"), &hosts.join("\n")).unwrap();
+    for (name, _) in BACKENDS {
+        assert!(config.hosts.iter().any(|h| h.backend.name() == *name), "no example of {name}");
+    }
+}
+
+#[test]
+fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
+    Cli::command().debug_assert();
+    let shell = clap_complete::Shell::Bash;
+    for (command, part) in [
+        (Command::Completions { shell }, "_vmdeck"),
+        (Command::Man, "Exit codes"),
+        (Command::Keys, "| Where | Keys |"),
+        (Command::Config, "[keys]"),
+    ] {
+        let text = String::from_utf8(generated(&command).unwrap()).unwrap();
+        assert!(text.contains(part), "{command:?}");
+    }
+    assert!(generated(&Command::Hosts).is_none());
+}
