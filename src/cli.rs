@@ -1,14 +1,21 @@
 //! The command line: its words, its help, and what is generated from them.
 use crate::{
-    config::{Config, Paths},
-    input, logging,
-    runtime::headless::{self, Streams},
+    app,
+    config::{Config, LOCAL, Paths},
+    input::{self, KeyMap},
+    logging,
+    runtime::{
+        headless::{self, Streams},
+        run_tui,
+        setup::Errand,
+    },
+    ui::Theme,
 };
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{
     ffi::OsString,
     io::{IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -65,6 +72,16 @@ pub enum Command {
     },
     /// List the hosts and whether they answer
     Hosts,
+    /// Install what this computer lacks to run machines, after asking
+    Setup {
+        /// Do not ask, unless something would be replaced by an older version
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Say what this computer has and lacks to run machines
+    Doctor,
+    /// Start the machines whose property `autostart` is `yes`
+    Autostart,
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
     /// Print the man page
@@ -129,32 +146,57 @@ impl Cli {
         let is_terminal = std::io::stdout().is_terminal();
         let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let mut streams = Streams { input: &mut input, out: &mut out, err: &mut err, is_terminal };
-        let code = match self.command {
-            Some(Command::Call { host, operation, words, json }) => {
-                let call = headless::Call { host, op: operation, words, json };
-                runtime.block_on(async {
-                    let interrupt = CancellationToken::new();
-                    let asked = interrupt.clone();
-                    let mut signals = tokio::task::JoinSet::new();
-                    signals.spawn(async move {
-                        if tokio::signal::ctrl_c().await.is_ok() {
-                            asked.cancel();
-                        }
-                    });
-                    headless::call(&config, &paths, &call, &mut streams, interrupt).await
-                })
+        let work = async {
+            let interrupt = CancellationToken::new();
+            let mut signals = tokio::task::JoinSet::new();
+            if self.command.is_some() {
+                signals.spawn(interrupted(interrupt.clone()));
             }
-            Some(Command::Hosts) => {
-                runtime.block_on(headless::hosts(&config, &paths, PATIENCE, &mut streams));
-                0
-            }
-            _ => {
-                runtime.block_on(headless::machines(&config, &paths, PATIENCE, &mut streams));
-                0
+            let errand = Errand { config: &config, paths: &paths, host: LOCAL, interrupt: interrupt.clone() };
+            match self.command {
+                Some(Command::Call { host, operation, words, json }) => {
+                    let call = headless::Call { host, op: operation, words, json };
+                    Ok(headless::call(&config, &paths, &call, &mut streams, interrupt).await)
+                }
+                Some(Command::Setup { yes }) => Ok(errand.set_up(yes, &mut streams).await),
+                Some(Command::Doctor) => Ok(errand.doctor(&mut streams).await),
+                Some(Command::Autostart) => Ok(errand.autostart(&mut streams).await),
+                Some(Command::Hosts) => {
+                    headless::hosts(&config, &paths, PATIENCE, &mut streams).await;
+                    Ok(0)
+                }
+                None if is_terminal && std::io::stdin().is_terminal() => {
+                    let settings = settings(&config, self.config.as_ref().unwrap_or(&paths.config))?;
+                    let color = config.ui.has_color(std::env::var_os("NO_COLOR").as_deref());
+                    let shown = run_tui(&config, &paths, settings, Theme::new(color, config.ui.ascii)).await;
+                    shown.map(|()| 0).map_err(|e| format!("the terminal: {e}"))
+                }
+                _ => {
+                    headless::machines(&config, &paths, PATIENCE, &mut streams).await;
+                    Ok(0)
+                }
             }
         };
+        let code = runtime.block_on(work);
         // A thread that hangs in a read of the standard input must not hold the program.
         runtime.shutdown_background();
-        Ok(code)
+        code
     }
+}
+
+async fn interrupted(token: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        token.cancel();
+    }
+}
+
+/// What the configuration says about the application.
+fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
+    Ok(app::Settings {
+        keymap: KeyMap::new(&config.keys)?,
+        ascii: config.ui.ascii,
+        config_path: file.display().to_string(),
+        zone: jiff::tz::TimeZone::system(),
+        ..app::Settings::default()
+    })
 }

@@ -7,7 +7,7 @@ use crate::domain::{Host, HostId, check_vm_name};
 use std::path::PathBuf;
 
 /// The name of the host that is there without being configured.
-pub(super) const LOCAL: &str = "local";
+pub const LOCAL: &str = "local";
 
 /// How a server's certificate is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

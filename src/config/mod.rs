@@ -7,7 +7,7 @@ mod secret;
 
 pub use file::{Color, Config, Fetch, Refresh, Theme, Ui};
 pub use host::{
-    BACKENDS, BackendConfig, Chypervisord, Demo, Govirthost, HostConfig, Iohyve, Libvirt, Lochness, Qemu, Scene,
+    BACKENDS, BackendConfig, Chypervisord, Demo, Govirthost, HostConfig, Iohyve, LOCAL, Libvirt, Lochness, Qemu, Scene,
     Sysadm, Tls, Velocity,
 };
 pub use paths::Paths;

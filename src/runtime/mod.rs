@@ -12,6 +12,7 @@ mod hosts;
 mod policy;
 mod reads;
 mod screen_loop;
+pub mod setup;
 mod spawn;
 mod terminal;
 mod throttle;

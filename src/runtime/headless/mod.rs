@@ -89,7 +89,8 @@ fn tell(host: &HostId, call: &Call, result: &Result<Reply>, streams: &mut Stream
     let _ = streams.out.flush();
 }
 
-async fn run(
+/// Runs one request and shows how it goes; the outcome is the caller's to tell.
+pub(super) async fn run(
     config: &Config,
     paths: &Paths,
     call: &Call,

@@ -1,0 +1,129 @@
+//! `vmdeck setup`, `doctor` and `autostart`: a few requests one after the other, with a person between them.
+use super::headless::{Asked, Call, Streams, exit_code, run};
+use crate::{
+    config::{Config, Paths},
+    domain::{Error, Op, PowerState, Reply, Request, Result, SetupReport, clean_line},
+};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use tokio_util::sync::CancellationToken;
+
+/// Which host, and who interrupts.
+pub struct Errand<'a> {
+    pub config: &'a Config,
+    pub paths: &'a Paths,
+    /// The host's name.
+    pub host: &'a str,
+    pub interrupt: CancellationToken,
+}
+
+impl Errand<'_> {
+    async fn ask(&self, request: Request, streams: &mut Streams<'_>) -> Result<Reply> {
+        let op = request.op().name().to_owned();
+        let call = Call { host: self.host.to_owned(), op, words: Vec::new(), json: false };
+        let asked = Asked { request, answer: None };
+        run(self.config, self.paths, &call, asked, streams, self.interrupt.clone()).await
+    }
+
+    async fn check(&self, streams: &mut Streams<'_>) -> Result<SetupReport> {
+        match self.ask(Request::CheckSetup, streams).await? {
+            Reply::Setup(report) => Ok(report),
+            _ => Err(Error::unsupported(Op::CheckSetup, "this host does not tell what it lacks")),
+        }
+    }
+
+    /// Says what the host has and lacks: 0 when machines can run, 1 when not.
+    pub async fn doctor(&self, streams: &mut Streams<'_>) -> u8 {
+        match self.check(streams).await {
+            Ok(report) => {
+                tell(&report, streams);
+                u8::from(!report.is_ready())
+            }
+            Err(error) => fail(&error, streams),
+        }
+    }
+
+    /// Installs what the host lacks, after asking; `yes` answers all but what has a caution.
+    pub async fn set_up(&self, yes: bool, streams: &mut Streams<'_>) -> u8 {
+        let report = match self.check(streams).await {
+            Ok(report) => report,
+            Err(error) => return fail(&error, streams),
+        };
+        tell(&report, streams);
+        let Some(command) = &report.command else {
+            return u8::from(!report.is_ready());
+        };
+        let asks = !yes || report.caution.is_some();
+        if asks {
+            match confirm(command, streams) {
+                Some(true) => {}
+                Some(false) => return 1,
+                None => {
+                    let _ = writeln!(streams.err, "vmdeck: an answer is needed: run it in a terminal");
+                    return 4;
+                }
+            }
+        }
+        if let Err(error) = self.ask(Request::SetUp, streams).await {
+            return fail(&error, streams);
+        }
+        self.doctor(streams).await
+    }
+
+    /// Starts every machine that is off and whose property `autostart` is `yes`. The worst outcome is returned.
+    pub async fn autostart(&self, streams: &mut Streams<'_>) -> u8 {
+        let vms = match self.ask(Request::List, streams).await {
+            Ok(Reply::Vms(vms)) => vms,
+            Ok(_) => Vec::new(),
+            Err(error) => return fail(&error, streams),
+        };
+        let mut worst = 0;
+        for vm in vms.into_iter().filter(|vm| vm.power() == PowerState::Off) {
+            let wants = match self.ask(Request::ListProperties(vm.id.clone()), streams).await {
+                Ok(Reply::Properties(all)) => all.iter().any(|p| p.spec.name == "autostart" && p.value == "yes"),
+                Ok(_) => false,
+                Err(error) => {
+                    worst = worst.max(fail(&error.context(&vm.id), streams));
+                    false
+                }
+            };
+            if wants {
+                match self.ask(Request::Start(vm.id.clone()), streams).await {
+                    Ok(_) => drop(writeln!(streams.out, "{} started", vm.id)),
+                    Err(error) => worst = worst.max(fail(&error.context(&vm.id), streams)),
+                }
+            }
+        }
+        worst
+    }
+}
+
+fn fail(error: &Error, streams: &mut Streams<'_>) -> u8 {
+    let _ = writeln!(streams.err, "vmdeck: {error}");
+    exit_code(&Err(error.clone()))
+}
+
+fn tell(report: &SetupReport, streams: &mut Streams<'_>) {
+    for item in &report.items {
+        let mark = match (item.present, item.required) {
+            (true, _) => "ok",
+            (false, true) => "missing",
+            (false, false) => "not there, not needed",
+        };
+        let _ = writeln!(streams.out, "{}: {mark}: {}", clean_line(&item.name), clean_line(&item.detail));
+    }
+    if let Some(caution) = &report.caution {
+        let _ = writeln!(streams.out, "Careful: {}", clean_line(caution));
+    }
+    if report.is_ready() && report.command.is_none() {
+        let _ = writeln!(streams.out, "Machines can run here.");
+    }
+}
+
+/// None: nobody answered.
+fn confirm(command: &str, streams: &mut Streams<'_>) -> Option<bool> {
+    let _ = write!(streams.out, "This would be run: {}\nRun it? [y/N] ", clean_line(command));
+    let _ = streams.out.flush();
+    let mut line = String::new();
+    let count = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line).ok()?;
+    (count > 0).then(|| matches!(line.trim(), "y" | "Y" | "yes"))
+}
