@@ -4,7 +4,7 @@ use crate::{
     config::{Config, Paths},
     domain::{Error, Op, PowerState, Reply, Request, Result, SetupReport, clean_line},
 };
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use tokio_util::sync::CancellationToken;
 
 /// Which host, and who interrupts.
