@@ -5,7 +5,7 @@ use crossterm::{
     cursor::{Hide, Show},
     event::{DisableBracketedPaste, EnableBracketedPaste, EventStream},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use futures_util::StreamExt;
 use ratatui::{Terminal, backend::CrosstermBackend};
@@ -65,6 +65,11 @@ fn set_hook() {
 
 type Screen = CrosstermBackend<BufWriter<Stdout>>;
 
+/// A screen of which nothing is drawn yet.
+fn screen() -> io::Result<Terminal<Screen>> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout())))
+}
+
 /// The terminal in our hands: dropping it gives it back.
 pub(super) struct TerminalGuard {
     terminal: Terminal<Screen>,
@@ -95,8 +100,7 @@ impl TerminalGuard {
         }
         set_hook();
         take().inspect_err(|_| give_back())?;
-        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout())));
-        let terminal = terminal.inspect_err(|_| give_back())?;
+        let terminal = screen().inspect_err(|_| give_back())?;
         let mut guard = Self { terminal, outside, input: JoinSet::new(), signals };
         guard.listen();
         Ok((guard, inlet))
@@ -125,8 +129,7 @@ impl TerminalGuard {
     }
 
     fn retake(&mut self) -> io::Result<()> {
-        take()?;
-        self.terminal.clear()?;
+        self.refresh()?;
         self.listen();
         Ok(())
     }
@@ -161,7 +164,10 @@ impl Stage for TerminalGuard {
 
     fn refresh(&mut self) -> io::Result<()> {
         take()?;
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal where its cursor is, and wait for an answer that the keys swallow.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = screen()?;
+        Ok(())
     }
 
     async fn console(&mut self, title: &str, console: Console) -> Outcome<()> {

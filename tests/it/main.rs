@@ -8,6 +8,7 @@ mod fetch;
 mod headless;
 mod layers;
 mod screens;
+mod pty;
 mod support;
 mod update;
 mod whole;
