@@ -44,7 +44,7 @@ impl Program {
             loop {
                 let count = output.read(&mut bytes).unwrap_or(0);
                 let mut screen = shown.0.lock().unwrap();
-                screen.parser.process(&bytes[..count]);
+                screen.parser.process(bytes.get(..count).unwrap());
                 screen.is_closed = count == 0;
                 shown.1.notify_all();
                 if count == 0 {
