@@ -178,7 +178,8 @@ impl Backend for Qemu {
         let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
         *watching = JoinSet::new();
         if !self.local.settings.headless {
-            watching.spawn(watch::watch(self.local.clone(), events));
+            let known = self.local.store.names()?.into_iter().collect();
+            watching.spawn(watch::watch(self.local.clone(), events, known));
         }
         Ok(self.local.capabilities())
     }

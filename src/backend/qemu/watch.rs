@@ -110,8 +110,9 @@ impl Teller {
     }
 }
 
-/// Watches until it is aborted.
-pub(super) async fn watch(local: Arc<Local>, events: EventSink) {
+/// Watches until it is aborted. `known`: the machines that were there when the connection was made, which the inventory
+/// tells of; one made since is told here.
+pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
     let teller = Arc::new(Teller { local: local.clone(), events, told: Mutex::default() });
     let mut seen: HashMap<VmId, Glance> = HashMap::new();
     let mut followed: HashSet<VmId> = HashSet::new();
@@ -142,7 +143,7 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink) {
                     teller.follow(&vm).await;
                     vm
                 });
-            } else if changed && !first {
+            } else if changed && !(first && known.contains(vm.as_str())) {
                 teller.tell(vm).await;
             }
         }
