@@ -12,6 +12,7 @@ mod source;
 
 pub use address::Address;
 pub use name::{PART, check_library_name};
+pub use part::move_to_free_name;
 
 use crate::{
     domain::{ByteSize, Error, ErrorKind, Progress, Result, clean_line},

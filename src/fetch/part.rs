@@ -92,7 +92,7 @@ impl Drop for Part {
 const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// Renames, and never replaces a file.
-pub(super) fn move_to_free_name(from: &Path, to: &Path) -> std::io::Result<()> {
+pub fn move_to_free_name(from: &Path, to: &Path) -> std::io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(std::io::Error::from) {
         // Some file systems (NFS, for one) know no such rename, but a hard link does not replace either.
         Err(error) if matches!(error.kind(), Io::InvalidInput | Io::Unsupported) => {

@@ -167,8 +167,13 @@ mod tests {
     use crate::domain::ByteSize;
 
     fn record() -> Record {
-        let disk =
-            DiskRecord { id: "disk0".into(), file: "disk0.qcow2".into(), format: "qcow2".into(), bus: "virtio".into() };
+        let disk = DiskRecord {
+            id: "disk0".into(),
+            file: "disk0.qcow2".into(),
+            format: "qcow2".into(),
+            bus: "virtio".into(),
+            leaving: String::new(),
+        };
         Record {
             uuid: "1b4e28ba-2fa1-11d2-883f-0016d3cca427".into(),
             mac: "52:54:00:00:00:01".into(),

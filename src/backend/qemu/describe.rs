@@ -1,8 +1,8 @@
 //! A machine as the rest of the program knows it, out of its record and its process.
-use super::{Firmware, Local, Monitor, Record, proc};
-use crate::domain::{ByteSize, Error, ErrorKind, PowerState, Result, Vm, VmId};
+use super::{Firmware, Local, Monitor, Record, image_header, proc};
+use crate::domain::{Error, ErrorKind, PowerState, Result, Vm, VmId};
 use serde_json::Value;
-use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
+use std::path::Path;
 
 impl Local {
     /// Reads one machine. A file that cannot be read is a remark, not an error: the machine stays in sight.
@@ -54,7 +54,7 @@ impl Local {
 fn tell_record(vm: &mut Vm, record: &Record, folder: &Path) {
     vm.cpus = Some(record.cpus);
     vm.memory = Some(record.memory.0);
-    let sizes = record.disks.iter().map(|disk| virtual_size(&folder.join(&disk.file), &disk.format));
+    let sizes = record.disks.iter().map(|disk| image_header::virtual_size(&folder.join(&disk.file), &disk.format));
     vm.disk = sizes.map(|size| size.map(|s| s.0)).sum();
     let mut tell = |label: &str, value: String| vm.details.push((label.to_owned(), value));
     if !record.description.is_empty() {
@@ -98,17 +98,4 @@ async fn io_error(monitor: &Monitor) -> String {
     let is_full = |drive: &Value| drive.get("io-status").and_then(Value::as_str) == Some("nospace");
     let full = drives.as_array().is_some_and(|drives| drives.iter().any(is_full));
     if full { "disk full" } else { "I/O error" }.to_owned()
-}
-
-/// The size that the guest sees, from the file itself: a qcow2 image tells it in bytes 24 to 31 of its header
-/// (QEMU's docs/interop/qcow2), a raw one by its length.
-pub fn virtual_size(path: &Path, format: &str) -> Option<ByteSize> {
-    let mut file = File::open(path).ok()?;
-    if format != "qcow2" {
-        return file.metadata().ok().map(|meta| ByteSize(meta.size()));
-    }
-    let mut header = [0; 32];
-    file.read_exact(&mut header).ok()?;
-    let size = header.last_chunk::<8>()?;
-    header.starts_with(b"QFI\xfb").then(|| ByteSize(u64::from_be_bytes(*size)))
 }

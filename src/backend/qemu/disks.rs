@@ -1,11 +1,268 @@
-use super::{Local, Qemu};
+//! The disks of a machine: as QEMU has them while it runs, as their files say while it is off. How they grow.
+use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size, installed::missing};
 use crate::{
     backend::Disks,
-    domain::{Error, ErrorKind, Expect, Verdict},
+    domain::{
+        ByteSize, Disk, DiskId, DiskKind, Error, ErrorKind, Expect, FieldSpec, Reply, ResizePlan, Result, Values,
+        Verdict, VmId,
+    },
+    transport::{Program, find_program, real_size},
 };
+use serde_json::{Value, json};
+use std::path::Path;
 
-impl Disks for Qemu {}
+/// The CD drive that every machine has.
+pub(super) const DRIVE: &str = "cd0";
+const WAITING: &str = "waiting for the guest to let go";
 
-pub(super) async fn look(_local: &Local, _expect: &Expect) -> Verdict {
-    std::future::ready(Verdict::Unknown(Error::new(ErrorKind::Unsupported, "not told here"))).await
+/// What QEMU says of the drives of a running machine.
+struct Live {
+    nodes: Value,
+    drives: Value,
+}
+
+impl Live {
+    async fn read(monitor: &Monitor) -> Result<Self> {
+        let (nodes, drives) = tokio::join!(
+            monitor.execute("query-named-block-nodes", json!({ "flat": true })),
+            monitor.ask("query-block")
+        );
+        Ok(Self { nodes: nodes?, drives: drives? })
+    }
+
+    fn node(&self, name: &str) -> Option<&Value> {
+        let is_it = |node: &&Value| node.get("node-name").and_then(Value::as_str) == Some(name);
+        self.nodes.as_array()?.iter().find(is_it)
+    }
+
+    /// A device by the name we gave it; QEMU tells it bare or as a path (`/machine/peripheral/disk0/virtio-backend`).
+    fn device(&self, id: &str) -> Option<&Value> {
+        self.drives.as_array()?.iter().find(|drive| {
+            let said = drive.get("qdev").and_then(Value::as_str).unwrap_or_default();
+            said.rsplit('/').any(|part| part == id)
+        })
+    }
+}
+
+fn bytes(node: &Value, pointer: &str) -> Option<ByteSize> {
+    node.pointer(pointer).and_then(Value::as_u64).map(ByteSize)
+}
+
+impl Local {
+    pub(super) async fn list_disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
+        let mut record = self.store.read(vm)?;
+        let folder = self.store.folder(vm)?;
+        // Others may hold all monitors: then the files tell what they can.
+        let monitor = match self.monitor(vm).await {
+            Err(error) if error.kind == ErrorKind::Busy => None,
+            other => other?,
+        };
+        let mut live = match &monitor {
+            Some(monitor) => Some(Live::read(monitor).await?),
+            None => None,
+        };
+        let has_let_go = |disk: &DiskRecord, live: &Live| !disk.leaving.is_empty() && live.device(&disk.id).is_none();
+        if let (Some(found), Some(monitor)) = (&live, &monitor)
+            && record.disks.iter().any(|disk| has_let_go(disk, found))
+        {
+            let lock = self.store.lock(vm).await?;
+            self.finish_removals(vm, &lock, Some(monitor)).await?;
+            record = self.store.read(vm)?;
+            live = Some(Live::read(monitor).await?);
+        }
+        let mut disks: Vec<_> =
+            record.disks.iter().map(|disk| described(disk, &folder.join(&disk.file), live.as_ref())).collect();
+        disks.push(self.drive(&record, live.as_ref()));
+        Ok(disks)
+    }
+
+    /// The CD drive and what is in it.
+    fn drive(&self, record: &Record, live: Option<&Live>) -> Disk {
+        let medium = match live.and_then(|live| live.device(DRIVE)) {
+            Some(drive) => drive.pointer("/inserted/file").and_then(Value::as_str).map(str::to_owned),
+            None => Some(record.cdrom.clone()).filter(|path| !path.is_empty()),
+        };
+        let size = medium.as_ref().and_then(|path| virtual_size(Path::new(path), "raw"));
+        let in_library = |path: String| match Path::new(&path).strip_prefix(&self.settings.images) {
+            Ok(name) => name.to_string_lossy().into_owned(),
+            Err(_) => path,
+        };
+        Disk {
+            kind: DiskKind::Cdrom,
+            virtual_size: size,
+            bus: Some("sata".to_owned()),
+            medium: medium.map(in_library),
+            read_only: true,
+            ..Disk::new(DRIVE)
+        }
+    }
+
+    async fn resize(&self, vm: &VmId, id: &DiskId, plan: ResizePlan) -> Result<()> {
+        let _lock = self.store.lock(vm).await?;
+        let record = self.store.read(vm)?;
+        let disk = find(&record, vm, id)?;
+        if let Some(monitor) = self.monitor(vm).await? {
+            let live = Live::read(&monitor).await?;
+            let node =
+                live.node(&disk.id).ok_or_else(|| Error::conflict(format_args!("{id} is not plugged in yet")))?;
+            still_grows(id, plan, bytes(node, "/image/virtual-size"))?;
+            monitor.execute("block_resize", json!({ "node-name": disk.id, "size": plan.to.0 })).await?;
+            return Ok(());
+        }
+        let path = self.store.folder(vm)?.join(&disk.file);
+        still_grows(id, plan, virtual_size(&path, &disk.format))?;
+        let tool = find_program("qemu-img").ok_or_else(missing)?;
+        let resize = Program::new(tool).args(["resize", "-q", "-f", &disk.format]).operand(&path)?;
+        resize.arg(plan.to.0.to_string()).run().await.map(drop).map_err(|error| in_use(&path, error))
+    }
+
+    /// Ends the removals of disks that the guest has let go of, or all of a machine that is off.
+    pub(super) async fn finish_removals(&self, vm: &VmId, lock: &FolderLock, on: Option<&Monitor>) -> Result<()> {
+        let record = self.store.read(vm)?;
+        if record.disks.iter().all(|disk| disk.leaving.is_empty()) {
+            return Ok(());
+        }
+        let live = match on {
+            Some(monitor) => Some(Live::read(monitor).await?),
+            None => None,
+        };
+        for disk in record.disks.iter().filter(|disk| !disk.leaving.is_empty()) {
+            if live.as_ref().is_some_and(|live| live.device(&disk.id).is_some()) {
+                continue;
+            }
+            if let (Some(monitor), Some(_)) = (on, live.as_ref().and_then(|live| live.node(&disk.id))) {
+                monitor.execute("blockdev-del", json!({ "node-name": disk.id })).await?;
+            }
+            self.store.change_locked(vm, lock, |record| {
+                record.disks.retain(|d| d.id != disk.id);
+                Ok(())
+            })?;
+            if disk.leaving == "delete" {
+                let path = self.store.folder(vm)?.join(&disk.file);
+                std::fs::remove_file(&path).map_err(crate::transport::at(&path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether QEMU has the device (still).
+    pub(super) async fn has_device(&self, monitor: &Monitor, id: &str) -> Result<bool> {
+        Ok(Live::read(monitor).await?.device(id).is_some())
+    }
+}
+
+fn described(disk: &DiskRecord, path: &Path, live: Option<&Live>) -> Disk {
+    let node = live.and_then(|live| live.node(&disk.id));
+    let from_file = || virtual_size(path, &disk.format);
+    let size = node.map_or_else(from_file, |node| bytes(node, "/image/virtual-size"));
+    let pending = if !disk.leaving.is_empty() {
+        Some(WAITING.to_owned())
+    } else if live.is_some() && node.is_none() {
+        Some("plugged in at the next start".to_owned())
+    } else if size.is_none() {
+        Some("its file is missing or is no such image".to_owned())
+    } else {
+        None
+    };
+    Disk {
+        format: Some(disk.format.clone()),
+        virtual_size: size,
+        real_size: std::fs::metadata(path).ok().map(|meta| real_size(&meta)),
+        bus: Some(disk.bus.clone()),
+        medium: Some(path.to_string_lossy().into_owned()),
+        read_only: node.and_then(|node| node.get("ro")).and_then(Value::as_bool).unwrap_or(false),
+        pending,
+        ..Disk::new(disk.id.as_str())
+    }
+}
+
+pub(super) fn find<'a>(record: &'a Record, vm: &VmId, id: &DiskId) -> Result<&'a DiskRecord> {
+    let found = record.disks.iter().find(|disk| disk.id == id.as_str());
+    found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {id}")))
+}
+
+/// The last guard before the size is sent: QEMU itself shrinks without a word.
+fn still_grows(id: &DiskId, plan: ResizePlan, found: Option<ByteSize>) -> Result<()> {
+    match found {
+        Some(found) if found < plan.to => Ok(()),
+        Some(found) => {
+            Err(Error::conflict(format_args!("{id} has {found} by now: {} would not make it larger", plan.to)))
+        }
+        None => Err(Error::conflict(format_args!("the size of {id} cannot be read: it was not changed"))),
+    }
+}
+
+/// QEMU's words for an image that another process has open.
+pub(super) fn in_use(path: &Path, error: Error) -> Error {
+    if error.message.contains("Failed to get") && error.message.contains("lock") {
+        return Error::conflict(format_args!("another program has {} open: stop it first", path.display()));
+    }
+    error
+}
+
+impl Disks for Qemu {
+    async fn disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
+        self.local.list_disks(vm).await
+    }
+
+    async fn add_disk_form(&self, vm: &VmId) -> Result<Vec<FieldSpec>> {
+        self.local.add_form(vm)
+    }
+
+    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+        self.local.add(vm, values).await
+    }
+
+    async fn resize_disk(&self, vm: &VmId, disk: &DiskId, plan: ResizePlan) -> Result<()> {
+        self.local.resize(vm, disk, plan).await
+    }
+
+    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<()> {
+        self.local.remove(vm, disk, delete).await
+    }
+
+    async fn insert_image(&self, vm: &VmId, image: &str) -> Result<()> {
+        let path = self.local.image_path(image)?;
+        self.local.set_medium(vm, Some(path)).await
+    }
+
+    async fn eject_image(&self, vm: &VmId) -> Result<()> {
+        self.local.set_medium(vm, None).await
+    }
+}
+
+pub(super) async fn look(local: &Local, expect: &Expect) -> Verdict {
+    let Some(vm) = expect.vm() else { return Verdict::Met(None) };
+    let disks = match local.list_disks(vm).await {
+        Ok(disks) => disks,
+        Err(error) if error.kind == ErrorKind::NotFound => return Verdict::Failed(error),
+        Err(error) => return Verdict::Unknown(error),
+    };
+    let found = |id: &DiskId| disks.iter().find(|disk| disk.id == *id);
+    match expect {
+        Expect::NewDisk { before, .. } => match disks.iter().find(|disk| !before.contains(&disk.id)) {
+            Some(disk) => match &disk.pending {
+                Some(why) => Verdict::NotMet(format!("{}: {why}", disk.id)),
+                None => Verdict::Met(Some(Reply::DiskAdded(disk.id.clone()))),
+            },
+            None => Verdict::NotMet("it has no new disk".to_owned()),
+        },
+        Expect::DiskSize { disk, plan, .. } => match found(disk) {
+            Some(found) => Verdict::size(*plan, found.virtual_size),
+            None => Verdict::Failed(Error::not_found(format_args!("{vm} has no disk called {disk} any more"))),
+        },
+        Expect::DiskGone { disk, .. } => match found(disk) {
+            Some(found) => Verdict::NotMet(found.pending.clone().unwrap_or_else(|| "it is still there".to_owned())),
+            None => Verdict::Met(None),
+        },
+        Expect::Medium { image, .. } => {
+            let medium = found(&DRIVE.into()).and_then(|drive| drive.medium.clone());
+            match (medium == *image, medium) {
+                (true, _) => Verdict::Met(None),
+                (false, Some(other)) => Verdict::NotMet(format!("{other} is in the drive")),
+                (false, None) => Verdict::NotMet("the drive is empty".to_owned()),
+            }
+        }
+        _ => Verdict::Met(None),
+    }
 }

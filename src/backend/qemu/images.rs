@@ -1,11 +1,127 @@
+//! The library of images: a folder of files, and nothing else.
 use super::{Local, Qemu};
 use crate::{
-    backend::Images,
-    domain::{Error, ErrorKind, Expect, Verdict},
+    backend::{Call, Images},
+    domain::{
+        ByteSize, Error, ErrorKind, Expect, Image, Progress, Result, Stamp, Verdict, VmId, check_image_name, clean_line,
+    },
+    fetch::{self, PART, check_library_name, move_to_free_name},
+    transport::at,
 };
+use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
 
-impl Images for Qemu {}
+impl Local {
+    /// Whole images by name. What is hidden, unfinished or no file is not listed.
+    fn list_images(&self) -> Result<Vec<Image>> {
+        let folder = &self.settings.images;
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(at(folder)(error)),
+        };
+        let mut users = self.users();
+        let mut images: Vec<_> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                let meta = entry.path().metadata().ok().filter(fs::Metadata::is_file)?;
+                if check_image_name(&name).is_err() || name.ends_with(PART) {
+                    return None;
+                }
+                let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                Some(Image {
+                    size: Some(ByteSize(meta.len())),
+                    added: since.map(|since| Stamp(0).after(since)),
+                    used_by: users.remove(&name).unwrap_or_default(),
+                    path: Some(entry.path().to_string_lossy().into_owned()),
+                    ..Image::new(name)
+                })
+            })
+            .collect();
+        images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(images)
+    }
 
-pub(super) async fn look(_local: &Local, _expect: &Expect) -> Verdict {
-    std::future::ready(Verdict::Unknown(Error::new(ErrorKind::Unsupported, "not told here"))).await
+    /// The machines that have an image of the library in their drive, by the image's name.
+    fn users(&self) -> HashMap<String, Vec<String>> {
+        let mut users: HashMap<String, Vec<String>> = HashMap::new();
+        for vm in self.store.names().unwrap_or_default() {
+            let Ok(record) = self.store.read(&VmId::from(vm.as_str())) else { continue };
+            let path = Path::new(&record.cdrom);
+            if let Ok(name) = path.strip_prefix(&self.settings.images) {
+                users.entry(name.to_string_lossy().into_owned()).or_default().push(vm);
+            }
+        }
+        users
+    }
+
+    fn refuse_used(&self, image: &str) -> Result<()> {
+        match self.users().remove(image) {
+            Some(vms) => Err(Error::conflict(format_args!(
+                "{} is in the drive of {}: eject it first",
+                clean_line(image),
+                vms.join(", ")
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        let settings = &self.settings;
+        fs::create_dir_all(&settings.images).map_err(at(&settings.images))?;
+        if self.fetches.available_permits() == 0 {
+            call.progress(Progress::note("waiting for other fetches"));
+        }
+        let _turn = tokio::select! {
+            turn = self.fetches.acquire() => turn,
+            () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+        };
+        let told = |progress| call.progress(progress);
+        let done = fetch::fetch(url, &settings.images, name, &settings.fetch, &call.cancel, told).await?;
+        let listed = self.list_images()?.into_iter().find(|image| image.name == done.name);
+        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&done.name))))
+    }
+}
+
+impl Images for Qemu {
+    async fn images(&self) -> Result<Vec<Image>> {
+        std::future::ready(self.local.list_images()).await
+    }
+
+    async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        self.local.fetch_image(url, name, call).await
+    }
+
+    async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
+        let from = self.local.image_path(image)?;
+        check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        self.local.refuse_used(image)?;
+        let to = self.local.settings.images.join(name);
+        let renamed = move_to_free_name(&from, &to).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Error::conflict(format_args!("{} is in the library already", clean_line(name)))
+            }
+            _ => at(&from)(error),
+        });
+        std::future::ready(renamed).await
+    }
+
+    async fn remove_image(&self, image: &str) -> Result<()> {
+        let path = self.local.image_path(image)?;
+        self.local.refuse_used(image)?;
+        std::future::ready(fs::remove_file(&path).map_err(at(&path))).await
+    }
+}
+
+pub(super) fn look(local: &Local, expect: &Expect) -> Verdict {
+    let images = match local.list_images() {
+        Ok(images) => images,
+        Err(error) => return Verdict::Unknown(error),
+    };
+    let holds = |name: &str| images.iter().any(|image| image.name == name);
+    match expect {
+        Expect::ImagePresent(name) if !holds(name) => Verdict::NotMet("it is not in the library".to_owned()),
+        Expect::ImageGone(name) if holds(name) => Verdict::NotMet("it is still in the library".to_owned()),
+        _ => Verdict::Met(None),
+    }
 }

@@ -22,7 +22,7 @@ impl Local {
             Expect::NewDisk { .. } | Expect::DiskSize { .. } | Expect::DiskGone { .. } | Expect::Medium { .. } => {
                 disks::look(self, expect).await
             }
-            Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(self, expect).await,
+            Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(self, expect),
             Expect::Ready => setup::look(self).await,
         }
     }

@@ -82,6 +82,7 @@ impl Local {
             file: "disk0.qcow2".to_owned(),
             format: "qcow2".to_owned(),
             bus: "virtio".to_owned(),
+            leaving: String::new(),
         };
         record.disks.push(disk);
 

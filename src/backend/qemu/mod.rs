@@ -2,7 +2,9 @@
 mod command_line;
 mod describe;
 mod disks;
+mod drive;
 mod figures;
+mod image_header;
 mod images;
 mod installed;
 mod look;
@@ -10,6 +12,7 @@ mod machines;
 mod monitor;
 mod node;
 mod place;
+mod plug;
 mod power;
 mod proc;
 mod properties;
@@ -21,7 +24,7 @@ mod store;
 mod watch;
 
 pub use command_line::{Host, arguments, check_arguments};
-pub use describe::virtual_size;
+pub use image_header::{Header, read_header, virtual_size};
 pub use installed::{Probe, uefi};
 pub use monitor::Monitor;
 pub use place::Place;
@@ -32,6 +35,7 @@ pub use store::{FolderLock, Store, write_whole};
 use crate::{
     backend::{Backend, EventSink},
     domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Op, OpSet, Result, Verdict, Vm, VmId},
+    fetch,
 };
 use futures_util::{StreamExt, stream};
 use std::{
@@ -40,7 +44,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
-    sync::{Notify, OnceCell},
+    sync::{Notify, OnceCell, Semaphore},
     task::JoinSet,
 };
 
@@ -92,6 +96,10 @@ pub struct Settings {
     pub accel: Option<String>,
     /// For one command without a screen: takes the monitor that is kept for those.
     pub headless: bool,
+    /// How images are fetched.
+    pub fetch: fetch::Options,
+    /// How many images are fetched at once; the others wait.
+    pub fetch_at_once: usize,
 }
 
 /// What the calls and the watching tasks share.
@@ -104,6 +112,7 @@ pub struct Local {
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     resets: resets::Resets,
     probe: OnceCell<Probe>,
+    fetches: Semaphore,
     /// Something was changed by us: the watch looks at once.
     changed: Notify,
 }
@@ -159,8 +168,10 @@ pub struct Qemu {
 impl Qemu {
     pub fn new(settings: Settings) -> Self {
         let store = Store::new(settings.machines.clone());
+        let fetches = Semaphore::new(settings.fetch_at_once.max(1));
         let local = Local {
             settings,
+            fetches,
             store,
             places: Mutex::default(),
             monitors: Mutex::default(),

@@ -28,6 +28,8 @@ impl Local {
                 Ok(())
             })?;
         }
+        // What waited for the guest to let go is not plugged in again.
+        self.finish_removals(vm, &lock, None).await?;
         let record = self.store.read(vm)?;
         place.make_run()?;
         let host = self.host_for(&record, &place).await?;

@@ -52,6 +52,9 @@ pub struct DiskRecord {
     /// `virtio` or `sata`.
     #[serde(default = "virtio")]
     pub bus: String,
+    /// It is being removed, and waits for the guest to let go: `keep` its file then or `delete` it. Empty: it stays.
+    #[serde(default)]
+    pub leaving: String,
 }
 
 fn virtio() -> String {
@@ -245,6 +248,11 @@ impl Record {
                     put(&mut table, key, value(new));
                 }
             }
+            if disk.leaving.is_empty() {
+                table.remove("leaving");
+            } else {
+                put(&mut table, "leaving", value(&disk.leaving));
+            }
             after.push(table);
         }
         if !after.is_empty() {
@@ -291,7 +299,13 @@ note = "keep me"
         let old = read(TEXT).unwrap();
         let mut new = old.clone();
         new.cpus = 4;
-        new.disks.push(DiskRecord { id: "disk1".into(), file: "x".into(), format: "raw".into(), bus: "virtio".into() });
+        new.disks.push(DiskRecord {
+            id: "disk1".into(),
+            file: "x".into(),
+            format: "raw".into(),
+            bus: "virtio".into(),
+            leaving: String::new(),
+        });
         let text = new.edit(&old, TEXT, Path::new("x")).unwrap();
         for kept in ["# mine\n", "cpus = 4 # enough\n", "shelf = \"B3\"\n", "note = \"keep me\"\n"] {
             assert!(text.contains(kept), "{kept} in {text}");
