@@ -1,6 +1,12 @@
 //! How fast it goes, told to people; and held back where they asked for it.
-use crate::{domain::Progress, transport::Stopwatch};
-use std::time::Duration;
+use crate::{
+    domain::{ByteSize, Progress},
+    transport::Stopwatch,
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::sleep;
 
 /// The least time between two reports.
@@ -54,41 +60,52 @@ struct Rate {
 impl Rate {
     fn take(&mut self, done: u64, now: Duration) {
         let passed = now.saturating_sub(self.at).as_secs_f64();
-        let latest = crate::domain::ByteSize(done.saturating_sub(self.done)).as_f64() / passed.max(0.001);
+        let latest = ByteSize(done.saturating_sub(self.done)).as_f64() / passed.max(0.001);
         let weight = 1.0 - (-passed / MEMORY).exp();
         self.smooth = Some(self.smooth.map_or(latest, |old| old + weight * (latest - old)));
         (self.at, self.done) = (now, done);
     }
 }
 
-/// Holds a stream to so many bytes a second.
-#[derive(Debug)]
-pub(super) struct Throttle {
+/// A rate that all who have a clone of it keep together.
+#[derive(Clone, Debug, Default)]
+pub struct Limit {
     rate: Option<u64>,
-    watch: Stopwatch,
-    passed: u64,
+    /// Since when it is counted, and the bytes since then.
+    passed: Arc<Mutex<Option<(Stopwatch, u64)>>>,
 }
 
-impl Throttle {
-    pub(super) fn new(rate: Option<u64>) -> Self {
-        Self { rate: rate.filter(|r| *r > 0), watch: Stopwatch::start(), passed: 0 }
+impl Limit {
+    /// At most `rate` bytes a second; None or 0: no limit.
+    pub fn new(rate: Option<u64>) -> Self {
+        Self { rate: rate.filter(|r| *r > 0), passed: Arc::default() }
     }
 
     /// Waits until `size` more bytes are within the rate. Time that was not used is not saved up for longer than a second.
-    pub(super) async fn after(&mut self, size: u64) {
+    pub(super) async fn after(&self, size: u64) {
         let Some(rate) = self.rate else { return };
-        self.passed += size;
-        let due = Duration::from_secs_f64(
-            crate::domain::ByteSize(self.passed).as_f64() / crate::domain::ByteSize(rate).as_f64(),
-        );
-        let elapsed = self.watch.elapsed();
-        if elapsed > due + Duration::from_secs(1) {
-            (self.watch, self.passed) = (Stopwatch::start(), 0);
-        } else if due > elapsed {
-            sleep(due.saturating_sub(elapsed)).await;
+        let wait = {
+            let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+            let (watch, before) = passed.take().unwrap_or_else(|| (Stopwatch::start(), 0));
+            let all = before + size;
+            let due = Duration::from_secs_f64(ByteSize(all).as_f64() / ByteSize(rate).as_f64());
+            let elapsed = watch.elapsed();
+            *passed = (elapsed <= due + Duration::from_secs(1)).then_some((watch, all));
+            due.saturating_sub(elapsed)
+        };
+        if !wait.is_zero() {
+            sleep(wait).await;
         }
     }
 }
+
+impl PartialEq for Limit {
+    fn eq(&self, other: &Self) -> bool {
+        self.rate == other.rate
+    }
+}
+
+impl Eq for Limit {}
 
 #[cfg(test)]
 mod tests {
@@ -126,9 +143,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_is_held_to_its_rate() {
-        let (mut throttle, watch) = (Throttle::new(Some(1000)), Stopwatch::start());
-        for _ in 0..50 {
-            throttle.after(100).await;
+        let (throttle, watch) = (Limit::new(Some(1000)), Stopwatch::start());
+        let twin = throttle.clone();
+        for _ in 0..25 {
+            tokio::join!(throttle.after(100), twin.after(100));
         }
         assert_eq!(watch.elapsed().as_secs(), 5);
         sleep(Duration::from_secs(100)).await;

@@ -11,6 +11,7 @@ mod part;
 mod source;
 
 pub use address::Address;
+pub use meter::Limit;
 pub use name::{PART, check_library_name};
 pub use part::move_to_free_name;
 
@@ -18,7 +19,7 @@ use crate::{
     domain::{ByteSize, Error, ErrorKind, Progress, Result, clean_line},
     transport::free_space,
 };
-use meter::{Meter, Throttle};
+use meter::Meter;
 use part::Part;
 use source::{Body, Source};
 use std::{
@@ -34,8 +35,8 @@ const AHEAD: usize = 32;
 /// How to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// At most so many bytes a second; None: as fast as they come.
-    pub rate: Option<u64>,
+    /// How fast at most; clones of these options keep it together.
+    pub limit: Limit,
     /// A PEM file with certificates of authorities to trust beside those of the system.
     pub ca: Option<PathBuf>,
     /// How long a server may take to answer the first time.
@@ -46,7 +47,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rate: None, ca: None, connect: Duration::from_secs(15), stall: Duration::from_secs(60) }
+        Self { limit: Limit::default(), ca: None, connect: Duration::from_secs(15), stall: Duration::from_secs(60) }
     }
 }
 
@@ -86,7 +87,7 @@ pub async fn fetch(
     refuse_too_large(folder, source.total)?;
     let part = Part::open(folder, &name)?;
     let (part, size) = match source.body {
-        Body::Http(_) => receive(source, part, options.rate, cancel, &mut progress).await?,
+        Body::Http(_) => receive(source, part, &options.limit, cancel, &mut progress).await?,
         Body::File(from) => copy::copy(from, part, source.total.unwrap_or(0), cancel, &mut progress).await?,
     };
     progress(Progress::note("writing the rest to disk"));
@@ -107,7 +108,7 @@ async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = Result
 async fn receive(
     mut source: Source,
     part: Part,
-    limit: Option<u64>,
+    limit: &Limit,
     cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress) + Send),
 ) -> Result<(Part, u64)> {
@@ -123,7 +124,6 @@ async fn receive(
     });
     let pump = async {
         let mut meter = Meter::start(total);
-        let mut throttle = Throttle::new(limit);
         progress(meter.report());
         let mut received = 0_u64;
         while let Some(piece) = source.next().await? {
@@ -135,7 +135,7 @@ async fn receive(
             if let Some(report) = meter.add(size) {
                 progress(report);
             }
-            throttle.after(size).await;
+            limit.after(size).await;
         }
         Ok(received)
     };

@@ -44,7 +44,7 @@ pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, th
     };
     let stage = terminal::TerminalGuard::new()?;
     for host in &config.hosts {
-        spawn::spawn(&mut hosts, host, paths, policy);
+        spawn::spawn(&mut hosts, host, config, paths, policy);
     }
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);

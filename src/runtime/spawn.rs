@@ -6,13 +6,14 @@ use crate::{
         demo::{self, Demo},
         qemu::{self, Qemu},
     },
-    config::{self, BackendConfig, HostConfig, Paths},
+    config::{self, BackendConfig, Config, HostConfig, Paths},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
+    fetch,
 };
 use std::path::PathBuf;
 
 /// Starts the actor of `host`.
-pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, paths: &Paths, policy: Policy) {
+pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths: &Paths, policy: Policy) {
     let id = host.name.clone();
     match &host.backend {
         BackendConfig::Qemu(qemu) => {
@@ -24,6 +25,12 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, paths: &Paths, policy:
                 program: qemu.program.clone(),
                 accel: qemu.accel.clone(),
                 headless: !policy.is_watching,
+                fetch: fetch::Options {
+                    limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
+                    ca: config.fetch.ca.clone(),
+                    ..fetch::Options::default()
+                },
+                fetch_at_once: config.fetch.at_once,
             };
             hosts.add(id, Qemu::new(settings), policy);
         }

@@ -192,9 +192,9 @@ fn still_grows(id: &DiskId, plan: ResizePlan, found: Option<ByteSize>) -> Result
     }
 }
 
-/// QEMU's words for an image that another process has open.
+/// QEMU's words for an image that another process has open: the program's last line, or the monitor's only one.
 pub(super) fn in_use(path: &Path, error: Error) -> Error {
-    if error.message.contains("Failed to get") && error.message.contains("lock") {
+    if ["Is another process using the image", "write\" lock"].iter().any(|words| error.message.contains(words)) {
         return Error::conflict(format_args!("another program has {} open: stop it first", path.display()));
     }
     error

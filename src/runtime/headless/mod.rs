@@ -105,7 +105,7 @@ pub(super) async fn run(
         Error::invalid(format_args!("no host is called `{name}`: there are {}", names.join(", ")))
     })?;
     let (mut hosts, mut inbox) = Hosts::new();
-    spawn::spawn(&mut hosts, host, paths, Policy::headless());
+    spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
     let id = host.name.clone();
     let Asked { request, mut answer } = asked;
     if let Some(Message::TaskEnded(_, refused)) = hosts.execute(Effect::Call { host: id.clone(), task: TASK, request })

@@ -55,7 +55,7 @@ async fn ask(config: &Config, paths: &Paths, with_machines: bool, within: Durati
     let policy = Policy { is_watching: with_machines, ..Policy::default() };
     let mut told: HashMap<HostId, Told> = HashMap::new();
     for host in &config.hosts {
-        spawn::spawn(&mut hosts, host, paths, policy);
+        spawn::spawn(&mut hosts, host, config, paths, policy);
         told.insert(host.name.clone(), Told::default());
     }
     let answers = async {

@@ -1,3 +1,4 @@
+mod qemu_disks;
 mod qemu_life;
 mod qemu_records;
 mod qmp;

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
     domain::{ByteSize, ErrorKind},
-    fetch::{Options, fetch},
+    fetch::{Limit, Options, fetch},
 };
 
 fn image(size: usize) -> Vec<u8> {
@@ -120,7 +120,7 @@ async fn the_rate_is_held() {
     let server = Http::serve(move |_| answer("200 OK", "", &body));
     let folder = tempfile::tempdir().unwrap();
     let watch = vmdeck::transport::Stopwatch::start();
-    let options = Options { rate: Some(600_000), ..Options::default() };
+    let options = Options { limit: Limit::new(Some(600_000)), ..Options::default() };
     let (done, told) = fetch_with(folder.path(), &server.url("/a.iso"), None, &options).await;
     done.unwrap();
     assert!(watch.elapsed() >= Duration::from_millis(490), "{:?}", watch.elapsed());

@@ -13,6 +13,7 @@ use vmdeck::{
         qemu::{Place, Qemu, Settings},
     },
     domain::{Values, VmId},
+    fetch,
     transport::find_program,
 };
 
@@ -124,6 +125,8 @@ fn settings(folder: &tempfile::TempDir, headless: bool) -> Settings {
         program: None,
         accel: Some("tcg".to_owned()),
         headless,
+        fetch: fetch::Options::default(),
+        fetch_at_once: 2,
     }
 }
 
