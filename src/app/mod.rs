@@ -1,8 +1,10 @@
 //! The state and its one transition function. Nothing here reads the clock, the network or the terminal.
 mod actions;
+mod details;
 pub mod dialog;
 mod effect;
 mod hosts;
+mod images;
 mod listing;
 mod message;
 mod notices;
@@ -14,9 +16,11 @@ mod tasks;
 mod text_field;
 mod update;
 
+pub use details::{Details, LogLine};
 use dialog::Dialog;
 pub use effect::Effect;
 pub use hosts::{HostState, Hosts, Machine};
+pub use images::{Entry, ImageRow, Library};
 pub use listing::{Column, Listing, RowId};
 pub use message::Message;
 pub use notices::{Notice, Notices};
@@ -48,12 +52,18 @@ pub struct App {
     pub tab: Tab,
     /// Whether the details were opened: over the table where the screen is narrow.
     pub details_open: bool,
+    /// What is selected in them.
+    pub details: Details,
+    /// What the images screen shows.
+    pub library: Library,
     /// The row of the hosts screen.
     pub host_row: usize,
     /// The program should end.
     pub quit: bool,
     /// Columns and rows of the terminal; (0, 0) until known.
     pub size: (u16, u16),
+    /// The questions of hosts that were put to the person.
+    asked: Vec<(HostId, u64)>,
     now: Stamp,
     changed: bool,
     visible: Vec<RowId>,
@@ -73,9 +83,12 @@ impl App {
             dialog: None,
             tab: Tab::default(),
             details_open: false,
+            details: Details::default(),
+            library: Library::default(),
             host_row: 0,
             quit: false,
             size: (0, 0),
+            asked: Vec::new(),
             now: Stamp::default(),
             changed: true,
             visible: Vec::new(),
@@ -111,7 +124,7 @@ impl App {
     /// The scopes that take keys now, innermost first.
     pub fn scopes(&self) -> &'static [Scope] {
         if let Some(dialog) = &self.dialog {
-            return if dialog.takes_text() { &[Scope::Form] } else { &[Scope::Dialog] };
+            return dialog.scopes();
         }
         if self.overlay.is_some() {
             return &[Scope::List, Scope::Global];
@@ -143,6 +156,7 @@ impl App {
     pub fn target_host(&self) -> Option<&HostState> {
         match self.screen {
             Screen::Hosts => self.hosts.at(self.host_row),
+            Screen::Images => self.image_host(),
             _ => self.selected().map(|(host, _)| host).or_else(|| self.hosts.at(0)),
         }
     }

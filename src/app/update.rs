@@ -42,6 +42,7 @@ impl App {
                 Vec::new()
             }
         };
+        self.follow_questions();
         self.watch(&mut effects);
         effects
     }
@@ -53,7 +54,7 @@ impl App {
         }
         if self.dialog.is_some() {
             self.changed = true;
-            return self.dialog_key(key);
+            return self.dialog_key(key, action);
         }
         if let Some(action) = action {
             return self.act(action);
@@ -92,6 +93,9 @@ impl App {
             self.listing.rebuild(&self.hosts);
         }
         self.changed |= changes.visible;
+        if changes.visible {
+            self.dialog_follows();
+        }
     }
 
     /// Whether the rows stay as they are: a flood of states must not sort ten thousand machines each time.
@@ -112,11 +116,10 @@ impl App {
         let Some(task) = self.tasks.get(id).cloned() else { return Vec::new() };
         self.changed = true;
         self.tasks.end(id, result.clone(), self.now);
-        if !self.dialog_reply(id, &result)
-            && let Ok(reply) = result
-        {
+        if let Ok(reply) = result.clone() {
             self.take_reply(&task.host, task.vm.as_ref(), reply);
         }
+        self.dialog_reply(id, result.ok());
         Vec::new()
     }
 

@@ -1,5 +1,5 @@
 /// What a host wants to know before it goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuestionKind {
     /// Typed unseen.
     Secret,

@@ -1,10 +1,16 @@
 //! The state drawn, and nothing else: the application is borrowed, never changed.
+mod details;
+mod dialog;
 mod footer;
+mod form;
+mod grow;
 mod header;
 mod help;
 mod hosts;
+mod images;
 mod machines;
 mod pane;
+mod sheet;
 mod story;
 mod tasks;
 mod theme;
@@ -18,7 +24,7 @@ use crate::app::{App, Overlay, SIDE_BY_SIDE, Screen};
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
-    widgets::{Clear, Paragraph, Wrap},
+    widgets::{Paragraph, Wrap},
 };
 
 /// The least that the screens can be drawn in: columns, rows.
@@ -60,22 +66,26 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
     }
     footer::strip(frame, strip, app, theme);
     footer::keys(frame, keys, app, theme);
+    if let Some(dialog) = &app.dialog {
+        dialog::render(frame, area, dialog, &app.settings.keymap, theme);
+    }
 }
 
 fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
     match app.screen {
         Screen::Machines if area.width >= SIDE_BY_SIDE => {
             let side = (area.width / 3).clamp(38, 60);
-            let [left, _right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
+            let [left, right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
             machines::render(frame, left, app, theme, viewport);
+            details::render(frame, right, app, theme);
         }
         Screen::Machines => {
             machines::render(frame, area, app, theme, viewport);
             if app.details_open {
-                frame.render_widget(Clear, area);
+                details::render(frame, area, app, theme);
             }
         }
-        Screen::Images => {}
+        Screen::Images => images::render(frame, area, app, &mut viewport.images, theme),
         Screen::Tasks => tasks::render(frame, area, app, theme, viewport),
         Screen::Hosts => hosts::render(frame, area, app, theme, viewport),
     }

@@ -15,7 +15,7 @@ pub struct Theme {
     /// Around something that can be changed with left and right.
     pub angles: [&'static str; 2],
     /// From old to new.
-    pub arrow: [&'static str; 1],
+    pub arrow: &'static str,
     /// There is more above, more below.
     pub arrows: [&'static str; 2],
     /// Between the parts of a title.
@@ -49,7 +49,7 @@ impl Theme {
             border: if ascii { ASCII } else { border::PLAIN },
             marker: pick("▸", ">"),
             angles: if ascii { ["<", ">"] } else { ["‹", "›"] },
-            arrow: [pick("→", "->")],
+            arrow: pick("→", "->"),
             arrows: if ascii { ["^", "v"] } else { ["▲", "▼"] },
             dot: pick("·", "|"),
             text: Style::new(),

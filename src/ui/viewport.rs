@@ -4,6 +4,7 @@ use crate::app::RowId;
 #[derive(Debug, Default)]
 pub struct Viewport {
     pub(super) machines: usize,
+    pub(super) images: usize,
     pub(super) tasks: usize,
     pub(super) hosts: usize,
     pub(super) visible: Vec<RowId>,

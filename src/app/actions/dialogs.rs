@@ -1,35 +1,153 @@
-//! Dialogs: fed with keys, and turned into requests once answered.
+//! Dialogs: opened, fed with what the host says, and turned into requests once answered.
+use super::{create, install, properties};
 use crate::{
     app::{
         App, Effect,
-        dialog::{Answer, Outcome, Purpose},
+        dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{Reply, Result, TaskId},
-    input::Key,
+    domain::{HostId, Op, Reply, Request, Secret, TaskId, VmId},
+    input::{Action, Key},
 };
 
 impl App {
-    /// A key, while a dialog is open: all of them are its own.
-    pub(in crate::app) fn dialog_key(&mut self, key: Key) -> Vec<Effect> {
-        let Some(mut dialog) = self.dialog.take() else { return Vec::new() };
-        match dialog.update(key) {
-            Outcome::Continue => self.dialog = Some(dialog),
-            Outcome::Done(Answer::Yes(_)) => {
-                if let Purpose::Call(request) = dialog.purpose {
-                    return self.call(dialog.host, request);
-                }
-            }
-            Outcome::Done(_) | Outcome::Cancelled => {}
-        }
+    pub(in crate::app) fn open(&mut self, dialog: Dialog) -> Vec<Effect> {
+        self.dialog = Some(dialog);
         Vec::new()
     }
 
-    /// Takes the end of a task that the open dialog waits for; false: it waits for none such.
-    pub(in crate::app) fn dialog_reply(&mut self, task: TaskId, result: &Result<Reply>) -> bool {
-        let waits = self.dialog.as_ref().is_some_and(|d| d.awaits == Some(task));
-        if waits && result.is_err() {
-            self.dialog = None;
+    /// Asks the host for what the dialog lacks, and opens it at once.
+    pub(super) fn open_and_ask(&mut self, mut dialog: Dialog, request: Request) -> Vec<Effect> {
+        let effects = self.call(dialog.host.clone(), request);
+        if let [Effect::Call { task, .. }] = effects.as_slice() {
+            dialog.awaits = Some(*task);
+            self.dialog = Some(dialog);
         }
-        waits
+        effects
+    }
+
+    /// What the host wants a person to be warned of before `op`.
+    pub(super) fn caution(&self, host: &HostId, op: Op) -> Option<Note> {
+        let capabilities = self.hosts.get(host)?.capabilities()?;
+        capabilities.caution(op).map(Note::warning)
+    }
+
+    /// A key, while a dialog is open: all of them are its own.
+    pub(in crate::app) fn dialog_key(&mut self, key: Key, action: Option<Action>) -> Vec<Effect> {
+        let Some(mut dialog) = self.dialog.take() else { return Vec::new() };
+        match dialog.update(key, action) {
+            Outcome::Continue => {
+                self.dialog = Some(dialog);
+                Vec::new()
+            }
+            Outcome::Done(answer) => self.answered(dialog, answer),
+            Outcome::Cancelled => match dialog.purpose {
+                Purpose::Answer(question, _) => {
+                    vec![Effect::Answer { host: dialog.host, question, answer: None }]
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    fn answered(&mut self, dialog: Dialog, answer: Answer) -> Vec<Effect> {
+        let host = dialog.host.clone();
+        let request = match (dialog.purpose.clone(), answer) {
+            (Purpose::Call(request), Answer::Yes(_)) => request,
+            (Purpose::Grow(vm), Answer::Size(disk, size)) => Request::ResizeDisk { vm, disk, size },
+            (Purpose::AddDisk(vm), Answer::Values(values)) => Request::AddDisk { vm, values },
+            (Purpose::RemoveDisk(vm, disk), Answer::Yes(delete)) => Request::RemoveDisk { vm, disk, delete },
+            (Purpose::Create { .. }, Answer::Values(values)) => return self.create(host, values),
+            (Purpose::Delete(vm), Answer::Yes(keep_disks)) => Request::Delete { vm, keep_disks },
+            (Purpose::Install(vm), Answer::Chosen(image)) => return self.install_from(host, vm, image),
+            (Purpose::Insert(vm), Answer::Chosen(image)) => Request::InsertImage { vm, image },
+            (Purpose::Fetch { .. }, Answer::Values(mut values)) => Request::FetchImage {
+                url: values.remove("url").unwrap_or_default(),
+                name: values.remove("name").filter(|name| !name.is_empty()),
+            },
+            (Purpose::Rename { image, .. }, Answer::Values(mut values)) => {
+                let name = values.remove("name").unwrap_or_default();
+                if name == image {
+                    return Vec::new();
+                }
+                Request::RenameImage { image, name }
+            }
+            (Purpose::RemoveImage(image), Answer::Yes(_)) => Request::RemoveImage { image },
+            (Purpose::SetProperty { vm, value: before, .. }, Answer::Values(values)) => {
+                match values.into_iter().next().filter(|(_, value)| *value != before) {
+                    Some((name, value)) => Request::SetProperty { vm, name, value },
+                    None => return Vec::new(),
+                }
+            }
+            (Purpose::ChooseProperty(vm), Answer::Chosen(name)) => return self.chosen_property(host, vm, &name),
+            (Purpose::ChooseDisk(vm), Answer::Chosen(id)) => return self.chosen_removal(&dialog, &vm, &id),
+            (Purpose::SetUp, Answer::Yes(_)) => Request::SetUp,
+            (Purpose::Answer(question, _), Answer::Line(secret)) => {
+                return vec![Effect::Answer { host, question, answer: Some(secret) }];
+            }
+            (Purpose::Answer(question, _), Answer::Yes(_)) => {
+                return vec![Effect::Answer { host, question, answer: Some(Secret::new("yes".to_owned())) }];
+            }
+            // A dialog answers in one way only: see `Dialog::new` of each purpose.
+            _ => return Vec::new(),
+        };
+        self.call(host, request)
+    }
+
+    fn create(&mut self, host: HostId, values: crate::domain::Values) -> Vec<Effect> {
+        let made = values.get("name").cloned().unwrap_or_default();
+        let effects = self.call(host.clone(), Request::Create { values });
+        if !effects.is_empty() {
+            self.select_when_there(host, made.into());
+        }
+        effects
+    }
+
+    fn chosen_property(&mut self, host: HostId, vm: VmId, name: &str) -> Vec<Effect> {
+        let known = self.hosts.get(&host).and_then(|h| h.machine(&vm)).and_then(|m| m.properties.as_ref());
+        let property = known.and_then(|all| all.iter().find(|p| p.spec.name == name)).cloned();
+        property.map(|property| self.edit_property(host, vm, &property)).unwrap_or_default()
+    }
+
+    fn chosen_removal(&mut self, before: &Dialog, vm: &VmId, id: &str) -> Vec<Effect> {
+        let known = self.hosts.get(&before.host).and_then(|h| h.machine(vm)).and_then(|m| m.disks.as_ref());
+        let disk = known.and_then(|all| all.iter().find(|d| d.id.as_str() == id)).cloned();
+        disk.map(|disk| self.removal(before, &disk)).map(|dialog| self.open(dialog)).unwrap_or_default()
+    }
+
+    /// Takes the end of a task that the open dialog waits for. None: it failed, which the task tells.
+    pub(in crate::app) fn dialog_reply(&mut self, task: TaskId, reply: Option<Reply>) {
+        let Some(dialog) = self.dialog.as_mut().filter(|d| d.awaits == Some(task)) else { return };
+        dialog.awaits = None;
+        let host = dialog.host.clone();
+        match (dialog.purpose.clone(), reply) {
+            // The records of the machine have them by now.
+            (Purpose::Grow(_), Some(Reply::Disks(_))) => self.dialog_follows(),
+            (Purpose::ChooseDisk(_), Some(Reply::Disks(disks))) => self.offer_disks(&disks),
+            (Purpose::ChooseProperty(_), Some(Reply::Properties(all))) => dialog.body = properties::choice(&all),
+            (Purpose::AddDisk(_), Some(Reply::Form(fields))) => dialog.body = create::form(fields, None, "add"),
+            (Purpose::Create { image }, Some(Reply::Form(fields))) => {
+                dialog.body = create::form(fields, image.as_deref(), "create");
+            }
+            (purpose @ (Purpose::Install(_) | Purpose::Insert(_)), Some(Reply::Images(images))) => {
+                dialog.body = install::choice(&images, &purpose, &host);
+            }
+            (Purpose::SetUp, Some(Reply::Setup(report))) => self.offer_set_up(&host, &report),
+            _ => self.dialog = None,
+        }
+    }
+
+    /// Takes in what a host said while a dialog about one of its machines is open.
+    pub(in crate::app) fn dialog_follows(&mut self) {
+        let Some(dialog) = &mut self.dialog else { return };
+        if let (Purpose::Grow(vm), Body::Grow(grow)) = (&dialog.purpose, &mut dialog.body)
+            && let Some(host) = self.hosts.get(&dialog.host)
+            && let Some(machine) = host.machine(vm)
+        {
+            grow.power = machine.vm.power();
+            grow.free = host.storage_free();
+            if let Some(disks) = &machine.disks {
+                grow.read(disks);
+            }
+        }
     }
 }

@@ -1,6 +1,5 @@
 use crate::{
     app::{App, Effect, HostState, Overlay},
-    domain::Request,
     input::Action,
 };
 
@@ -19,7 +18,7 @@ impl App {
             }
             Action::HostReconnect => vec![Effect::Refresh(host)],
             // What would be installed is read first; the answer opens the question.
-            _ => self.call(host, Request::CheckSetup),
+            _ => self.set_up(host),
         }
     }
 }

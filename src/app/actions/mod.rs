@@ -1,8 +1,15 @@
 //! What each action does, a file for each family.
+mod create;
+mod delete;
 mod dialogs;
+mod disks;
 mod hosts;
+mod images;
+mod install;
 mod navigate;
 mod power;
+mod properties;
+mod setup;
 mod tasks;
 mod view;
 
@@ -10,6 +17,34 @@ use super::{App, Effect};
 use crate::input::Action;
 
 impl App {
+    /// Actions that open a dialog, and those on images.
+    fn ask_more(&mut self, action: Action) -> Vec<Effect> {
+        self.changed = true;
+        match action {
+            Action::GrowDisk => self.grow_disk(),
+            Action::AddDisk => self.add_disk(),
+            Action::RemoveDisk => self.remove_disk(),
+            Action::NewMachine => self.new_machine(),
+            Action::Delete => self.delete(),
+            Action::Install => self.install(),
+            Action::InsertImage => self.insert_image(),
+            Action::EjectImage => self.eject_image(),
+            Action::Edit => self.edit(),
+            Action::Fetch => self.fetch(),
+            Action::ImageFetch => self.image_fetch(),
+            Action::ImageCancel => self.image_cancel(),
+            Action::ImageRename => self.image_rename(),
+            Action::ImageRemove => self.image_remove(),
+            Action::ImageInstall => self.image_install(),
+            Action::ImageCopy => self.image_copy(),
+            Action::ImageHost => {
+                self.image_next_host();
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
         self.changed |= self.notices.dismiss();
         if let Some(why) = self.refusal(action) {
@@ -46,15 +81,13 @@ impl App {
             | Action::PowerOff
             | Action::Reset
             | Action::Pause
-            | Action::Delete
-            | Action::EjectImage
             | Action::Console
             | Action::CopyAddress => return self.power(action),
             Action::TaskCancel | Action::TaskStory | Action::TaskClear => return self.task_action(action),
             Action::HostDetails | Action::HostReconnect | Action::HostSetUp | Action::SetUpHere => {
                 return self.host_action(action);
             }
-            _ => {}
+            action => return self.ask_more(action),
         }
         Vec::new()
     }

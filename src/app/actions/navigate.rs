@@ -16,12 +16,13 @@ impl App {
             return;
         }
         match self.screen {
+            Screen::Machines if self.details_open => self.details_step(by),
             Screen::Machines => self.listing.step(by),
             Screen::Tasks => self.tasks.step(by),
             Screen::Hosts => {
                 self.host_row = self.host_row.saturating_add_signed(by).min(self.hosts.len().saturating_sub(1));
             }
-            Screen::Images => {}
+            Screen::Images => self.image_step(by),
         }
     }
 }

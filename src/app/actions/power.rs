@@ -16,11 +16,9 @@ impl App {
             Action::Start => Request::Start(vm),
             Action::Pause if matches!(power, PowerState::Paused | PowerState::Blocked) => Request::Resume(vm),
             Action::Pause => Request::Pause(vm),
-            Action::EjectImage => Request::EjectImage { vm },
             Action::ShutDown => Request::ShutDown(vm),
             Action::PowerOff => Request::PowerOff(vm),
             Action::Reset => Request::Reset(vm),
-            Action::Delete => Request::Delete { vm, keep_disks: false },
             Action::Console => return vec![Effect::Console { host: id, vm }],
             Action::CopyAddress => return self.copy_address(),
             _ => return Vec::new(),
@@ -29,13 +27,11 @@ impl App {
             Op::ShutDown => ("Shut down", "shut down"),
             Op::PowerOff => ("Power off", "power off"),
             Op::Reset => ("Reset", "reset"),
-            Op::Delete => ("Delete", "delete"),
             _ => return self.call(id, request),
         };
         let question = format!("{title} {} on {id}?", machine.vm.name);
         let mut confirm = Confirm::new(question, yes).note(Note::plain(loss(request.op(), power)));
-        let caution = host.capabilities().and_then(|c| c.caution(request.op()));
-        confirm.notes.extend(caution.map(Note::warning));
+        confirm.notes.extend(self.caution(&id, request.op()));
         let title = format!("{title} a machine");
         self.dialog = Some(Dialog::new(title, id, Purpose::Call(request), Body::Confirm(confirm)));
         self.changed = true;
@@ -57,7 +53,6 @@ fn loss(op: Op, power: PowerState) -> &'static str {
             "The machine is paused: what it holds in memory is lost."
         }
         (Op::PowerOff, _) => "The guest is not asked: what it has not written to disk is lost.",
-        (Op::Reset, _) => "The guest is not asked: it starts anew, and what it has not written to disk is lost.",
-        _ => "The machine and all its disks are deleted. There is no way back.",
+        _ => "The guest is not asked: it starts anew, and what it has not written to disk is lost.",
     }
 }

@@ -21,8 +21,9 @@ pub use typed::Typed;
 
 use crate::{
     domain::{DiskId, HostId, Secret, SizeChange, TaskId, Values},
-    input::Key,
+    input::{Action, Key, Scope},
 };
+use crossterm::event::{KeyCode, KeyModifiers};
 
 /// What a key made of a dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,8 +131,16 @@ impl Dialog {
         }
     }
 
-    pub fn update(&mut self, key: Key) -> Outcome<Answer> {
-        use crossterm::event::KeyCode;
+    /// The scopes of its keys.
+    pub fn scopes(&self) -> &'static [Scope] {
+        let is_form = self.takes_text() || matches!(self.body, Body::Reading(_));
+        if is_form { &[Scope::Form] } else { &[Scope::Dialog] }
+    }
+
+    /// Takes a key, which the key map may have given another meaning: `action`.
+    pub fn update(&mut self, key: Key, action: Option<Action>) -> Outcome<Answer> {
+        let is_text = matches!(key.code, KeyCode::Char(_)) && (key.modifiers - KeyModifiers::SHIFT).is_empty();
+        let key = if is_text && self.takes_text() { key } else { by_default(key, action) };
         let outcome = match &mut self.body {
             Body::Reading(_) if key.code == KeyCode::Esc => Outcome::Cancelled,
             Body::Reading(_) => Outcome::Continue,
@@ -167,5 +176,16 @@ impl Dialog {
         if let Body::Form(form) = &mut self.body {
             form.notes = self.purpose.notes(form);
         }
+    }
+}
+
+/// The key that the action has by default: the dialogs know those.
+fn by_default(key: Key, action: Option<Action>) -> Key {
+    let keys = action.map_or(&[][..], |action| action.binding().keys);
+    let mut keys = keys.iter().filter_map(|k| k.parse::<Key>().ok());
+    let first = keys.next();
+    match first == Some(key) || keys.any(|k| k == key) {
+        true => key,
+        false => first.unwrap_or(key),
     }
 }

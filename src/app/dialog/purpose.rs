@@ -1,5 +1,5 @@
 use super::{Form, Note, Tone};
-use crate::domain::{ByteSize, QuestionKind, Request, VmId, clean_line};
+use crate::domain::{ByteSize, DiskId, QuestionKind, Request, VmId, clean_line};
 
 /// What the answer of a dialog is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,9 +8,14 @@ pub enum Purpose {
     Call(Request),
     Grow(VmId),
     AddDisk(VmId),
+    /// The disk to be removed is chosen first.
+    ChooseDisk(VmId),
     /// The toggle: delete its file too.
-    RemoveDisk(VmId, crate::domain::DiskId),
-    Create,
+    RemoveDisk(VmId, DiskId),
+    /// `image`: what the machine is to be installed from.
+    Create {
+        image: Option<String>,
+    },
     /// The toggle: keep the disks.
     Delete(VmId),
     Install(VmId),
@@ -25,6 +30,7 @@ pub enum Purpose {
         images: Vec<String>,
     },
     RemoveImage(String),
+    ChooseProperty(VmId),
     SetProperty {
         vm: VmId,
         /// What is set, and what the running machine has where that differs.

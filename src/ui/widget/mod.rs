@@ -1,10 +1,14 @@
 //! Small pieces that several screens are made of.
+mod centered;
 mod gauge;
+mod input;
 mod text;
 mod words;
 mod wrap;
 
+pub(crate) use centered::centered;
 pub(crate) use gauge::gauge;
+pub(crate) use input::window;
 pub(crate) use text::{clock, cut, day, fit, fit_right};
 pub(crate) use words::{power, uptime};
 pub(crate) use wrap::wrap;

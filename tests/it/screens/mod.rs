@@ -1,4 +1,8 @@
 //! Screens as they look, with their styles.
 mod bytes;
+mod dialogs_ask;
+mod dialogs_fill;
+mod library;
 mod lists;
+mod machine;
 mod pages;

@@ -6,3 +6,4 @@ pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod qemu;
 pub(crate) mod screen;
+pub(crate) mod world;

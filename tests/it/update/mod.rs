@@ -1,6 +1,10 @@
 //! Keys and messages in, effects out.
 mod chance;
+mod delete;
+mod forms;
+mod grow;
 mod hosts;
+mod images;
 mod listing;
 mod power;
 mod tasks;

@@ -1,0 +1,112 @@
+//! Images of the library: fetched, renamed, removed.
+use crate::{
+    app::{
+        App, Effect, ImageRow,
+        dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
+    },
+    domain::{FieldKind, FieldSpec, HostId, Image, Op, clean_line},
+};
+
+impl App {
+    /// Asks for the address of an image; the host is known.
+    pub(super) fn fetch_to(&mut self, host: &HostId) -> Vec<Effect> {
+        let Some(state) = self.hosts.get(host) else { return Vec::new() };
+        let fields = vec![
+            FieldSpec::new("url", "Address", FieldKind::Url).help("http://, https:// or file://; paste works"),
+            FieldSpec::new("name", "Name", FieldKind::ImageName)
+                .optional()
+                .help("what to call it here, if not as there"),
+        ];
+        let images = state.images.iter().flatten().map(|i| i.name.clone()).collect();
+        let purpose = Purpose::Fetch { free: state.storage_free(), images };
+        let dialog = Dialog::new(
+            format!("Fetch an image to {host}"),
+            host.clone(),
+            purpose,
+            Body::Form(Form::new(fields, "fetch")),
+        );
+        self.open(dialog)
+    }
+
+    /// To the host of the selected machine.
+    pub(super) fn fetch(&mut self) -> Vec<Effect> {
+        let host = self.target_host().map(|h| h.id().clone());
+        host.map(|host| self.fetch_to(&host)).unwrap_or_default()
+    }
+
+    /// The image of the selected row, with its host.
+    fn chosen_image(&self) -> Option<(HostId, Image)> {
+        let rows = self.image_rows();
+        match self.image_selected(&rows)?.1 {
+            ImageRow::Image(host, image) => Some((host.id().clone(), image.clone())),
+            ImageRow::Fetch(_) => None,
+        }
+    }
+
+    pub(super) fn image_fetch(&mut self) -> Vec<Effect> {
+        let host = self.image_host().map(|h| h.id().clone());
+        host.map(|host| self.fetch_to(&host)).unwrap_or_default()
+    }
+
+    pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
+        let rows = self.image_rows();
+        match self.image_selected(&rows) {
+            Some((_, ImageRow::Fetch(task))) => vec![Effect::Cancel { host: task.host.clone(), task: task.id }],
+            _ => {
+                self.say("nothing is being fetched here");
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn image_rename(&mut self) -> Vec<Effect> {
+        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        let state = self.hosts.get(&host);
+        let images = state.iter().flat_map(|s| s.images.iter().flatten()).map(|i| i.name.clone()).collect();
+        let field = FieldSpec::new("name", "New name", FieldKind::ImageName).default(&*image.name);
+        let purpose = Purpose::Rename { image: image.name.clone(), images };
+        let title = format!("Rename {} on {host}", clean_line(&image.name));
+        let dialog = Dialog::new(title, host, purpose, Body::Form(Form::new(vec![field], "rename")));
+        self.open(dialog)
+    }
+
+    pub(super) fn image_remove(&mut self) -> Vec<Effect> {
+        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        let name = clean_line(&image.name).into_owned();
+        let size = image.size.map_or_else(String::new, |s| format!("{s} are freed. "));
+        let mut confirm = Confirm::new(format!("Remove {name} from {host}?"), "remove")
+            .note(Note::plain(format!("{size}There is no way back but fetching it again.")));
+        if !image.used_by.is_empty() {
+            let users = clean_line(&image.used_by.join(", ")).into_owned();
+            confirm = confirm.note(Note::warning(format!("In the drive of {users}")));
+        }
+        confirm.notes.extend(self.caution(&host, Op::RemoveImage));
+        let purpose = Purpose::RemoveImage(image.name);
+        let dialog = Dialog::new("Remove an image", host, purpose, Body::Confirm(confirm));
+        self.open(dialog)
+    }
+
+    pub(super) fn image_install(&mut self) -> Vec<Effect> {
+        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        self.create_on(host, Some(image.name))
+    }
+
+    pub(super) fn image_copy(&mut self) -> Vec<Effect> {
+        match self.chosen_image() {
+            Some((_, Image { path: Some(path), .. })) => {
+                self.say(&format!("copied {path}"));
+                vec![Effect::Copy(path)]
+            }
+            Some((host, _)) => {
+                self.say(&format!("{host} does not tell where it keeps its images"));
+                Vec::new()
+            }
+            None => self.no_image(),
+        }
+    }
+
+    fn no_image(&mut self) -> Vec<Effect> {
+        self.say("no image is selected");
+        Vec::new()
+    }
+}

@@ -1,0 +1,112 @@
+//! The images screen: what every host has in its library, and what is being fetched to it.
+use super::{App, HostState, details::stepped};
+use crate::domain::{ByteSize, HostId, Image, Op, Task, TaskId};
+
+/// A row's identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    Fetch(TaskId),
+    Image(HostId, String),
+}
+
+/// A row of the images screen.
+#[derive(Clone, Copy, Debug)]
+pub enum ImageRow<'a> {
+    /// On its way.
+    Fetch(&'a Task),
+    Image(&'a HostState, &'a Image),
+}
+
+impl ImageRow<'_> {
+    pub fn entry(&self) -> Entry {
+        match self {
+            Self::Fetch(task) => Entry::Fetch(task.id),
+            Self::Image(host, image) => Entry::Image(host.id().clone(), image.name.clone()),
+        }
+    }
+
+    pub const fn host(&self) -> &HostId {
+        match self {
+            Self::Fetch(task) => &task.host,
+            Self::Image(host, _) => host.id(),
+        }
+    }
+}
+
+/// Which images are shown, and which is selected.
+#[derive(Debug, Default)]
+pub struct Library {
+    /// The one host whose images are shown; None: all.
+    pub host: Option<HostId>,
+    selected: Option<Entry>,
+    /// Where the selected row was last, for when it goes.
+    at: usize,
+}
+
+impl App {
+    /// The hosts whose images are shown.
+    pub fn image_hosts(&self) -> impl Iterator<Item = &HostState> {
+        self.hosts.iter().filter(|h| self.library.host.as_ref().is_none_or(|only| only == h.id()))
+    }
+
+    /// The rows: what is being fetched first, in order of birth; then the images by name.
+    pub fn image_rows(&self) -> Vec<ImageRow<'_>> {
+        let shown = |host: &HostId| self.library.host.as_ref().is_none_or(|only| only == host);
+        let mut fetches: Vec<_> =
+            self.tasks.running().filter(|t| t.op == Op::FetchImage && t.vm.is_none() && shown(&t.host)).collect();
+        fetches.sort_by_key(|t| t.id);
+        let mut images: Vec<_> =
+            self.image_hosts().flat_map(|host| host.images.iter().flatten().map(move |image| (host, image))).collect();
+        images.sort_by_key(|(_, image)| image.name.to_lowercase());
+        let images = images.into_iter().map(|(host, image)| ImageRow::Image(host, image));
+        fetches.into_iter().map(ImageRow::Fetch).chain(images).collect()
+    }
+
+    /// The selected row and its place: the one chosen, or whatever took its place.
+    pub fn image_selected<'a>(&self, rows: &[ImageRow<'a>]) -> Option<(usize, ImageRow<'a>)> {
+        let chosen = self.library.selected.as_ref();
+        let at = rows.iter().position(|row| Some(&row.entry()) == chosen);
+        let at = at.unwrap_or(self.library.at.min(rows.len().checked_sub(1)?));
+        rows.get(at).map(|row| (at, *row))
+    }
+
+    pub(super) fn image_step(&mut self, by: isize) {
+        let rows = self.image_rows();
+        let from = self.image_selected(&rows).map(|(_, row)| row.entry());
+        let selected = stepped(rows.iter().map(ImageRow::entry), from.as_ref(), by);
+        let at = rows.iter().position(|row| Some(row.entry()) == selected).unwrap_or(0);
+        drop(rows);
+        self.library.selected = selected;
+        self.library.at = at;
+    }
+
+    /// Shows the images of the next host; after the last, those of all.
+    pub(super) fn image_next_host(&mut self) {
+        let mut hosts = self.hosts.iter().map(HostState::id);
+        self.library.host = match &self.library.host {
+            None if self.hosts.len() > 1 => hosts.next().cloned(),
+            None => None,
+            Some(now) => hosts.skip_while(|h| *h != now).nth(1).cloned(),
+        };
+    }
+
+    /// The host that a new image goes to: that of the selected row, the one shown, or the target of actions.
+    pub(super) fn image_host(&self) -> Option<&HostState> {
+        let rows = self.image_rows();
+        let selected = self.image_selected(&rows).map(|(_, row)| row.host().clone());
+        let id = self.library.host.clone().or(selected);
+        id.and_then(|id| self.hosts.get(&id)).or_else(|| self.hosts.at(0))
+    }
+
+    /// How many images there are, what they take together, and what is free where one host is shown.
+    pub fn image_sum(&self) -> (usize, ByteSize, Option<ByteSize>) {
+        let images = || self.image_hosts().flat_map(|h| h.images.iter().flatten());
+        let size = images().filter_map(|i| i.size).map(|s| s.0).sum();
+        let mut hosts = self.image_hosts();
+        let free = match (hosts.next(), hosts.next()) {
+            (Some(one), None) => one.storage_free(),
+            _ => None,
+        };
+        (images().count(), ByteSize(size), free)
+    }
+}

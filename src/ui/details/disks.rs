@@ -1,0 +1,61 @@
+use super::Page;
+use crate::{
+    app::{App, HostState, Machine},
+    domain::{DiskKind, clean_line},
+    ui::Theme,
+};
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+/// Two lines a drive: what it is, and how large it is or what lies in it.
+pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
+    let mut page = Page::default();
+    let Some(disks) = machine.disks.as_deref() else {
+        page.line(Line::styled("reading disks…", theme.dim));
+        return page;
+    };
+    if disks.is_empty() {
+        page.text("It has no disks.  a adds one", width, 0, theme.dim);
+    }
+    let selected = app.details.selected_disk(disks).filter(|_| app.details_open).map(|d| &d.id);
+    let name = disks.iter().map(|d| d.id.to_string().width()).max().unwrap_or(0).min(12);
+    let indent = u16::try_from(name + 4).unwrap_or(8);
+    for disk in disks {
+        let first = page.lines.len();
+        let is_selected = selected == Some(&disk.id);
+        let (mark, style) = if is_selected { (theme.marker, theme.selected) } else { (" ", theme.text) };
+        let mut kind: Vec<String> =
+            [&disk.format, &disk.bus].into_iter().flatten().map(|t| clean_line(t).into_owned()).collect();
+        if disk.read_only && disk.kind == DiskKind::Disk {
+            kind.push("read-only".to_owned());
+        }
+        let id = super::super::widget::fit(&disk.id.to_string(), u16::try_from(name).unwrap_or(12));
+        page.line(Line::from(vec![
+            Span::styled(format!("{mark} "), theme.accent),
+            Span::styled(id, style),
+            Span::styled(format!("  {}", kind.join("  ")), theme.dim),
+        ]));
+        let medium = disk.medium.as_deref().map(|m| clean_line(m).into_owned());
+        match disk.kind {
+            DiskKind::Disk => {
+                let size = |s: Option<crate::domain::ByteSize>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());
+                let sizes = format!("{} virtual, {} real", size(disk.virtual_size), size(disk.real_size));
+                page.text(&sizes, width, indent, theme.text);
+                if let Some(medium) = medium.filter(|_| is_selected) {
+                    page.text(&medium, width, indent, theme.dim);
+                }
+            }
+            DiskKind::Cdrom => page.text(medium.as_deref().unwrap_or("empty"), width, indent, theme.text),
+        }
+        if let Some(pending) = &disk.pending {
+            page.text(&clean_line(pending), width, indent, theme.warning);
+        }
+        if is_selected {
+            page.selected = Some((first, page.lines.len().saturating_sub(1)));
+        }
+    }
+    page.gap();
+    let free = host.storage_free().map_or_else(|| "–".to_owned(), |f| f.to_string());
+    page.text(&format!("free on {}: {free}", host.id()), width, 0, theme.dim);
+    page
+}

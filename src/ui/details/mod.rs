@@ -1,0 +1,104 @@
+//! One machine in full: at the right of the table, or over it.
+//!
+//! ```text
+//! ┌ web1 on local ──────────────────────┐
+//! │ Overview  Disks  Properties  Log    │
+//! │                                     │
+//! │ the lines of the tab, scrolled      │
+//! └─────────────────────────────────────┘
+//! ```
+mod disks;
+mod log;
+mod overview;
+mod properties;
+
+use super::{Theme, widget::cut};
+use crate::app::{App, Tab};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Block, Clear, Widget},
+};
+
+/// The lines of a tab, and the lines of the selected entry: they stay in view.
+#[derive(Default)]
+struct Page {
+    lines: Vec<Line<'static>>,
+    /// The first and the last line of what is selected.
+    selected: Option<(usize, usize)>,
+}
+
+impl Page {
+    fn line(&mut self, line: impl Into<Line<'static>>) {
+        self.lines.push(line.into());
+    }
+
+    fn gap(&mut self) {
+        self.line("");
+    }
+
+    /// A paragraph, moved in.
+    fn text(&mut self, text: &str, width: u16, indent: u16, style: ratatui::style::Style) {
+        for part in super::widget::wrap(text, width.saturating_sub(indent).max(8)) {
+            self.line(Line::from(vec![Span::raw(" ".repeat(indent.into())), Span::styled(part, style)]));
+        }
+    }
+
+    /// A label and what it tells, on as many lines as it needs.
+    fn pair(&mut self, theme: &Theme, label: &str, value: &str, width: u16) {
+        const LABEL: u16 = 12;
+        let head = super::widget::fit(label, LABEL);
+        let parts = super::widget::wrap(value, width.saturating_sub(LABEL + 1).max(8));
+        for (i, part) in parts.into_iter().enumerate() {
+            let head = if i == 0 { head.clone() } else { " ".repeat(LABEL.into()) };
+            let style = if part == "–" { theme.dim } else { theme.text };
+            self.line(Line::from(vec![Span::styled(format!("{head} "), theme.dim), Span::styled(part, style)]));
+        }
+    }
+}
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    frame.render_widget(Clear, area);
+    let block = Block::bordered().border_set(theme.border).border_style(if app.details_open {
+        theme.accent
+    } else {
+        theme.dim
+    });
+    let Some((host, machine)) = app.selected() else {
+        frame.render_widget(block, area);
+        return;
+    };
+    let title = cut(&format!("{} on {}", machine.vm.name, host.id()), area.width.saturating_sub(4));
+    let block = block.title(Span::styled(format!(" {title} "), theme.title));
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    tabs(frame, inner, app.tab, theme);
+    let width = inner.width;
+    let page = match app.tab {
+        Tab::Overview => overview::page(machine, app.now(), width, theme),
+        Tab::Disks => disks::page(app, host, machine, width, theme),
+        Tab::Properties => properties::page(app, machine, width, theme),
+        Tab::Log => log::page(app, host.id(), &machine.vm.id, width, theme),
+    };
+    let body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    let most = page.lines.len().saturating_sub(body.height.into());
+    let skipped = match page.selected {
+        Some((_, last)) => (last + 1).saturating_sub(body.height.into()),
+        // The newest is at the end: scrolling goes back from there.
+        None if app.tab == Tab::Log => most.saturating_sub(app.details.scroll.into()),
+        None => usize::from(app.details.scroll).min(most),
+    };
+    for (line, row) in page.lines.iter().skip(skipped).zip(body.rows()) {
+        line.render(row, frame.buffer_mut());
+    }
+}
+
+fn tabs(frame: &mut Frame<'_>, area: Rect, open: Tab, theme: &Theme) {
+    let names = Tab::ALL.iter().flat_map(|tab| {
+        let style = if *tab == open { theme.selected } else { theme.dim };
+        [Span::styled(tab.title(), style), Span::raw("  ")]
+    });
+    Line::from_iter(names).render(Rect { height: 1, ..area }, frame.buffer_mut());
+}

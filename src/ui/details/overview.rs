@@ -1,0 +1,59 @@
+use super::Page;
+use crate::{
+    app::Machine,
+    domain::{ByteSize, PowerState, Stamp, clean_line},
+    ui::{
+        Theme,
+        widget::{power, uptime},
+    },
+};
+use ratatui::text::{Line, Span};
+
+/// What it is and what it does now. What is not known is `–`.
+pub(super) fn page(machine: &Machine, now: Stamp, width: u16, theme: &Theme) -> Page {
+    let mut page = Page::default();
+    let vm = &machine.vm;
+    let (glyph, style) = power(theme, vm.power());
+    let word = vm.remark.as_deref().map_or_else(|| vm.power().name().to_owned(), |r| clean_line(r).into_owned());
+    page.line(Line::from(vec![
+        Span::styled(format!("{:<12} ", "State"), theme.dim),
+        Span::styled(format!("{glyph} {word}"), style),
+    ]));
+    let unknown = || "–".to_owned();
+    let size = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| ByteSize(b).to_string());
+    let rate = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| format!("{}/s", ByteSize(b)));
+    let up = vm.started.filter(|_| vm.power().is_alive()).map_or_else(unknown, |at| uptime(now, at));
+    page.pair(theme, "Up for", &up, width);
+    page.gap();
+    let figures = machine.figures.unwrap_or_default();
+    let cpu = figures.cpu.map_or_else(unknown, |share| format!("{share:.0} %"));
+    let cpus = match vm.cpus {
+        None => unknown(),
+        Some(1) => "1 CPU".to_owned(),
+        Some(n) => format!("{n} CPUs"),
+    };
+    let memory = match (figures.memory, vm.memory) {
+        (Some(used), Some(all)) => format!("{} of {}", ByteSize(used).number_beside(ByteSize(all)), ByteSize(all)),
+        (used, all) => size(all.or(used)),
+    };
+    let is_alive = vm.power() != PowerState::Off;
+    page.pair(theme, "CPU", &if is_alive { format!("{cpu} of {cpus}") } else { cpus }, width);
+    page.pair(theme, "Memory", &memory, width);
+    page.pair(theme, "Disks", &size(vm.disk), width);
+    if is_alive {
+        page.gap();
+        page.pair(theme, "Disk read", &rate(figures.disk_read), width);
+        page.pair(theme, "Disk write", &rate(figures.disk_write), width);
+        if figures.net_in.is_some() || figures.net_out.is_some() {
+            page.pair(theme, "Received", &rate(figures.net_in), width);
+            page.pair(theme, "Sent", &rate(figures.net_out), width);
+        }
+    }
+    if !vm.details.is_empty() {
+        page.gap();
+    }
+    for (label, value) in &vm.details {
+        page.pair(theme, &clean_line(label), &clean_line(value), width);
+    }
+    page
+}

@@ -1,0 +1,218 @@
+//! The images of all hosts, and those on their way.
+//!
+//! ```text
+//! ┌ Images on local · 4 · 12.6 GiB · 73 GiB free ────────────────────────────┐
+//! │   NAME                       SIZE      ADDED       CHECKSUM      USED BY │
+//! │ ▸ debian-13.iso              ██████▌░░░░░░  42 %  1.6 of 3.7 GiB  0:44   │
+//! │   alpine.iso                 64 MiB    2026-10-30  not checked   –       │
+//! └──────────────────────────────────────────────────────────────────────────┘
+//! ```
+use super::{
+    Theme,
+    widget::{cut, day, fit, fit_right, gauge, wrap},
+};
+use crate::{
+    app::{App, HostState, ImageRow},
+    domain::{Image, Link, Progress, Task, TaskState, clean_line},
+    input::Action,
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Block, Widget},
+};
+
+/// The widths of the columns, 0 for those that there is no room for.
+struct Columns {
+    name: u16,
+    host: u16,
+    size: u16,
+    added: u16,
+    checked: u16,
+    used: u16,
+}
+
+impl Columns {
+    /// From the right, columns give way to the name.
+    fn new(width: u16, hosts: u16) -> Self {
+        let mut columns = Self { name: 0, host: hosts, size: 9, added: 10, checked: 20, used: 16 };
+        let rest = |c: &Self| {
+            let others = [c.host, c.size, c.added, c.checked, c.used];
+            width.saturating_sub(2 + others.iter().map(|w| if *w > 0 { w + 2 } else { 0 }).sum::<u16>())
+        };
+        for drop in [|c: &mut Self| c.checked = 0, |c: &mut Self| c.used = 0, |c: &mut Self| c.added = 0] {
+            if rest(&columns) < 28 {
+                drop(&mut columns);
+            }
+        }
+        columns.name = rest(&columns).max(8);
+        columns
+    }
+
+    /// What is right of the name and the host.
+    fn tail(&self) -> u16 {
+        [self.size, self.added, self.checked, self.used].iter().map(|w| if *w > 0 { w + 2 } else { 0 }).sum()
+    }
+}
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, first: &mut usize, theme: &Theme) {
+    let block = Block::bordered()
+        .border_set(theme.border)
+        .border_style(theme.dim)
+        .title(Span::styled(format!(" {} ", cut(&title(app), area.width.saturating_sub(4))), theme.title));
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
+    let rows = app.image_rows();
+    if rows.is_empty() {
+        empty(frame, inner, app, theme);
+        return;
+    }
+    let several = app.image_hosts().nth(1).is_some();
+    let hosts = rows.iter().map(|r| r.host().to_string().chars().count()).max().unwrap_or(0).clamp(4, 14);
+    let columns = Columns::new(inner.width, if several { u16::try_from(hosts).unwrap_or(14) } else { 0 });
+    heading(&columns, theme).render(Rect { height: 1, ..inner }, frame.buffer_mut());
+    let body = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let selected = app.image_selected(&rows).map_or(0, |(at, _)| at);
+    let room = usize::from(body.height).max(1);
+    *first = (*first).min(selected).max((selected + 1).saturating_sub(room)).min(rows.len().saturating_sub(room));
+    for ((index, row), place) in rows.iter().enumerate().skip(*first).zip(body.rows()) {
+        let line = match row {
+            ImageRow::Fetch(task) => fetch(task, index == selected, &columns, app, theme),
+            ImageRow::Image(host, image) => self::image(host, image, index == selected, &columns, app, theme),
+        };
+        line.render(place, frame.buffer_mut());
+    }
+}
+
+/// `Images on local · 4 · 12.6 GiB · 73 GiB free`.
+fn title(app: &App) -> String {
+    let (count, size, free) = app.image_sum();
+    let one = app.image_hosts().nth(1).is_none().then(|| app.image_hosts().next()).flatten();
+    let mut parts = vec![match one {
+        Some(host) => format!("Images on {}", host.id()),
+        None => "Images".to_owned(),
+    }];
+    if app.image_hosts().any(|h| h.images.is_some()) {
+        parts.push(count.to_string());
+        parts.push(size.to_string());
+    }
+    parts.extend(free.map(|free| format!("{free} free")));
+    parts.join(" · ")
+}
+
+fn heading<'a>(columns: &Columns, theme: &Theme) -> Line<'a> {
+    let mut text = format!("  {}", fit("NAME", columns.name));
+    for (name, width) in [("HOST", columns.host), ("SIZE", columns.size)] {
+        match (width, name) {
+            (0, _) => {}
+            (_, "SIZE") => text.push_str(&format!("  {}", fit_right(name, width))),
+            _ => text.push_str(&format!("  {}", fit(name, width))),
+        }
+    }
+    for (name, width) in [("ADDED", columns.added), ("CHECKSUM", columns.checked), ("USED BY", columns.used)] {
+        if width > 0 {
+            text.push_str(&format!("  {}", fit(name, width)));
+        }
+    }
+    Line::styled(text, theme.dim)
+}
+
+/// The marker, the name, and the host where there are several.
+fn head<'a>(name: &str, host: &str, is_selected: bool, columns: &Columns, theme: &Theme) -> Vec<Span<'a>> {
+    let (mark, style) = if is_selected { (theme.marker, theme.selected) } else { (" ", theme.text) };
+    let mut spans =
+        vec![Span::styled(format!("{mark} "), theme.accent), Span::styled(fit(&clean_line(name), columns.name), style)];
+    if columns.host > 0 {
+        spans.push(Span::styled(format!("  {}", fit(host, columns.host)), theme.dim));
+    }
+    spans
+}
+
+fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme: &Theme) -> Line<'a> {
+    let name = task.title.strip_prefix("fetch ").unwrap_or(&task.title);
+    let mut spans = head(name, &task.host.to_string(), is_selected, columns, theme);
+    let room = columns.tail().saturating_sub(2);
+    let none = Progress::default();
+    spans.push(Span::raw("  "));
+    match &task.state {
+        TaskState::Queued => spans.push(Span::styled("waits for its turn", theme.dim)),
+        TaskState::Looking(why) => spans.push(Span::styled(cut(&clean_line(why), room), theme.warning)),
+        _ => {
+            let progress = task.progress().unwrap_or(&none);
+            let percent = progress.percent().map_or_else(String::new, |p| format!("{p:>3} %  "));
+            let mut figures = progress.figures();
+            if figures.is_empty() {
+                figures = progress.note.as_deref().map(|n| clean_line(n).into_owned()).unwrap_or_default();
+            }
+            let text = cut(&format!("{percent}{figures}"), room);
+            let bar = room.saturating_sub(u16::try_from(text.chars().count()).unwrap_or(room) + 2).min(20);
+            if bar >= 5 {
+                let seconds = app.now().since(task.begun).as_secs();
+                spans.extend(gauge(progress, bar, seconds, theme));
+                spans.push(Span::raw("  "));
+            }
+            spans.push(Span::styled(text, theme.text));
+        }
+    }
+    Line::from(spans)
+}
+
+fn image<'a>(
+    host: &HostState,
+    image: &Image,
+    is_selected: bool,
+    columns: &Columns,
+    app: &App,
+    theme: &Theme,
+) -> Line<'a> {
+    let mut spans = head(&image.name, &host.id().to_string(), is_selected, columns, theme);
+    let unknown = || "–".to_owned();
+    let size = image.size.map_or_else(unknown, |s| s.to_string());
+    let added = image.added.map_or_else(unknown, |at| day(at, &app.settings.zone));
+    let checked = image.checked.as_deref().map_or_else(|| "not checked".to_owned(), |c| clean_line(c).into_owned());
+    let used = match image.used_by.is_empty() {
+        true => unknown(),
+        false => clean_line(&image.used_by.join(", ")).into_owned(),
+    };
+    spans.push(Span::styled(format!("  {}", fit_right(&size, columns.size)), theme.text));
+    if columns.added > 0 {
+        spans.push(Span::styled(format!("  {}", fit(&added, columns.added)), theme.dim));
+    }
+    if columns.checked > 0 {
+        let style = if image.checked.is_some() { theme.good } else { theme.dim };
+        spans.push(Span::styled(format!("  {}", fit(&checked, columns.checked)), style));
+    }
+    if columns.used > 0 {
+        let style = if image.used_by.is_empty() { theme.dim } else { theme.text };
+        spans.push(Span::styled(format!("  {}", fit(&used, columns.used)), style));
+    }
+    match host.stale {
+        Some(_) => Line::from(spans).style(theme.dim),
+        None => Line::from(spans),
+    }
+}
+
+/// What to press, or why nothing is known.
+fn empty(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let hosts: Vec<&HostState> = app.image_hosts().collect();
+    let fetch = app.settings.keymap.first(Action::ImageFetch);
+    let text = match hosts.as_slice() {
+        [] => "No host is configured.".to_owned(),
+        [one] if one.images.is_none() => match &one.link {
+            Link::Up(capabilities) => match capabilities.check(crate::domain::Op::ListImages) {
+                Err(why) => format!("{} shows no images: {why}.", one.id()),
+                Ok(()) => "Reading the images…".to_owned(),
+            },
+            Link::Connecting => "Connecting…".to_owned(),
+            Link::Asks(_) => format!("{} waits for an answer.", one.id()),
+            Link::Down { error, .. } => format!("{} is down: {error}", one.id()),
+        },
+        hosts if hosts.iter().all(|h| h.images.is_none()) => "The images of no host are known yet.".to_owned(),
+        _ => format!("No images yet.  {fetch} fetches one from http://, https:// or file://"),
+    };
+    for (line, row) in wrap(&text, area.width).into_iter().zip(area.rows().skip(1)) {
+        Line::styled(line, theme.dim).render(row, frame.buffer_mut());
+    }
+}

@@ -1,0 +1,96 @@
+//! Dialogs that ask for a yes, a name or one of a list.
+use crate::support::{
+    screen::screen,
+    world::{known_world, press, reply, select, text, world},
+};
+use vmdeck::{
+    app::Message,
+    domain::{HostEvent, Link, Question, QuestionKind, Reply, SetupItem, SetupReport},
+};
+
+#[test]
+fn power_off() {
+    let mut app = known_world();
+    press(&mut app, "X");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    press(&mut app, "tab");
+    insta::assert_snapshot!("power_off_wide", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn delete() {
+    let mut app = known_world();
+    select(&mut app, "web2");
+    press(&mut app, "D");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    text(&mut app, "wex");
+    press(&mut app, "down enter");
+    insta::assert_snapshot!("delete_other_name", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn remove_disk() {
+    let mut app = known_world();
+    press(&mut app, "-");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    press(&mut app, "enter down");
+    insta::assert_snapshot!("remove_disk_and_file", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn install() {
+    let mut app = known_world();
+    select(&mut app, "web2");
+    press(&mut app, "i");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    text(&mut app, "deb");
+    insta::assert_snapshot!("install_filtered", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn remove_image() {
+    let mut app = world();
+    press(&mut app, "2 down down D");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn set_up() {
+    let mut app = world();
+    let effects = press(&mut app, "4 I");
+    insta::assert_snapshot!("set_up_looking", screen(&mut app, 80, 24));
+    let item = |name: &str, present, required, detail: &str| SetupItem {
+        name: name.into(),
+        present,
+        required,
+        detail: detail.into(),
+    };
+    let report = SetupReport {
+        items: vec![
+            item("QEMU", false, true, "qemu-system-x86_64 is not there"),
+            item("/dev/kvm", true, false, "may be used"),
+            item("UEFI firmware", false, false, "needed only by machines with UEFI"),
+        ],
+        command: Some("apt-get install qemu-system-x86 qemu-utils ovmf".into()),
+        caution: Some("qemu-utils 10.0 goes back to 7.2".into()),
+    };
+    reply(&mut app, &effects, Reply::Setup(report));
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn questions_of_a_host() {
+    let mut app = world();
+    let ask = |kind, text: &str| {
+        Message::Host("hv2".into(), HostEvent::Link(Link::Asks(Question { number: 1, kind, text: text.into() })))
+    };
+    app.update(ask(QuestionKind::Secret, "Password for root@hv2"));
+    text(&mut app, "secret");
+    insta::assert_snapshot!("question_secret", screen(&mut app, 80, 24));
+    let mut app = world();
+    app.update(ask(
+        QuestionKind::Confirm,
+        "The certificate of hv2 was never seen before. Its SHA-256 is 3f:9a:0c:11:27:e0:55:de:84:19:b6:c2:77:30:aa:4e. Trust it?",
+    ));
+    insta::assert_snapshot!("question_certificate", screen(&mut app, 80, 24));
+}

@@ -1,0 +1,60 @@
+//! The details of a machine.
+use crate::support::{
+    screen::screen,
+    world::{cdrom, disk, known_world, press, select, world},
+};
+use vmdeck::{
+    app::Message,
+    domain::{Disk, Error, HostEvent, Reply},
+};
+
+#[test]
+fn overview() {
+    let mut app = known_world();
+    insta::assert_snapshot!(screen(&mut app, 120, 40));
+    press(&mut app, "enter");
+    insta::assert_snapshot!("overview_over_the_table", screen(&mut app, 80, 24));
+    press(&mut app, "esc");
+    select(&mut app, "日本語の名前");
+    insta::assert_snapshot!("overview_of_a_paused_one", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn disks() {
+    let mut app = world();
+    press(&mut app, "enter tab");
+    insta::assert_snapshot!("disks_not_read_yet", screen(&mut app, 80, 24));
+    let disks = vec![
+        disk("disk0", 20 << 30, 6_549_825_126),
+        Disk {
+            pending: Some("being removed: the guest has not let go of it yet".into()),
+            ..disk("disk1", 100 << 30, 1)
+        },
+        Disk { virtual_size: None, real_size: None, format: None, ..disk("disk2", 0, 0) },
+        cdrom(None),
+    ];
+    app.update(Message::Host("local".into(), HostEvent::Disks("web1".into(), disks)));
+    press(&mut app, "down");
+    insta::assert_snapshot!(screen(&mut app, 120, 40));
+}
+
+#[test]
+fn properties() {
+    let mut app = known_world();
+    press(&mut app, "enter tab tab down down down");
+    insta::assert_snapshot!(screen(&mut app, 120, 40));
+    insta::assert_snapshot!("properties_over_the_table", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn log() {
+    let mut app = known_world();
+    press(&mut app, "enter shift-tab");
+    insta::assert_snapshot!("log_empty", screen(&mut app, 80, 24));
+    for end in [Ok(Reply::Done), Err(Error::refused("disk0 of web1 is in use by another process"))] {
+        let effects = press(&mut app, "p");
+        let [vmdeck::app::Effect::Call { task, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+        app.update(Message::TaskEnded(*task, end));
+    }
+    insta::assert_snapshot!(screen(&mut app, 120, 40));
+}

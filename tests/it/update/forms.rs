@@ -1,0 +1,159 @@
+//! Forms: every key belongs to them, and nothing is lost by accident.
+use crate::support::world::{call, create_form, known_world, press, reply, select, text, vm, world};
+use vmdeck::{
+    app::{App, Effect, Message},
+    domain::{HostEvent, Link, PowerState, Question, QuestionKind, Reply, Request, Secret},
+};
+
+fn new_machine() -> App {
+    let mut app = world();
+    let effects = press(&mut app, "n");
+    reply(&mut app, &effects, Reply::Form(create_form()));
+    app
+}
+
+#[test]
+fn no_action_key_works_while_text_is_typed() {
+    let mut app = new_machine();
+    assert_eq!(text(&mut app, "qsXSDpnf/?1234+"), []);
+    assert!(!app.quit);
+    let effects = press(&mut app, "ctrl-u w e b 3 enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["name"], "web3");
+    assert_eq!(values["memory"], "2G");
+}
+
+#[test]
+fn a_changed_form_asks_before_it_is_thrown_away() {
+    let mut app = new_machine();
+    press(&mut app, "a esc");
+    assert!(app.dialog.is_some());
+    press(&mut app, "n b");
+    press(&mut app, "esc esc");
+    assert!(app.dialog.is_some(), "a second Esc goes back to the form");
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["name"], "ab", "what was typed is kept");
+
+    let mut app = new_machine();
+    press(&mut app, "a esc y");
+    assert!(app.dialog.is_none());
+    let mut app = new_machine();
+    press(&mut app, "tab tab esc");
+    assert!(app.dialog.is_none(), "an unchanged form just closes");
+}
+
+#[test]
+fn enter_sends_from_any_field_and_goes_to_what_is_wrong() {
+    let mut app = new_machine();
+    assert_eq!(press(&mut app, "tab tab enter"), [], "the name is missing");
+    let effects = text(&mut app, "web9");
+    assert_eq!(effects, []);
+    let effects = press(&mut app, "down ctrl-u 4 shift-tab enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["name"].as_str(), values["cpus"].as_str()), ("web9", "4"));
+}
+
+#[test]
+fn choices_turn_and_lists_keep_their_items_whole() {
+    let mut app = new_machine();
+    text(&mut app, "web9");
+    press(&mut app, "tab tab tab tab right tab left tab y tab");
+    text(&mut app, "-fw_cfg");
+    press(&mut app, "down");
+    text(&mut app, "name=x,string=a b");
+    press(&mut app, "down down");
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["firmware"], "uefi");
+    assert_eq!(values["image"], "alpine.iso", "left of the first is the last");
+    assert_eq!(values["autostart"], "yes");
+    assert_eq!(values["arguments"], "-fw_cfg\nname=x,string=a b");
+}
+
+#[test]
+fn a_paste_of_many_lines_is_one_line_in_a_field_and_items_in_a_list() {
+    let mut app = new_machine();
+    app.update(Message::Paste("web\x1b[31m\r\n9".into()));
+    assert_eq!(press(&mut app, "enter"), [], "a name with blanks is none");
+    press(&mut app, "ctrl-u w shift-tab");
+    app.update(Message::Paste("-cpu\nmax\n\n".into()));
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["arguments"], "-cpu\nmax");
+}
+
+#[test]
+fn the_new_machine_is_selected_once_it_is_there() {
+    let mut app = new_machine();
+    text(&mut app, "zz");
+    let effects = press(&mut app, "enter");
+    reply(&mut app, &effects, Reply::Done);
+    assert!(app.dialog.is_none());
+    app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(vm("zz", PowerState::Off)))));
+    assert_eq!(app.selected().unwrap().1.vm.name, "zz");
+}
+
+#[test]
+fn a_setting_is_changed_in_a_form_of_its_own() {
+    let mut app = known_world();
+    let effects = press(&mut app, "e down enter backspace 6 enter");
+    let request = Request::SetProperty { vm: "web1".into(), name: "cpus".into(), value: "6".into() };
+    assert_eq!(*call(&effects).2, request);
+    assert_eq!(press(&mut known_world(), "e down enter enter"), [], "as it was: nothing to send");
+    assert_eq!(press(&mut known_world(), "e down enter backspace 9 enter"), [], "more than the field allows");
+    let effects = press(&mut known_world(), "enter tab tab down e backspace 3 enter");
+    assert!(matches!(call(&effects).2, Request::SetProperty { name, .. } if name == "cpus"), "{effects:?}");
+}
+
+#[test]
+fn settings_that_are_not_known_are_asked_for() {
+    let mut app = world();
+    select(&mut app, "web2");
+    let effects = press(&mut app, "e");
+    assert_eq!(*call(&effects).2, Request::ListProperties("web2".into()));
+    reply(&mut app, &effects, Reply::Properties(crate::support::world::properties()));
+    let effects = press(&mut app, "enter ctrl-u x enter");
+    assert!(
+        matches!(call(&effects).2, Request::SetProperty { vm, value, .. } if vm.as_str() == "web2" && value == "x")
+    );
+}
+
+#[test]
+fn hosts_are_answered_and_a_question_that_is_no_more_goes() {
+    let ask = |number, kind| {
+        let question = Question { number, kind, text: "Password?".into() };
+        Message::Host("hv2".into(), HostEvent::Link(Link::Asks(question)))
+    };
+    let answer = |answer: Option<&str>| Effect::Answer {
+        host: "hv2".into(),
+        question: 7,
+        answer: answer.map(|text| Secret::new(text.to_owned())),
+    };
+    let mut app = world();
+    app.update(ask(7, QuestionKind::Secret));
+    assert!(!format!("{:?}", app.dialog).contains("hunter2"));
+    text(&mut app, "hunter2");
+    assert!(!format!("{:?}", app.dialog).contains("hunter2"), "what is typed is not printed");
+    assert_eq!(press(&mut app, "enter"), [answer(Some("hunter2"))]);
+    let mut app = world();
+    app.update(ask(7, QuestionKind::Secret));
+    assert_eq!(press(&mut app, "esc"), [answer(None)]);
+    assert!(app.dialog.is_none(), "it is put once");
+    let mut app = world();
+    app.update(ask(7, QuestionKind::Confirm));
+    assert_eq!(press(&mut app, "y"), [answer(Some("yes"))]);
+    let mut app = world();
+    app.update(ask(7, QuestionKind::Text));
+    app.update(Message::Host("hv2".into(), HostEvent::Link(Link::Connecting)));
+    assert!(app.dialog.is_none());
+}
+
+#[test]
+fn a_late_form_does_not_open_after_esc() {
+    let mut app = world();
+    let effects = press(&mut app, "n esc");
+    assert!(app.dialog.is_none());
+    reply(&mut app, &effects, Reply::Form(create_form()));
+    assert!(app.dialog.is_none());
+}

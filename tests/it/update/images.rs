@@ -1,0 +1,104 @@
+//! Images: fetched, renamed, removed, put into machines.
+use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
+use vmdeck::{
+    app::{Effect, Message},
+    domain::{HostEvent, Inventory, Op, Progress, Reply, Request},
+};
+
+#[test]
+fn a_fetch_takes_a_pasted_address() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("  https://example.org/debian-14.iso\n".into()));
+    let effects = press(&mut app, "enter");
+    let url = "https://example.org/debian-14.iso".to_owned();
+    assert_eq!(call(&effects).1, "local");
+    assert_eq!(*call(&effects).2, Request::FetchImage { url, name: None });
+}
+
+#[test]
+fn an_address_that_cannot_be_and_a_name_with_a_slash_are_not_sent() {
+    let mut app = world();
+    assert_eq!(press(&mut app, "2 f enter"), []);
+    text(&mut app, "ftp://x/y.iso");
+    assert_eq!(press(&mut app, "enter ctrl-u"), []);
+    text(&mut app, "https://x/y.iso");
+    press(&mut app, "tab");
+    text(&mut app, "../y.iso");
+    assert_eq!(press(&mut app, "enter"), []);
+    press(&mut app, "ctrl-u z . i s o");
+    let effects = press(&mut app, "enter");
+    let request = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("z.iso".into()) };
+    assert_eq!(*call(&effects).2, request);
+}
+
+#[test]
+fn the_selection_stays_with_its_image() {
+    let mut app = world();
+    press(&mut app, "2 down");
+    let more = vec![image("aaa.iso", 1), image("debian-13.iso", 700 << 20), image("alpine.iso", 1)];
+    let inventory = Inventory { images: Some(more), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    let effects = press(&mut app, "D y");
+    assert_eq!(*call(&effects).2, Request::RemoveImage { image: "debian-13.iso".into() });
+}
+
+#[test]
+fn a_new_name_is_sent_and_the_old_one_is_not() {
+    let mut app = world();
+    assert_eq!(press(&mut app, "2 m enter"), []);
+    let effects = press(&mut app, "m home x enter");
+    let request = Request::RenameImage { image: "alpine.iso".into(), name: "xalpine.iso".into() };
+    assert_eq!(*call(&effects).2, request);
+}
+
+#[test]
+fn a_running_fetch_is_a_row_that_can_be_cancelled() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://x/y.iso".into()));
+    let effects = press(&mut app, "enter");
+    let (task, ..) = call(&effects);
+    app.update(Message::TaskProgress(task, Progress::bytes(1, Some(100))));
+    assert_eq!(press(&mut app, "home x"), [Effect::Cancel { host: "local".into(), task }]);
+}
+
+#[test]
+fn an_empty_disk_is_installed_to_at_once_and_a_full_one_after_a_yes() {
+    let mut app = known_world();
+    select(&mut app, "web2");
+    let install = Request::Install { vm: "web2".into(), image: "debian-13.iso".into() };
+    let disks = vec![disk("disk0", 20 << 30, 200_704)];
+    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), disks)));
+    press(&mut app, "i");
+    text(&mut app, "deb");
+    assert_eq!(*call(&press(&mut app, "enter")).2, install);
+
+    let mut app = known_world();
+    select(&mut app, "web2");
+    let disks = vec![disk("disk0", 20 << 30, 6 << 30)];
+    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), disks)));
+    assert_eq!(press(&mut app, "i down enter enter"), [], "no is the default");
+    assert_eq!(*call(&press(&mut app, "i down enter y")).2, install);
+}
+
+#[test]
+fn images_go_into_the_drive_and_out_of_it() {
+    let mut app = known_world();
+    let request = Request::InsertImage { vm: "web1".into(), image: "alpine.iso".into() };
+    assert_eq!(*call(&press(&mut app, "I enter")).2, request);
+    let mut app = known_world();
+    assert_eq!(*call(&press(&mut app, "E")).2, Request::EjectImage { vm: "web1".into() });
+}
+
+#[test]
+fn a_machine_from_an_image_has_it_chosen_already() {
+    let mut app = world();
+    let effects = press(&mut app, "2 down i");
+    assert_eq!(*call(&effects).2, Request::Form { op: Op::Create, vm: None });
+    reply(&mut app, &effects, Reply::Form(create_form()));
+    text(&mut app, "new1");
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["image"].as_str(), values["name"].as_str()), ("debian-13.iso", "new1"));
+}
