@@ -55,22 +55,18 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What happened to a machine: the steps of its tasks and how they ended, oldest first.
+/// What happened to a machine: the steps of its tasks, oldest first.
 fn log<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<LogLine> {
-    use crate::domain::TaskState as S;
     let mut lines = Vec::new();
     for task in tasks {
-        lines.push(LogLine { at: task.begun, text: task.title.clone() });
-        lines.extend(task.steps.iter().map(|s| LogLine { at: s.at, text: format!("{}: {}", task.title, s.text) }));
-        let end = match &task.state {
-            S::Succeeded(reply) => reply.as_ref().and_then(crate::domain::Reply::sentence).or(Some("done".into())),
-            S::Failed(error) | S::Unknown(error) => Some(error.message.clone()),
-            S::Cancelled => Some("cancelled".to_owned()),
-            S::Queued | S::Running(_) | S::Looking(_) => None,
-        };
-        if let (Some(at), Some(end)) = (task.ended, end) {
-            lines.push(LogLine { at, text: format!("{}: {end}", task.title) });
-        }
+        lines.extend(task.steps.iter().map(|step| {
+            // The last step is the outcome, which names the task itself.
+            let text = match step.text.starts_with(&task.title) {
+                true => step.text.clone(),
+                false => format!("{}: {}", task.title, step.text),
+            };
+            LogLine { at: step.at, text }
+        }));
     }
     lines.sort_by_key(|line| line.at);
     lines

@@ -105,7 +105,7 @@ fn yes_no(theme: &Theme, is_yes: bool, yes: (&str, &str), no: &str) -> Line<'sta
             Span::styled(right, style),
         ]
     };
-    Line::from_iter(button(yes.0, yes.1, is_yes).into_iter().chain(button(no, "leave it", !is_yes)))
+    button(yes.0, yes.1, is_yes).into_iter().chain(button(no, "leave it", !is_yes)).collect()
 }
 
 fn confirm(sheet: &mut Sheet<'_>, confirm: &Confirm) {

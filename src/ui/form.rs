@@ -13,7 +13,7 @@ const LABEL: usize = 18;
 /// The mark before the field that takes the keys, and its column.
 const MARK: u16 = 2;
 
-pub(super) fn fill<'a>(sheet: &mut Sheet<'a>, form: &Form) {
+pub(super) fn fill(sheet: &mut Sheet<'_>, form: &Form) {
     let label = form.fields.iter().map(|f| f.spec.label.width()).max().unwrap_or(0).min(LABEL);
     let mut help = "";
     for (index, field) in form.fields.iter().enumerate() {

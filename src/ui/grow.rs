@@ -30,7 +30,7 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
             }
         }
     };
-    sheet.line(Line::from_iter([label("Disk")].into_iter().chain(disk)));
+    sheet.line([label("Disk")].into_iter().chain(disk).collect::<Line<'_>>());
     let (text, cursor) = window(&grow.input, sheet.width.saturating_sub(COLUMN), false);
     sheet.cursor_here(COLUMN + cursor);
     sheet.line(Line::from(vec![label("New size"), Span::styled(text, theme.selected)]));

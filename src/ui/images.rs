@@ -103,19 +103,16 @@ fn title(app: &App) -> String {
 }
 
 fn heading<'a>(columns: &Columns, theme: &Theme) -> Line<'a> {
-    let mut text = format!("  {}", fit("NAME", columns.name));
-    for (name, width) in [("HOST", columns.host), ("SIZE", columns.size)] {
-        match (width, name) {
-            (0, _) => {}
-            (_, "SIZE") => text.push_str(&format!("  {}", fit_right(name, width))),
-            _ => text.push_str(&format!("  {}", fit(name, width))),
-        }
-    }
-    for (name, width) in [("ADDED", columns.added), ("CHECKSUM", columns.checked), ("USED BY", columns.used)] {
-        if width > 0 {
-            text.push_str(&format!("  {}", fit(name, width)));
-        }
-    }
+    let cell = |name: &str, width: u16| if width > 0 { format!("  {}", fit(name, width)) } else { String::new() };
+    let text = [
+        format!("  {}", fit("NAME", columns.name)),
+        cell("HOST", columns.host),
+        format!("  {}", fit_right("SIZE", columns.size)),
+        cell("ADDED", columns.added),
+        cell("CHECKSUM", columns.checked),
+        cell("USED BY", columns.used),
+    ]
+    .concat();
     Line::styled(text, theme.dim)
 }
 
@@ -141,12 +138,7 @@ fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme
         TaskState::Looking(why) => spans.push(Span::styled(cut(&clean_line(why), room), theme.warning)),
         _ => {
             let progress = task.progress().unwrap_or(&none);
-            let percent = progress.percent().map_or_else(String::new, |p| format!("{p:>3} %  "));
-            let mut figures = progress.figures();
-            if figures.is_empty() {
-                figures = progress.note.as_deref().map(|n| clean_line(n).into_owned()).unwrap_or_default();
-            }
-            let text = cut(&format!("{percent}{figures}"), room);
+            let text = words(progress, room);
             let bar = room.saturating_sub(u16::try_from(text.chars().count()).unwrap_or(room) + 2).min(20);
             if bar >= 5 {
                 let seconds = app.now().since(task.begun).as_secs();
@@ -157,6 +149,23 @@ fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme
         }
     }
     Line::from(spans)
+}
+
+/// As much of the figures as there is room for: the share goes last.
+fn words(progress: &Progress, room: u16) -> String {
+    let percent = progress.percent().map(|p| format!("{p:>3} %")).unwrap_or_default();
+    let figures = match progress.figures() {
+        none if none.is_empty() => progress.note.as_deref().map(|n| clean_line(n).into_owned()).unwrap_or_default(),
+        figures => figures,
+    };
+    let parts: Vec<&str> = figures.split("  ").collect();
+    // Bytes, rate, time left: from the left they are told again by the share.
+    let fewer = (0..=parts.len()).map(|skip| {
+        let some = parts.iter().skip(skip).copied();
+        std::iter::once(percent.as_str()).chain(some).filter(|p| !p.is_empty()).collect::<Vec<_>>().join("  ")
+    });
+    let fits = |text: &String| text.chars().count() <= usize::from(room) && !text.is_empty();
+    fewer.into_iter().find(fits).unwrap_or_else(|| cut(&figures, room))
 }
 
 fn image<'a>(

@@ -39,7 +39,7 @@ impl App {
                 self.dialog = Some(dialog);
                 Vec::new()
             }
-            Outcome::Done(answer) => self.answered(dialog, answer),
+            Outcome::Done(answer) => self.answered(&dialog, answer),
             Outcome::Cancelled => match dialog.purpose {
                 Purpose::Answer(question, _) => {
                     vec![Effect::Answer { host: dialog.host, question, answer: None }]
@@ -49,9 +49,10 @@ impl App {
         }
     }
 
-    fn answered(&mut self, dialog: Dialog, answer: Answer) -> Vec<Effect> {
+    fn answered(&mut self, dialog: &Dialog, answer: Answer) -> Vec<Effect> {
         let host = dialog.host.clone();
         let request = match (dialog.purpose.clone(), answer) {
+            (Purpose::Call(Request::CheckSetup), Answer::Yes(_)) => return self.set_up(host),
             (Purpose::Call(request), Answer::Yes(_)) => request,
             (Purpose::Grow(vm), Answer::Size(disk, size)) => Request::ResizeDisk { vm, disk, size },
             (Purpose::AddDisk(vm), Answer::Values(values)) => Request::AddDisk { vm, values },
@@ -79,7 +80,7 @@ impl App {
                 }
             }
             (Purpose::ChooseProperty(vm), Answer::Chosen(name)) => return self.chosen_property(host, vm, &name),
-            (Purpose::ChooseDisk(vm), Answer::Chosen(id)) => return self.chosen_removal(&dialog, &vm, &id),
+            (Purpose::ChooseDisk(vm), Answer::Chosen(id)) => return self.chosen_removal(dialog, &vm, &id),
             (Purpose::SetUp, Answer::Yes(_)) => Request::SetUp,
             (Purpose::Answer(question, _), Answer::Line(secret)) => {
                 return vec![Effect::Answer { host, question, answer: Some(secret) }];

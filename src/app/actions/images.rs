@@ -50,13 +50,16 @@ impl App {
 
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
         let rows = self.image_rows();
-        match self.image_selected(&rows) {
-            Some((_, ImageRow::Fetch(task))) => vec![Effect::Cancel { host: task.host.clone(), task: task.id }],
-            _ => {
-                self.say("nothing is being fetched here");
-                Vec::new()
-            }
+        let Some((_, ImageRow::Fetch(task))) = self.image_selected(&rows) else {
+            self.say("no fetch is selected");
+            return Vec::new();
+        };
+        let (host, id) = (task.host.clone(), task.id);
+        if let Some(why) = self.cancel_refusal(Some(task)) {
+            self.say(&why);
+            return Vec::new();
         }
+        vec![Effect::Cancel { host, task: id }]
     }
 
     pub(super) fn image_rename(&mut self) -> Vec<Effect> {

@@ -59,6 +59,6 @@ pub(super) fn choice(properties: &[Property]) -> Body {
     let can_change = properties.iter().filter(|p| p.read_only.is_none());
     let choices = can_change.map(|p| Choice::new(p.spec.name, &words(p))).collect();
     let mut choose = Choose::new(choices, "change");
-    choose.empty = "This machine has no settings that can be changed.".to_owned();
+    choose.empty.push_str("This machine has no settings that can be changed.");
     Body::Choose(choose)
 }

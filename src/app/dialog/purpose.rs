@@ -84,12 +84,13 @@ fn fetch(form: &Form, free: Option<ByteSize>, images: &[String]) -> Vec<Note> {
     let (url, given) = (form.value("url"), form.value("name"));
     let name = if given.is_empty() { name_of(&url) } else { Some(given.as_str()) };
     let mut notes = Vec::new();
+    let name = name.filter(|name| crate::domain::check_image_name(name).is_ok());
     match name {
         Some(name) if images.iter().any(|i| i == name) => {
             notes.push(Note::warning(format!("{} is there already: give it another name", clean_line(name))));
         }
         Some(name) => notes.push(Note::plain(format!("Will be called {}", clean_line(name)))),
-        None => notes.push(Note::aside("Its name comes from the address".to_owned())),
+        None => notes.push(Note::aside("Its name comes from the address, or from you")),
     }
     notes.push(match free {
         Some(free) => Note::aside(format!("{free} free")),

@@ -100,5 +100,5 @@ fn tabs(frame: &mut Frame<'_>, area: Rect, open: Tab, theme: &Theme) {
         let style = if *tab == open { theme.selected } else { theme.dim };
         [Span::styled(tab.title(), style), Span::raw("  ")]
     });
-    Line::from_iter(names).render(Rect { height: 1, ..area }, frame.buffer_mut());
+    names.collect::<Line<'_>>().render(Rect { height: 1, ..area }, frame.buffer_mut());
 }

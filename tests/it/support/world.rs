@@ -17,7 +17,7 @@ pub(crate) fn vm(name: &str, power: PowerState) -> Vm {
         cpus: Some(2),
         memory: Some(2 * G),
         disk: Some(20 * G),
-        started: power.is_alive().then(|| Stamp(NOW.0 - 273_600_000)),
+        started: power.is_alive().then_some(Stamp(NOW.0 - 273_600_000)),
         ..Vm::named(name)
     }
 }
@@ -110,8 +110,14 @@ pub(crate) fn world() -> App {
     let mut app = App::new(Settings::default(), vec![host("local"), host("hv2")]);
     app.set_now(NOW);
     let all: Vec<Op> = OPS.iter().map(|row| row.op).collect();
-    let up =
-        || Link::Up(Box::new(Capabilities { ops: OpSet::of(&all), is_set_up: Some(true), ..Capabilities::default() }));
+    let up = || {
+        Link::Up(Box::new(Capabilities {
+            ops: OpSet::of(&all),
+            cancel: vmdeck::domain::Cancel::Sure,
+            is_set_up: Some(true),
+            ..Capabilities::default()
+        }))
+    };
     let mut used = image("FreeBSD-14.3-RELEASE-amd64-disc1.iso", 1_288_490_188);
     used.used_by = vec!["web1".into()];
     used.checked = Some("sha256 (SHA256SUMS)".into());
