@@ -123,6 +123,8 @@ impl App {
         match (dialog.purpose.clone(), reply) {
             // The records of the machine have them by now.
             (Purpose::Grow(_), Some(Reply::Disks(_))) => self.dialog_follows(),
+            // What was known before may still be right: the host compares once more.
+            (Purpose::Grow(_), None) if matches!(&dialog.body, Body::Grow(grow) if grow.disks.is_some()) => {}
             (Purpose::ChooseDisk(_), Some(Reply::Disks(disks))) => self.offer_disks(&disks),
             (Purpose::ChooseProperty(_), Some(Reply::Properties(all))) => dialog.body = properties::choice(&all),
             (Purpose::AddDisk(_), Some(Reply::Form(fields))) => dialog.body = create::form(fields, None, "add"),

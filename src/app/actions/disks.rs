@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl App {
-    /// Opens the dialog at once; disks that are not known yet are asked for.
+    /// Opens the dialog at once; disks that are not known, or that nobody watched, are read meanwhile.
     pub(super) fn grow_disk(&mut self) -> Vec<Effect> {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let vm = machine.vm.id.clone();
@@ -16,9 +16,9 @@ impl App {
         let disks = machine.disks.as_deref();
         let grow = Grow::new(disks, host.storage_free(), machine.vm.power()).on(chosen.as_ref());
         let title = format!("Grow a disk of {} on {}", machine.vm.name, host.id());
-        let is_known = machine.disks.is_some();
+        let is_fresh = machine.disks.is_some() && self.shows_details();
         let dialog = Dialog::new(title, host.id().clone(), Purpose::Grow(vm.clone()), Body::Grow(grow));
-        match is_known {
+        match is_fresh {
             true => self.open(dialog),
             false => self.open_and_ask(dialog, Request::ListDisks(vm)),
         }

@@ -13,7 +13,7 @@ mod setup;
 mod tasks;
 mod view;
 
-use super::{App, Effect};
+use super::{App, Effect, Tab};
 use crate::input::Action;
 
 impl App {
@@ -54,6 +54,7 @@ impl App {
         match action {
             Action::Quit => self.quit = true,
             Action::Redraw => return vec![Effect::Redraw],
+            Action::Details if self.details_open && self.tab == Tab::Properties => return self.act(Action::Edit),
             Action::Suspend => return vec![Effect::Suspend],
             Action::Refresh => return self.refresh_all(),
             Action::Down | Action::FilterDown => self.step(1),

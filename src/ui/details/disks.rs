@@ -7,6 +7,9 @@ use crate::{
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
+/// The column of what is told of a drive, below its name: two sizes fit beside it on the narrowest pane.
+const INDENT: u16 = 4;
+
 /// Two lines a drive: what it is, and how large it is or what lies in it.
 pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
@@ -19,7 +22,6 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     }
     let selected = app.details.selected_disk(disks).filter(|_| app.details_open).map(|d| &d.id);
     let name = disks.iter().map(|d| d.id.to_string().width()).max().unwrap_or(0).min(12);
-    let indent = u16::try_from(name + 4).unwrap_or(8);
     for disk in disks {
         let first = page.lines.len();
         let is_selected = selected == Some(&disk.id);
@@ -40,15 +42,15 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
             DiskKind::Disk => {
                 let size = |s: Option<crate::domain::ByteSize>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());
                 let sizes = format!("{} virtual, {} real", size(disk.virtual_size), size(disk.real_size));
-                page.text(&sizes, width, indent, theme.text);
+                page.text(&sizes, width, INDENT, theme.text);
                 if let Some(medium) = medium.filter(|_| is_selected) {
-                    page.text(&medium, width, indent, theme.dim);
+                    page.text(&medium, width, INDENT, theme.dim);
                 }
             }
-            DiskKind::Cdrom => page.text(medium.as_deref().unwrap_or("empty"), width, indent, theme.text),
+            DiskKind::Cdrom => page.text(medium.as_deref().unwrap_or("empty"), width, INDENT, theme.text),
         }
         if let Some(pending) = &disk.pending {
-            page.text(&clean_line(pending), width, indent, theme.warning);
+            page.text(&clean_line(pending), width, INDENT, theme.warning);
         }
         if is_selected {
             page.selected = Some((first, page.lines.len().saturating_sub(1)));

@@ -104,6 +104,7 @@ fn a_setting_is_changed_in_a_form_of_its_own() {
     assert_eq!(press(&mut known_world(), "e down enter backspace 9 enter"), [], "more than the field allows");
     let effects = press(&mut known_world(), "enter tab tab down e backspace 3 enter");
     assert!(matches!(call(&effects).2, Request::SetProperty { name, .. } if name == "cpus"), "{effects:?}");
+    assert_eq!(press(&mut known_world(), "enter tab tab down enter backspace 3 enter"), effects, "Enter opens it too");
 }
 
 #[test]

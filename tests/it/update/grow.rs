@@ -55,6 +55,24 @@ fn unknown_disks_are_asked_for_while_one_types() {
 }
 
 #[test]
+fn disks_that_nobody_watched_are_read_again_while_the_old_sizes_stand() {
+    let mut app = known_world();
+    app.update(Message::Resized(80, 24));
+    let effects = press(&mut app, "+");
+    assert_eq!(*call(&effects).2, Request::ListDisks("web1".into()));
+    press(&mut app, "backspace 3 0 G");
+    reply(&mut app, &effects, Reply::Disks(vec![disk("disk0", 40 * G, 0)]));
+    assert_eq!(press(&mut app, "enter"), [], "it has 40 GiB by now");
+
+    let mut app = known_world();
+    app.update(Message::Resized(80, 24));
+    let effects = press(&mut app, "+");
+    let (task, ..) = call(&effects);
+    app.update(Message::TaskEnded(task, Err(Error::refused("not now"))));
+    assert_eq!(resize(&press(&mut app, "1 G enter")).0, "web1 disk0");
+}
+
+#[test]
 fn a_host_that_refuses_to_list_disks_closes_the_dialog_and_is_heard() {
     let mut app = world();
     let effects = press(&mut app, "+");
