@@ -158,3 +158,20 @@ fn a_late_form_does_not_open_after_esc() {
     reply(&mut app, &effects, Reply::Form(create_form()));
     assert!(app.dialog.is_none());
 }
+
+#[test]
+fn keys_of_the_configuration_work_in_dialogs_and_letters_stay_letters() {
+    let keys = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(name, key)| ((*name).to_owned(), vec![(*key).to_owned()]));
+        vmdeck::input::KeyMap::new(&pairs.collect()).unwrap()
+    };
+    let mut app = new_machine();
+    app.settings.keymap = keys(&[("accept", "ctrl-s"), ("next-field", "ctrl-n")]);
+    text(&mut app, "web9");
+    let effects = press(&mut app, "ctrl-n ctrl-u 3 ctrl-s");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["name"].as_str(), values["cpus"].as_str()), ("web9", "3"));
+    let mut app = known_world();
+    app.settings.keymap = keys(&[("yes", "f9")]);
+    assert_eq!(*call(&press(&mut app, "X f9")).2, Request::PowerOff("web1".into()));
+}
