@@ -11,6 +11,7 @@ mod look;
 mod machines;
 mod monitor;
 mod node;
+mod packages;
 mod place;
 mod plug;
 mod power;
@@ -113,6 +114,8 @@ pub struct Local {
     resets: resets::Resets,
     probe: OnceCell<Probe>,
     fetches: Semaphore,
+    /// What a person was told to think about before installing.
+    caution_told: Mutex<Option<String>>,
     /// Something was changed by us: the watch looks at once.
     changed: Notify,
 }
@@ -172,6 +175,7 @@ impl Qemu {
         let local = Local {
             settings,
             fetches,
+            caution_told: Mutex::default(),
             store,
             places: Mutex::default(),
             monitors: Mutex::default(),
