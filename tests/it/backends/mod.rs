@@ -1,3 +1,4 @@
+mod conformance;
 mod qemu_disks;
 mod qemu_life;
 mod qemu_records;

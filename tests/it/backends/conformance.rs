@@ -1,0 +1,212 @@
+//! What every backend must do: each operation it declares works and is seen by `look`; each one that it does not
+//! declare is refused as unsupported.
+use std::time::Duration;
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, Call,
+        demo::{Demo, Scene},
+        dispatch, prepare,
+    },
+    domain::{
+        Capabilities, DiskKind, ErrorKind, Expect, OPS, Op, OpSet, PowerState, Reply, Request, Result, SizeChange,
+        Stamp, Values, Verdict, VmId,
+    },
+};
+
+/// What the check may use on the host.
+pub(crate) struct World {
+    /// The answers for a machine called `conform`, where its form's defaults do not do.
+    pub(crate) create: Values,
+    /// An address from which an image called `conform.iso` can be fetched.
+    pub(crate) url: String,
+}
+
+struct Check<B> {
+    backend: B,
+    capabilities: Capabilities,
+}
+
+impl<B: Backend> Check<B> {
+    /// Sends one request as the actor does, and waits until what it should bring about is seen.
+    async fn run(&self, request: Request) -> Result<Reply> {
+        let op = request.op();
+        let prepared = prepare(&self.backend, request).await?;
+        let reply = dispatch(&self.backend, &prepared, Call::new().0).await?;
+        let patience = self.capabilities.limits.settle(op) + Duration::from_secs(20);
+        let seen = tokio::time::timeout(patience, async {
+            loop {
+                match self.backend.look(&prepared.expect).await {
+                    Verdict::Met(told) => break told,
+                    Verdict::NotMet(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    other => panic!("{}: {other:?}", op.name()),
+                }
+            }
+        });
+        let told = seen.await.unwrap_or_else(|_| panic!("{}: {} was not seen", op.name(), prepared.expect));
+        Ok(told.unwrap_or(reply))
+    }
+
+    async fn good(&self, request: Request) -> Reply {
+        let title = request.title();
+        self.run(request).await.unwrap_or_else(|e| panic!("{title}: {e}"))
+    }
+
+    async fn bad(&self, request: Request, kind: ErrorKind) {
+        let title = request.title();
+        let error = self.run(request).await.expect_err(&title);
+        assert_eq!(error.kind, kind, "{title}: {error}");
+    }
+}
+
+/// Checks a backend that offers all operations of this list or fewer.
+pub(crate) async fn check<B: Backend>(backend: B, world: &World) {
+    let (events, mut heard) = mpsc::channel(1024);
+    let capabilities = backend.connect(events).await.unwrap();
+    let mut listener = tokio::task::JoinSet::new();
+    listener.spawn(async move { while heard.recv().await.is_some() {} });
+    let check = Check { backend, capabilities };
+    life(&check, world).await;
+    disks(&check).await;
+    settings(&check).await;
+    images(&check, world).await;
+    end(&check).await;
+}
+
+fn vm() -> VmId {
+    VmId::from("conform")
+}
+
+async fn life<B: Backend>(check: &Check<B>, world: &World) {
+    let mut values = world.create.clone();
+    values.insert("name".to_owned(), "conform".to_owned());
+    check.bad(Request::Show(vm()), ErrorKind::NotFound).await;
+    check.good(Request::Create { values: values.clone() }).await;
+    assert!(check.run(Request::Create { values }).await.is_err(), "a name is taken once");
+    let Reply::Vms(all) = check.good(Request::List).await else { panic!("a list is wanted") };
+    assert!(all.iter().any(|m| m.id == vm()));
+    check.good(Request::Start(vm())).await;
+    check.good(Request::Pause(vm())).await;
+    check.good(Request::Resume(vm())).await;
+    check.good(Request::Reset(vm())).await;
+    assert!(check.run(Request::Delete { vm: vm(), keep_disks: false }).await.is_err(), "it is running");
+    let figures = check.backend.figures(&[vm()]).await.unwrap();
+    assert!(figures.iter().all(|(id, _)| *id == vm()));
+}
+
+async fn disks<B: Backend>(check: &Check<B>) {
+    let size = Values::from([("size".to_owned(), "8M".to_owned())]);
+    let Reply::DiskAdded(disk) = check.good(Request::AddDisk { vm: vm(), values: size }).await else {
+        panic!("the new disk is wanted")
+    };
+    let resize =
+        |size: &str| Request::ResizeDisk { vm: vm(), disk: disk.clone(), size: size.parse::<SizeChange>().unwrap() };
+    check.good(resize("+8M")).await;
+    check.bad(resize("8M"), ErrorKind::Invalid).await;
+    check.bad(resize("16M"), ErrorKind::Invalid).await;
+    let Reply::Disks(found) = check.good(Request::ListDisks(vm())).await else { panic!("disks are wanted") };
+    let found = found.iter().find(|d| d.id == disk && d.kind == DiskKind::Disk).unwrap();
+    assert_eq!(found.virtual_size.unwrap().0, 16 << 20);
+    check.good(Request::PowerOff(vm())).await;
+    check.good(Request::RemoveDisk { vm: vm(), disk, delete: true }).await;
+}
+
+async fn settings<B: Backend>(check: &Check<B>) {
+    let set = |name: &str, value: &str| Request::SetProperty { vm: vm(), name: name.into(), value: value.into() };
+    check.good(set("cpus", "2")).await;
+    check.good(set("description", "of the check")).await;
+    check.bad(set("cpus", "none"), ErrorKind::Invalid).await;
+    check.bad(set("no-such-setting", "1"), ErrorKind::Invalid).await;
+}
+
+async fn images<B: Backend>(check: &Check<B>, world: &World) {
+    let image = "conform.iso".to_owned();
+    let fetch = || Request::FetchImage { url: world.url.clone(), name: Some("conform.iso".to_owned()) };
+    check.good(fetch()).await;
+    check.bad(fetch(), ErrorKind::Conflict).await;
+    check.good(Request::InsertImage { vm: vm(), image: image.clone() }).await;
+    check.bad(Request::RemoveImage { image: image.clone() }, ErrorKind::Conflict).await;
+    check.good(Request::EjectImage { vm: vm() }).await;
+    check.good(Request::RenameImage { image, name: "other.iso".to_owned() }).await;
+    check.good(Request::Install { vm: vm(), image: "other.iso".to_owned() }).await;
+    check.good(Request::PowerOff(vm())).await;
+    check.good(Request::EjectImage { vm: vm() }).await;
+    check.good(Request::RemoveImage { image: "other.iso".to_owned() }).await;
+}
+
+async fn end<B: Backend>(check: &Check<B>) {
+    check.good(Request::Delete { vm: vm(), keep_disks: false }).await;
+    check.bad(Request::Show(vm()), ErrorKind::NotFound).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_demo_conforms() {
+    let world = World { create: Values::new(), url: "https://example.com/x.iso".to_owned() };
+    check(Demo::new(Scene::Home), &world).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_demo_does_without_is_refused_and_changes_nothing() {
+    let all = OPS.iter().fold(OpSet::default(), |set, row| set.with(row.op));
+    let demo = Demo::limited(Scene::Home, all.without(Op::List), Stamp(1_000_000_000_000));
+    let (events, _heard) = mpsc::channel(1024);
+    let capabilities = demo.connect(events).await.unwrap();
+    assert_eq!(capabilities.ops.iter().collect::<Vec<_>>(), [Op::List]);
+    let before = demo.inventory(false).await.unwrap();
+    let vm = || VmId::from("web2");
+    let text = || "x".to_owned();
+    let requests = [
+        Request::Show(vm()),
+        Request::Start(vm()),
+        Request::ShutDown(vm()),
+        Request::PowerOff(vm()),
+        Request::Reset(vm()),
+        Request::Pause(vm()),
+        Request::Resume(vm()),
+        Request::Create { values: Values::new() },
+        Request::Delete { vm: vm(), keep_disks: false },
+        Request::Install { vm: vm(), image: text() },
+        Request::InsertImage { vm: vm(), image: text() },
+        Request::EjectImage { vm: vm() },
+        Request::ListDisks(vm()),
+        Request::AddDisk { vm: vm(), values: Values::new() },
+        Request::ResizeDisk { vm: vm(), disk: "disk0".into(), size: "+1G".parse().unwrap() },
+        Request::RemoveDisk { vm: vm(), disk: "disk0".into(), delete: true },
+        Request::ListProperties(vm()),
+        Request::SetProperty { vm: vm(), name: text(), value: text() },
+        Request::OpenConsole(vm()),
+        Request::ListImages,
+        Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
+        Request::RenameImage { image: text(), name: text() },
+        Request::RemoveImage { image: text() },
+        Request::CheckSetup,
+        Request::SetUp,
+    ];
+    assert_eq!(requests.len() + 1, OPS.len(), "every operation but the list");
+    let check = Check { backend: demo, capabilities };
+    for request in requests {
+        assert!(check.capabilities.check(request.op()).is_err());
+        check.bad(request, ErrorKind::Unsupported).await;
+    }
+    assert_eq!(check.backend.inventory(false).await.unwrap(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_demos_guests_have_their_tempers() {
+    let demo = Demo::new(Scene::Lab);
+    let (events, _heard) = mpsc::channel(1024);
+    let capabilities = demo.connect(events).await.unwrap();
+    let check = Check { backend: demo, capabilities };
+    let broken = VmId::from("desktop-of-the-accounting-department-second-floor");
+    check.bad(Request::Start(broken), ErrorKind::Refused).await;
+    let deaf = || VmId::from("legacy");
+    let prepared = prepare(&check.backend, Request::ShutDown(deaf())).await.unwrap();
+    dispatch(&check.backend, &prepared, Call::new().0).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let off = Expect::Power { vm: deaf(), state: PowerState::Off };
+    assert_eq!(check.backend.look(&off).await, Verdict::NotMet("it is running".to_owned()));
+    for (url, kind) in [("https://x/a-broken", Some(ErrorKind::Unreachable)), ("https://x/a-stream", None)] {
+        let got = check.run(Request::FetchImage { url: url.to_owned(), name: None }).await;
+        assert_eq!(got.err().map(|e| e.kind), kind, "{url}");
+    }
+}
