@@ -1,7 +1,7 @@
 //! Fetching images to this machine: from `http://`, `https://` and `file://` into a folder, whole or not at all.
 //!
-//! A fetch reads a [`source`], writes to a [`part`] (`NAME.part` beside the place where the image will be) and tells its
-//! [`meter`]. The three know nothing of each other: a source can begin at an offset and a part can be taken up again
+//! A fetch reads a `source`, writes to a `part` (`NAME.part` beside the place where the image will be) and tells its
+//! `meter`. The three know nothing of each other: a source can begin at an offset and a part can be taken up again
 //! without the others noticing.
 mod address;
 mod copy;

@@ -54,7 +54,7 @@ impl<B: Backend> Check<B> {
 
     async fn bad(&self, request: Request, kind: ErrorKind) {
         let title = request.title();
-        let error = self.run(request).await.expect_err(&title);
+        let Err(error) = self.run(request).await else { panic!("{title}: it should have been refused") };
         assert_eq!(error.kind, kind, "{title}: {error}");
     }
 }
@@ -209,4 +209,14 @@ async fn the_demos_guests_have_their_tempers() {
         let got = check.run(Request::FetchImage { url: url.to_owned(), name: None }).await;
         assert_eq!(got.err().map(|e| e.kind), kind, "{url}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_conforms() {
+    let world = crate::support::qemu::World::new();
+    std::fs::write(world.path("x.iso"), vec![0; 4096]).unwrap();
+    let answers = [("cpus", "1"), ("memory", "32M"), ("disk", "1M"), ("network", "none")];
+    let create = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let url = format!("file://{}", world.path("x.iso").display());
+    check(world.another(false), &World { create, url }).await;
 }
