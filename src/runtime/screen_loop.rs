@@ -17,8 +17,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// At most one frame in this time for what hosts cause.
+/// At most one frame in this time for what hosts cause, but for [`SPARE`].
 const FRAME: Duration = Duration::from_millis(33);
+/// So many frames may follow at once after a rest: the first rows after the first frame, the answer after a key.
+const SPARE: u32 = 2;
 const TICK: Duration = Duration::from_secs(1);
 /// How long changes that are under way get to end when the program does.
 const GRACE: Duration = Duration::from_secs(2);
@@ -52,10 +54,16 @@ pub struct ScreenLoop<S> {
     consoles: JoinSet<(HostId, VmId, Result<Console>)>,
     stopped: bool,
     dirty: bool,
-    last_frame: Instant,
+    /// When the next frame may be drawn: it moves on by [`FRAME`] with each, and lags behind the clock by [`SPARE`] of them.
+    next_frame: Instant,
     last_tick: Instant,
     /// How many frames were drawn.
     pub frames: u64,
+}
+
+/// Where [`ScreenLoop::next_frame`] stands after a rest.
+fn rested(now: Instant) -> Instant {
+    now.checked_sub(FRAME * SPARE).unwrap_or(now)
 }
 
 impl<S: Stage> ScreenLoop<S>
@@ -80,7 +88,7 @@ where
             consoles: JoinSet::new(),
             stopped: false,
             dirty: true,
-            last_frame: instant(),
+            next_frame: rested(instant()),
             last_tick: instant(),
             frames: 0,
         }
@@ -102,7 +110,7 @@ where
 
     async fn turn(&mut self) -> io::Result<()> {
         let mut batch = Vec::new();
-        let (due, tick) = (self.last_frame + FRAME, self.last_tick + TICK);
+        let (due, tick) = (self.next_frame, self.last_tick + TICK);
         tokio::select! {
             biased;
             outside = self.outside.recv() => {
@@ -221,7 +229,8 @@ where
         let drawn = self.stage.terminal().draw(|frame| ui::render(frame, app, theme, viewport));
         drawn.map_err(Into::into)?;
         self.frames += 1;
-        self.last_frame = instant();
+        let now = instant();
+        self.next_frame = self.next_frame.max(rested(now)) + FRAME;
         let visible = self.viewport.visible().to_vec();
         if self.told_visible != visible {
             self.told_visible.clone_from(&visible);
