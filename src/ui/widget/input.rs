@@ -13,10 +13,10 @@ pub(crate) fn window(input: &Input, width: u16, is_secret: bool) -> (String, u16
         input
     };
     let width = usize::from(width.max(1));
-    let scroll = input.visual_scroll(width - 1);
+    // By columns, not by characters: what is left of half a wide character is a space.
+    let scroll = (input.visual_cursor() + 1).saturating_sub(width);
     let text = columns(input.value(), scroll, width);
-    let cursor = input.visual_cursor().saturating_sub(scroll).min(width - 1);
-    (text, u16::try_from(cursor).unwrap_or(0))
+    (text, u16::try_from(input.visual_cursor() - scroll).unwrap_or(0))
 }
 
 /// The columns from `from` on of `text`, `width` at most; half of a wide character is a space.
