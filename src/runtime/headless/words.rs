@@ -2,7 +2,8 @@
 use crate::domain::{Error, OPS, Op, Request, Result, Secret, Values, VmId, Weight, clean};
 use std::{collections::BTreeMap, io::Read};
 
-/// The words that an operation takes: those it needs and those it may have; `config.` stands for nested values.
+/// The words that an operation takes: those it needs and those it may have. `config.` stands for the fields of its form,
+/// which the host names: they may also be written without it.
 const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
     match op {
         Op::List | Op::ListImages | Op::CheckSetup | Op::SetUp => (&[], &[]),
@@ -65,9 +66,9 @@ impl Words {
         }
     }
 
+    /// What is left: the answers to the fields of a form.
     fn nested(&mut self) -> Values {
-        let values = std::mem::take(&mut self.values);
-        values.into_iter().filter_map(|(key, value)| Some((key.strip_prefix("config.")?.to_owned(), value))).collect()
+        std::mem::take(&mut self.values)
     }
 }
 
@@ -88,13 +89,15 @@ fn split(op: Op, words: &[String]) -> Result<BTreeMap<String, String>> {
         let shown = clean(word, 40);
         let (key, value) =
             word.split_once('=').ok_or_else(|| Error::invalid(format_args!("`{shown}`: write key=value")))?;
-        let is_nested = key.len() > "config.".len() && key.starts_with("config.") && optional.contains(&"config.");
-        let is_known = needed.contains(&key) || (optional.contains(&key) && key != "config.");
+        let has_form = optional.contains(&"config.");
+        let key = if has_form { key.strip_prefix("config.").unwrap_or(key) } else { key };
+        let is_nested = has_form && !key.is_empty();
+        let is_known = needed.contains(&key) || optional.contains(&key);
         if !(is_known || is_nested || key == "answer" || (key == "yes" && is_risky)) {
             let mut all: Vec<&str> = needed.iter().chain(optional).copied().collect();
             all.extend(is_risky.then_some("yes"));
             let all =
-                if all.is_empty() { "nothing".to_owned() } else { all.join(", ").replace("config.", "config.NAME") };
+                if all.is_empty() { "nothing".to_owned() } else { all.join(", ").replace("config.", "config.FIELD") };
             let key = clean(key, 40);
             return Err(Error::invalid(format_args!("{} takes {all}: `{key}` is none of them", op.name())));
         }
@@ -161,13 +164,16 @@ fn request(words: &mut Words) -> Result<Request> {
             let name = words.need("vm")?;
             let mut values = words.nested();
             if values.insert("name".to_owned(), name).is_some() {
-                return Err(Error::invalid("config.name: the name is given by vm="));
+                return Err(Error::invalid("name: the name is given by vm="));
             }
             Request::Create { values }
         }
         Op::Delete => {
-            let keep_disks = Words::flag(&words.need("keep-disks")?, "keep-disks")?;
-            Request::Delete { vm: words.vm()?, keep_disks }
+            let vm = words.vm()?;
+            let keep_disks = words.take("keep-disks");
+            let keep_disks =
+                keep_disks.ok_or_else(|| Error::invalid("delete needs keep-disks=yes or keep-disks=no"))?;
+            Request::Delete { vm, keep_disks: Words::flag(&keep_disks, "keep-disks")? }
         }
         Op::Install => Request::Install { vm: words.vm()?, image: words.need("image")? },
         Op::InsertImage => Request::InsertImage { vm: words.vm()?, image: words.need("image")? },

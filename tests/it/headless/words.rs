@@ -20,7 +20,7 @@ fn words_become_requests() {
         request("resize-disk vm=web disk=disk0 size=+10G"),
         Request::ResizeDisk { vm: "web".into(), disk: "disk0".into(), size }
     );
-    let Request::Create { values } = request("create vm=web config.cpus=2 config.extra=a=b") else { panic!() };
+    let Request::Create { values } = request("create vm=web config.cpus=2 extra=a=b") else { panic!() };
     assert_eq!(
         values.into_iter().collect::<Vec<_>>(),
         [("cpus", "2"), ("extra", "a=b"), ("name", "web")].map(|(k, v)| { (k.to_owned(), v.to_owned()) })
@@ -42,8 +42,9 @@ fn a_wrong_word_is_named_with_what_would_be_right() {
         ("start vm=web force=yes", "start takes vm: `force` is none of them"),
         ("start vm=a vm=b", "`vm` is given twice"),
         ("list vm=a", "list takes nothing: `vm` is none of them"),
-        ("create vm=a cpus=2", "create takes vm, config.NAME: `cpus` is none of them"),
-        ("create vm=a config.name=b", "config.name: the name is given by vm="),
+        ("create vm=a cpus=2 config.cpus=3", "`cpus` is given twice"),
+        ("create vm=a config.name=b", "name: the name is given by vm="),
+        ("delete vm=web yes=web", "delete needs keep-disks=yes or keep-disks=no"),
         ("power-off vm=web", "to power off web may lose something: add yes=web"),
         ("power-off vm=web yes=db", "yes=db does not name web: nothing was done"),
         ("delete vm=web keep-disks=maybe yes=web", "keep-disks: `maybe` is neither yes nor no"),
