@@ -59,9 +59,10 @@ pub struct LogLine {
 fn log<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<LogLine> {
     let mut lines = Vec::new();
     for task in tasks {
-        lines.extend(task.steps.iter().map(|step| {
-            // The last step is the outcome, which names the task itself.
-            let text = match step.text.starts_with(&task.title) {
+        lines.extend(task.steps.iter().enumerate().map(|(i, step)| {
+            // The last step is the outcome, which names the machine itself.
+            let is_outcome = task.state.is_ended() && i + 1 == task.steps.len();
+            let text = match is_outcome || step.text.starts_with(&task.title) {
                 true => step.text.clone(),
                 false => format!("{}: {}", task.title, step.text),
             };

@@ -53,6 +53,11 @@ impl Tasks {
         self.get(self.told?)
     }
 
+    /// The row of the outcome that stands in the strip is the one that is looked for.
+    pub(super) fn select_told(&mut self) {
+        self.selected = self.told.or(self.selected);
+    }
+
     pub(super) const fn dismiss(&mut self) -> bool {
         self.told.take().is_some()
     }
@@ -71,6 +76,7 @@ impl Tasks {
             op,
             vm,
             title,
+            request: None,
             state: TaskState::Queued,
             begun: now,
             ended: None,
@@ -85,7 +91,11 @@ impl Tasks {
     pub(super) fn begin(&mut self, host: &HostId, request: &Request, now: Stamp) -> TaskId {
         // A form is read for an operation, but changes nothing: it has no line of its own.
         let title = if matches!(request, Request::Form { .. }) { String::new() } else { request.title() };
-        self.insert(host, request.op(), title, request.vm().cloned(), now)
+        let id = self.insert(host, request.op(), title, request.vm().cloned(), now);
+        if let Some(task) = self.all.get_mut(&id) {
+            task.request = Some(request.clone());
+        }
+        id
     }
 
     pub(super) fn progress(&mut self, id: TaskId, progress: Progress) -> bool {
@@ -189,9 +199,10 @@ pub(super) fn outcome(task: &Task) -> String {
         TaskState::Queued => format!("{title}: waits for {}", task.host),
         TaskState::Running(_) => format!("{title}: under way"),
         TaskState::Looking(why) => format!("{title}: {why}; looking"),
-        TaskState::Succeeded(reply) => match reply.as_ref().and_then(Reply::sentence) {
-            Some(sentence) => format!("{title}: {sentence}"),
-            None => format!("{title}: done"),
+        TaskState::Succeeded(reply) => match (&task.request, reply.as_ref().and_then(Reply::sentence)) {
+            (Some(request), _) => request.done(reply.as_ref()),
+            (None, Some(sentence)) => format!("{title}: {sentence}"),
+            (None, None) => format!("{title}: done"),
         },
         TaskState::Cancelled => format!("{title}: cancelled"),
         TaskState::Failed(error) => failed(task, error),

@@ -10,6 +10,7 @@ mod id;
 mod image;
 mod node;
 mod op;
+mod outcome;
 mod progress;
 mod property;
 mod question;

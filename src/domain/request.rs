@@ -235,21 +235,3 @@ pub enum Reply {
     /// Done, with something that the person should know.
     Remark(String),
 }
-
-impl Reply {
-    /// The outcome in words, where there is more to tell than that it is done.
-    pub fn sentence(&self) -> Option<String> {
-        match self {
-            Self::Resized { disk, plan, .. } => {
-                Some(format!("{disk}: {} → {}, read back {}", plan.from, plan.to, plan.to))
-            }
-            Self::DiskAdded(disk) => Some(format!("{disk} added")),
-            Self::Fetched(image) => {
-                let size = image.size.map(|s| format!(", {s}")).unwrap_or_default();
-                Some(format!("{}{size}", clean_line(&image.name)))
-            }
-            Self::Remark(text) => Some(clean_line(text).into_owned()),
-            _ => None,
-        }
-    }
-}

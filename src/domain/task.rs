@@ -1,4 +1,4 @@
-use super::{Error, HostId, JobId, Op, Progress, Reply, Stamp, TaskId, VmId};
+use super::{Error, HostId, JobId, Op, Progress, Reply, Request, Stamp, TaskId, VmId};
 
 /// Where a task stands. The first end is final, but `Unknown` may still become one.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Task {
     pub vm: Option<VmId>,
     /// `power off web1`.
     pub title: String,
+    /// What was asked for; None: it is the host's own work.
+    pub request: Option<Request>,
     pub state: TaskState,
     pub begun: Stamp,
     pub ended: Option<Stamp>,
@@ -102,6 +104,7 @@ mod tests {
             op: Op::Start,
             vm: None,
             title: "start a".into(),
+            request: None,
             state: TaskState::Queued,
             begun: Stamp(0),
             ended: None,

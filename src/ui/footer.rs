@@ -1,38 +1,73 @@
 //! The task strip and the line of keys.
 use super::{
     Theme,
-    widget::{cut, gauge},
+    widget::{cut, gauge, wrap},
 };
 use crate::{
     app::{App, Screen},
-    domain::{Task, TaskState, span},
+    domain::{Task, TaskState, clean, span},
     input::{Action, BINDINGS, Scope},
 };
 use ratatui::{
     Frame,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
 };
+use unicode_width::UnicodeWidthStr as _;
 
 /// Columns of the bar in the strip.
 const BAR: u16 = 16;
 
-/// One line: a notice, else what runs, else the last outcome.
-pub(super) fn strip(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let width = area.width.saturating_sub(1);
-    let line = if let Some(notice) = app.notices.current() {
-        Line::from(vec![Span::raw(" "), Span::styled(cut(&notice.text, width), theme.warning)])
-    } else if let Some(task) = app.tasks.running().next_back() {
-        running(app, task, width, theme)
-    } else if let Some(task) = app.tasks.told() {
-        outcome(app, task, width, theme)
-    } else {
-        return;
-    };
-    frame.render_widget(line, area);
+/// The longest sentence that is looked at, in characters.
+const LONGEST: usize = 1000;
+
+/// Lines that the strip takes at most.
+const LINES: usize = 3;
+
+/// A notice, else what runs, else the last outcome: one line, or as many as a long sentence needs.
+pub(super) fn strip(app: &App, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    if let Some(notice) = app.notices.current() {
+        return sentence(&notice.text, None, width, theme.warning, "");
+    }
+    if let Some(task) = app.tasks.running().next_back() {
+        return vec![running(app, task, width.saturating_sub(1), theme)];
+    }
+    app.tasks.told().map_or_else(|| vec![Line::default()], |task| outcome(app, task, width, theme))
 }
 
-fn running<'a>(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'a> {
+/// `text` after its mark; where it is longer than the strip, `more` says how to read the rest.
+fn sentence(
+    text: &str,
+    mark: Option<Span<'static>>,
+    width: u16,
+    style: Style,
+    more: &str,
+) -> Vec<Line<'static>> {
+    let indent = if mark.is_some() { 3 } else { 1 };
+    let room = width.saturating_sub(indent + 1);
+    let mut lines = wrap(&clean(text, LONGEST), room);
+    if lines.len() > LINES {
+        let rest = lines.split_off(LINES - 1).join(" ");
+        let tail = u16::try_from(more.width()).unwrap_or(0);
+        lines.push(format!("{}{more}", cut(&rest, room.saturating_sub(tail))));
+    }
+    let mut mark = mark;
+    let mut rows = Vec::new();
+    for line in lines {
+        let mut spans = vec![Span::raw(" ")];
+        match mark.take() {
+            Some(mark) => spans.extend([mark, Span::raw(" ")]),
+            None if indent > 1 && !rows.is_empty() => spans.push(Span::raw("  ")),
+            None => {}
+        }
+        spans.push(Span::styled(line, style));
+        rows.push(Line::from(spans));
+    }
+    rows
+}
+
+fn running(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'static> {
     let count = app.tasks.running().count();
     let more = match count {
         1 => String::new(),
@@ -67,7 +102,7 @@ fn running<'a>(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'a> {
     Line::from(spans)
 }
 
-fn outcome<'a>(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'a> {
+fn outcome(app: &App, task: &Task, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     let [done, failed, unknown] = theme.verdict();
     let (mark, style) = match &task.state {
         TaskState::Succeeded(_) => (done, theme.good),
@@ -76,8 +111,13 @@ fn outcome<'a>(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'a> {
         _ => (unknown, theme.warning),
     };
     let host = if app.hosts.len() > 1 { format!(" ({})", task.host) } else { String::new() };
-    let text = cut(&format!("{}{host}", app.outcome(task)), width.saturating_sub(3));
-    Line::from(vec![Span::raw(" "), Span::styled(mark, style), Span::raw(format!(" {text}"))])
+    let text = format!("{}{host}", app.outcome(task));
+    let key = |action| app.settings.keymap.first(action);
+    let more = match app.screen {
+        Screen::Tasks => format!("  {} tells all", key(Action::TaskStory)),
+        _ => format!("  {} {} tells all", key(Action::Tasks), key(Action::TaskStory)),
+    };
+    sentence(&text, Some(Span::styled(mark, style)), width, theme.text, &more)
 }
 
 /// The keys that are live here: those that fit, grey where they cannot be used now.

@@ -37,7 +37,7 @@ const LEAST: (u16, u16) = (60, 15);
 /// ┌ the screen ──────────────────────────┐┌ details ──────────┐
 /// │                                      ││ (wide terminals)  │
 /// └──────────────────────────────────────┘└───────────────────┘
-///  task strip, or the last outcome, or a notice
+///  task strip, or the last outcome, or a notice: one line, three where a sentence is long
 ///  footer: the keys that work here
 /// ```
 pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Viewport) {
@@ -51,10 +51,11 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
+    let told = footer::strip(app, area.width, theme);
     let [top, body, strip, keys] = area.layout(&Layout::vertical([
         Constraint::Length(1),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(u16::try_from(told.len()).unwrap_or(1)),
         Constraint::Length(1),
     ]));
     header::render(frame, top, app, theme);
@@ -64,7 +65,7 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
         Some(Overlay::Host { host, scroll }) => hosts::details(frame, body, app, theme, host, *scroll),
         None => screen(frame, body, app, theme, viewport),
     }
-    footer::strip(frame, strip, app, theme);
+    frame.render_widget(Paragraph::new(told), strip);
     footer::keys(frame, keys, app, theme);
     if let Some(dialog) = &app.dialog {
         dialog::render(frame, area, dialog, &app.settings.keymap, theme);
@@ -73,7 +74,8 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
 
 fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
     match app.screen {
-        Screen::Machines if area.width >= SIDE_BY_SIDE => {
+        // Without a machine there are no details: the table says what to press, over the whole width.
+        Screen::Machines if area.width >= SIDE_BY_SIDE && app.listing.total() > 0 => {
             let side = (area.width / 3).clamp(38, 60);
             let [left, right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
             machines::render(frame, left, app, theme, viewport);

@@ -4,13 +4,16 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{TaskId, clean_line, span},
+    domain::{TaskId, clean, span},
 };
 use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
 };
+
+/// The longest step that is shown, in characters: longer than any error.
+const LONGEST: usize = 2000;
 
 /// The whole story of a task: each step with its time.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: TaskId, scroll: usize) {
@@ -29,7 +32,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     lines.push(Line::default());
     for step in &task.steps {
         let mut time = clock(step.at, &app.settings.zone);
-        for line in wrap(&clean_line(&step.text), area.width.saturating_sub(14)) {
+        for line in wrap(&clean(&step.text, LONGEST), area.width.saturating_sub(14)) {
             lines.push(Line::from(vec![Span::styled(format!(" {time:8}  "), theme.dim), Span::raw(line)]));
             time.clear();
         }

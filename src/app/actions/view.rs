@@ -35,6 +35,9 @@ impl App {
     }
 
     fn show(&mut self, screen: Screen) {
+        if screen == Screen::Tasks && !self.on(Screen::Tasks) {
+            self.tasks.select_told();
+        }
         self.screen = screen;
         self.overlay = None;
     }

@@ -1,7 +1,7 @@
 use super::Page;
 use crate::{
     app::App,
-    domain::{HostId, VmId, clean_line},
+    domain::{HostId, VmId, clean},
     ui::{Theme, widget::wrap},
 };
 use ratatui::text::{Line, Span};
@@ -15,7 +15,7 @@ pub(super) fn page(app: &App, host: &HostId, vm: &VmId, width: u16, theme: &Them
     }
     for line in &lines {
         let time = super::super::widget::clock(line.at, &app.settings.zone);
-        for (i, part) in wrap(&clean_line(&line.text), width.saturating_sub(9)).into_iter().enumerate() {
+        for (i, part) in wrap(&clean(&line.text, 1000), width.saturating_sub(9)).into_iter().enumerate() {
             let head = if i == 0 { time.clone() } else { String::new() };
             page.line(Line::from(vec![Span::styled(format!("{head:<8} "), theme.dim), Span::styled(part, theme.text)]));
         }

@@ -66,7 +66,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         theme.dim
     });
     let Some((host, machine)) = app.selected() else {
+        let inside = block.inner(area);
         frame.render_widget(block, area);
+        frame.render_widget(Line::styled(" No machine is selected.", theme.dim), inside);
         return;
     };
     let title = cut(&format!("{} on {}", machine.vm.name, host.id()), area.width.saturating_sub(4));

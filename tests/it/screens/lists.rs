@@ -36,6 +36,7 @@ fn machines_of_a_host_that_is_down() {
 fn no_machines() {
     assert_snapshot!("waiting-80x24", screen(&mut waiting(), 80, 24));
     assert_snapshot!("empty-80x24", screen(&mut empty(), 80, 24));
+    assert_snapshot!("empty-120x40", screen(&mut empty(), 120, 40));
     let mut app = waiting();
     let lacks = Capabilities {
         is_set_up: Some(false),
@@ -63,6 +64,19 @@ fn tasks() {
     assert_snapshot!("tasks-80x24", screen(&mut app, 80, 24));
     press(&mut app, "down enter");
     assert_snapshot!("tasks-story-80x24", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn a_long_sentence_takes_three_lines_and_says_where_the_rest_is() {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    press(&mut app, "s");
+    let words = "qemu-system-x86_64: error: failed to set MSR 0x345 to 0x2000. ".repeat(6);
+    app.update(Message::TaskEnded(TaskId(1), Err(Error::refused(words))));
+    assert_snapshot!("long-80x24", screen(&mut app, 80, 24));
+    press(&mut app, "3 enter");
+    let story = screen(&mut app, 80, 24);
+    assert_eq!(story.matches("0x345").count(), 6 + 3, "the story has all of it, the strip three");
 }
 
 #[test]

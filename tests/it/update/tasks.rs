@@ -22,7 +22,7 @@ fn the_outcome_stands_until_it_is_put_away() {
     let mut app = started();
     assert!(app.is_moving());
     app.update(Message::TaskEnded(ONE, Ok(Reply::Done)));
-    assert_eq!(told(&app), "start web2: done");
+    assert_eq!(told(&app), "web2 is running");
     press(&mut app, "esc");
     assert_eq!(told(&app), "");
     assert_eq!(app.tasks.iter().count(), 1, "its story is kept");
@@ -34,9 +34,9 @@ fn a_time_out_is_unknown_and_may_still_become_known() {
     app.update(Message::TaskEnded(ONE, Err(Error::new(ErrorKind::Timeout, "no answer after 30 s"))));
     assert!(matches!(app.tasks.get(ONE).unwrap().state, TaskState::Unknown(_)));
     app.update(Message::TaskState(ONE, TaskState::Succeeded(Some(Reply::Done))));
-    assert_eq!(told(&app), "start web2: done");
+    assert_eq!(told(&app), "web2 is running");
     app.update(Message::TaskEnded(ONE, Err(Error::refused("late"))));
-    assert_eq!(told(&app), "start web2: done", "the first end is final");
+    assert_eq!(told(&app), "web2 is running", "the first end is final");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn sizes_that_were_read_back_are_told() {
     let mut app = started();
     let plan = ResizePlan { from: ByteSize(20 << 30), to: ByteSize(30 << 30) };
     app.update(Message::TaskEnded(ONE, Ok(Reply::Resized { vm: "web2".into(), disk: "disk0".into(), plan })));
-    assert_eq!(told(&app), "start web2: disk0: 20 GiB → 30 GiB, read back 30 GiB");
+    assert_eq!(told(&app), "web2 disk0: 20 → 30 GiB, read back 30 GiB");
 }
 
 #[test]

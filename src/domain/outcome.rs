@@ -1,0 +1,102 @@
+//! What a request has brought about, in words.
+use super::{ByteSize, Reply, Request, ResizePlan, clean, clean_line};
+
+impl Request {
+    /// What is true once it was done, as a sentence: `web1 is running`. `reply` adds what only the host knows.
+    pub fn done(&self, reply: Option<&Reply>) -> String {
+        match reply {
+            // Everything is in these: `web1 disk0: 20 → 30 GiB, read back 30 GiB`.
+            Some(reply @ (Reply::Resized { .. } | Reply::Fetched(_))) => reply.sentence().unwrap_or_default(),
+            Some(reply @ Reply::DiskAdded(_)) => format!("{}: {}", self.target(), reply.sentence().unwrap_or_default()),
+            Some(Reply::Remark(remark)) => format!("{}: {}", self.alone(), clean_line(remark)),
+            _ => self.alone(),
+        }
+    }
+
+    fn alone(&self) -> String {
+        let target = self.target();
+        match self {
+            Self::Start(_) => format!("{target} is running"),
+            Self::Resume(_) => format!("{target} is running again"),
+            Self::Pause(_) => format!("{target} is paused"),
+            Self::ShutDown(_) | Self::PowerOff(_) => format!("{target} is off"),
+            Self::Reset(_) => format!("{target} was reset"),
+            Self::Create { .. } => format!("{target} created"),
+            Self::Delete { keep_disks: true, .. } => format!("{target} deleted, the files of its disks kept"),
+            Self::Delete { .. } => format!("{target} deleted, with its disks"),
+            Self::Install { image, .. } => format!("{target} is running, with {} in its drive", clean_line(image)),
+            Self::InsertImage { image, .. } => format!("{} is in the drive of {target}", clean_line(image)),
+            Self::EjectImage { .. } => format!("the drive of {target} is empty"),
+            Self::AddDisk { .. } => format!("{target} has a new disk"),
+            Self::ResizeDisk { disk, .. } => format!("{disk} of {target} has grown"),
+            Self::RemoveDisk { disk, delete: true, .. } => format!("{target}: {disk} removed, with its file"),
+            Self::RemoveDisk { disk, .. } => format!("{target}: {disk} removed, its file kept"),
+            Self::SetProperty { name, value, .. } => {
+                let value = clean(value, 60);
+                let value = if value.is_empty() { "empty".into() } else { value };
+                format!("{target}: {} is {value}", clean_line(name))
+            }
+            Self::FetchImage { .. } => format!("{target} fetched"),
+            Self::RenameImage { image, name } => format!("{} is now {}", clean_line(image), clean_line(name)),
+            Self::RemoveImage { .. } => format!("{target} removed"),
+            Self::SetUp => "set up: machines can run here".to_owned(),
+            _ => format!("{}: done", self.title()),
+        }
+    }
+}
+
+impl Reply {
+    /// The outcome in words, where there is more to tell than that it is done.
+    pub fn sentence(&self) -> Option<String> {
+        match self {
+            Self::Resized { vm, disk, plan } => Some(format!("{vm} {disk}: {}", grown(*plan))),
+            Self::DiskAdded(disk) => Some(format!("{disk} added")),
+            Self::Fetched(image) => {
+                let size = image.size.map(|s| format!(", {s}")).unwrap_or_default();
+                Some(format!("{} fetched{size}", clean_line(&image.name)))
+            }
+            Self::Remark(text) => Some(clean_line(text).into_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// `20 → 30 GiB, read back 30 GiB`; both with their units where one unit does not suit both.
+fn grown(ResizePlan { from, to }: ResizePlan) -> String {
+    let unit = |size: ByteSize| size.to_string().split_once(' ').map(|(_, unit)| unit.to_owned());
+    let before = if unit(from) == unit(to) { from.number_beside(to) } else { from.to_string() };
+    format!("{before} → {to}, read back {to}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_is_told_in_one_unit_where_it_suits_both_sizes() {
+        let grown = |from, to| grown(ResizePlan { from: ByteSize(from), to: ByteSize(to) });
+        assert_eq!(grown(20 << 30, 30 << 30), "20 → 30 GiB, read back 30 GiB");
+        assert_eq!(grown(10 << 20, 20 << 30), "10 MiB → 20 GiB, read back 20 GiB");
+        assert_eq!(grown(1 << 30, 3 << 29), "1 → 1.5 GiB, read back 1.5 GiB");
+    }
+
+    #[test]
+    fn what_was_done_is_told_as_it_is_now() {
+        let vm = || "web1".into();
+        for (request, wanted) in [
+            (Request::Start(vm()), "web1 is running"),
+            (Request::PowerOff(vm()), "web1 is off"),
+            (Request::Create { values: [("name".to_owned(), "web1".to_owned())].into() }, "web1 created"),
+            (Request::Delete { vm: vm(), keep_disks: true }, "web1 deleted, the files of its disks kept"),
+            (Request::EjectImage { vm: vm() }, "the drive of web1 is empty"),
+            (
+                Request::SetProperty { vm: vm(), name: "description".into(), value: String::new() },
+                "web1: description is empty",
+            ),
+        ] {
+            assert_eq!(request.done(Some(&Reply::Done)), wanted);
+        }
+        let add = Request::AddDisk { vm: vm(), values: crate::domain::Values::default() };
+        assert_eq!(add.done(Some(&Reply::DiskAdded("disk1".into()))), "web1: disk1 added");
+    }
+}
