@@ -37,13 +37,7 @@ pub(super) fn strip(app: &App, width: u16, theme: &Theme) -> Vec<Line<'static>> 
 }
 
 /// `text` after its mark; where it is longer than the strip, `more` says how to read the rest.
-fn sentence(
-    text: &str,
-    mark: Option<Span<'static>>,
-    width: u16,
-    style: Style,
-    more: &str,
-) -> Vec<Line<'static>> {
+fn sentence(text: &str, mark: Option<Span<'static>>, width: u16, style: Style, more: &str) -> Vec<Line<'static>> {
     let indent = if mark.is_some() { 3 } else { 1 };
     let room = width.saturating_sub(indent + 1);
     let mut lines = wrap(&clean(text, LONGEST), room);
