@@ -92,18 +92,19 @@ impl Terminal {
         while self.pump(quiet).is_some() && Instant::now() < deadline {}
     }
 
-    /// Presses a key: the bytes it cost, and the time to the last of them before 60 ms of silence.
-    pub(crate) fn press(&mut self, keys: &str) -> (usize, Duration) {
+    /// Presses a key: the bytes it cost before 60 ms of silence, and the times to the first and to the last of them.
+    pub(crate) fn press(&mut self, keys: &str) -> (usize, Duration, Duration) {
         while self.pump(Duration::ZERO).is_some() {}
         let begun = Instant::now();
         self.writer.write_all(keys.as_bytes()).unwrap();
         self.writer.flush().unwrap();
-        let (mut bytes, mut last) = (0, begun);
+        let (mut bytes, mut first, mut last) = (0, None, begun);
         while let Some((at, n)) = self.pump(Duration::from_millis(60)) {
             bytes += n;
+            first.get_or_insert(at);
             last = at;
         }
-        (bytes, last - begun)
+        (bytes, first.unwrap_or(begun) - begun, last - begun)
     }
 
     /// Bytes written and processor time used while nothing is pressed for `time`.
