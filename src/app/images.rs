@@ -1,6 +1,10 @@
 //! The images screen: what every host has in its library, and what is being fetched to it.
 use super::{App, HostState, details::stepped};
-use crate::domain::{ByteSize, HostId, Image, Op, Task, TaskId};
+use crate::{
+    domain::{ByteSize, HostId, Image, Op, Task, TaskId, TaskState},
+    input::Action,
+};
+use std::collections::BTreeSet;
 
 /// A row's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +16,7 @@ pub enum Entry {
 /// A row of the images screen.
 #[derive(Clone, Copy, Debug)]
 pub enum ImageRow<'a> {
-    /// On its way.
+    /// On its way, or come to nothing.
     Fetch(&'a Task),
     Image(&'a HostState, &'a Image),
 }
@@ -41,6 +45,8 @@ pub struct Library {
     selected: Option<Entry>,
     /// Where the selected row was last, for when it goes.
     at: usize,
+    /// The fetches that came to nothing and were put away, or begun again.
+    away: BTreeSet<TaskId>,
 }
 
 impl App {
@@ -49,17 +55,21 @@ impl App {
         self.hosts.iter().filter(|h| self.library.host.as_ref().is_none_or(|only| only == h.id()))
     }
 
-    /// The rows: what is being fetched first, in order of birth; then the images by name.
+    /// The rows: what is being fetched, or came to nothing, in order of birth; then the images by name.
     pub fn image_rows(&self) -> Vec<ImageRow<'_>> {
         let shown = |host: &HostId| self.library.host.as_ref().is_none_or(|only| only == host);
-        let mut fetches: Vec<_> =
-            self.tasks.running().filter(|t| t.op == Op::FetchImage && t.vm.is_none() && shown(&t.host)).collect();
-        fetches.sort_by_key(|t| t.id);
+        let is_open = |t: &Task| match t.state {
+            TaskState::Succeeded(_) | TaskState::Cancelled => false,
+            TaskState::Failed(_) | TaskState::Unknown(_) => !self.library.away.contains(&t.id),
+            _ => true,
+        };
+        let is_fetch = |t: &&Task| t.op == Op::FetchImage && t.vm.is_none() && !t.title.is_empty();
+        let fetches = self.tasks.iter().filter(is_fetch).filter(|t| shown(&t.host) && is_open(t));
         let mut images: Vec<_> =
             self.image_hosts().flat_map(|host| host.images.iter().flatten().map(move |image| (host, image))).collect();
         images.sort_by_key(|(_, image)| image.name.to_lowercase());
         let images = images.into_iter().map(|(host, image)| ImageRow::Image(host, image));
-        fetches.into_iter().map(ImageRow::Fetch).chain(images).collect()
+        fetches.map(ImageRow::Fetch).chain(images).collect()
     }
 
     /// The selected row and its place: the one chosen, or whatever took its place.
@@ -68,6 +78,40 @@ impl App {
         let at = rows.iter().position(|row| Some(&row.entry()) == chosen);
         let at = at.unwrap_or(self.library.at.min(rows.len().checked_sub(1)?));
         rows.get(at).map(|row| (at, *row))
+    }
+
+    /// The fetch of the selected row.
+    pub(super) fn chosen_fetch(&self) -> Option<&Task> {
+        match self.image_selected(&self.image_rows())?.1 {
+            ImageRow::Fetch(task) => Some(task),
+            ImageRow::Image(..) => None,
+        }
+    }
+
+    /// Shows a fetch that came to nothing no longer; its story is kept.
+    pub(super) fn put_away(&mut self, task: TaskId) {
+        self.library.away.insert(task);
+        self.changed = true;
+    }
+
+    /// Why an action on the selected row cannot be taken, if so.
+    pub(super) fn image_refusal(&self, action: Action) -> Option<String> {
+        let fetch = self.chosen_fetch();
+        let is_image = fetch.is_none() && !self.image_rows().is_empty();
+        match (action, fetch) {
+            (Action::ImageCancel | Action::ImageStory | Action::ImageAgain, None) => {
+                Some("no fetch is selected".to_owned())
+            }
+            (Action::ImageCancel, Some(task)) if task.is_running() => self.cancel_refusal(Some(task)),
+            (Action::ImageAgain, Some(task)) if task.is_running() => Some(format!("{}: it is under way", task.title)),
+            (Action::ImageAgain, Some(Task { request: None, .. })) => {
+                Some("it was begun elsewhere: its address is not known here".to_owned())
+            }
+            (Action::ImageRename | Action::ImageRemove | Action::ImageInstall | Action::ImageCopy, _) if !is_image => {
+                Some("no image is selected".to_owned())
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn image_step(&mut self, by: isize) {

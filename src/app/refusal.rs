@@ -27,6 +27,9 @@ impl App {
         if binding.scope == Scope::Machines {
             return self.machine_refusal(action);
         }
+        if let Some(why) = self.image_refusal(action) {
+            return Some(why);
+        }
         match action {
             Action::TaskCancel => self.cancel_refusal(self.tasks.selected()),
             Action::TaskStory if self.tasks.selected().is_none() => Some("there are no tasks".to_owned()),
@@ -116,6 +119,9 @@ impl App {
 
     /// The footer's word for an action: that of what it would do now.
     pub fn label(&self, action: Action) -> &'static str {
+        if action == Action::ImageCancel && self.chosen_fetch().is_some_and(|task| !task.is_running()) {
+            return "put away";
+        }
         let op = self.selected().and_then(|(_, machine)| Self::op_of(action, machine));
         if op == Some(Op::Resume) { "resume" } else { action.binding().label }
     }

@@ -112,7 +112,9 @@ bindings! {
     }
     Images: {
         ImageFetch "image-fetch" ["f"] "fetch" "Fetch an image to this host" requires FetchImage;
-        ImageCancel "image-cancel" ["x"] "cancel" "Stop a running fetch";
+        ImageAgain "image-again" ["R"] "again" "Fetch again what came to nothing" requires FetchImage;
+        ImageCancel "image-cancel" ["x"] "cancel" "Stop a fetch, or put away one that came to nothing";
+        ImageStory "image-story" ["enter"] "" "Show all that happened to a fetch";
         ImageRename "image-rename" ["m"] "rename" "Rename the image" requires RenameImage;
         ImageRemove "image-remove" ["D"] "remove" "Remove the image" requires RemoveImage;
         ImageInstall "image-install" ["i"] "install" "Create a machine and install it from the image" requires Create;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::{App, HostState, ImageRow},
-    domain::{Image, Link, Progress, Task, TaskState, clean_line},
+    domain::{Image, Link, Progress, Request, Task, TaskState, clean_line},
     input::Action,
 };
 use ratatui::{
@@ -22,6 +22,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, Widget},
 };
+use unicode_width::UnicodeWidthStr as _;
 
 /// The widths of the columns, 0 for those that there is no room for.
 struct Columns {
@@ -129,6 +130,9 @@ fn head<'a>(name: &str, host: &str, is_selected: bool, columns: &Columns, theme:
 
 fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme: &Theme) -> Line<'a> {
     let name = task.title.strip_prefix("fetch ").unwrap_or(&task.title);
+    if let TaskState::Failed(error) | TaskState::Unknown(error) = &task.state {
+        return failed(task, name, &error.message, is_selected, columns, theme);
+    }
     let mut spans = head(name, &task.host.to_string(), is_selected, columns, theme);
     let room = columns.tail().saturating_sub(2);
     let none = Progress::default();
@@ -148,6 +152,27 @@ fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme
             spans.push(Span::styled(text, theme.text));
         }
     }
+    Line::from(spans)
+}
+
+/// Why it came to nothing: the sentence gets all the room that the name does not need.
+fn failed<'a>(task: &Task, name: &str, message: &str, is_selected: bool, columns: &Columns, theme: &Theme) -> Line<'a> {
+    let name = clean_line(name);
+    let wide = u16::try_from(name.width()).unwrap_or(u16::MAX).min(columns.name);
+    let room = (columns.name - wide + columns.tail()).saturating_sub(4);
+    let mut spans = head(&name, task.host.as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
+    let [_, failed, unknown] = theme.verdict();
+    let (mark, style) = match task.state {
+        TaskState::Failed(_) => (failed, theme.bad),
+        _ => (unknown, theme.warning),
+    };
+    // The address stands in the story: here the reason counts.
+    let reason = match &task.request {
+        Some(Request::FetchImage { url, .. }) => message.strip_prefix(url).and_then(|rest| rest.strip_prefix(": ")),
+        _ => None,
+    };
+    let reason = cut(reason.unwrap_or(message), room);
+    spans.extend([Span::raw("  "), Span::styled(mark, style), Span::styled(format!(" {reason}"), style)]);
     Line::from(spans)
 }
 

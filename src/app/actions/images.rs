@@ -1,7 +1,7 @@
 //! Images of the library: fetched, renamed, removed.
 use crate::{
     app::{
-        App, Effect, ImageRow,
+        App, Effect, ImageRow, Overlay,
         dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
     },
     domain::{FieldKind, FieldSpec, HostId, Image, Op, clean_line},
@@ -48,22 +48,36 @@ impl App {
         host.map(|host| self.fetch_to(&host)).unwrap_or_default()
     }
 
+    /// Stops the fetch of the selected row; one that came to nothing is put away.
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
-        let rows = self.image_rows();
-        let Some((_, ImageRow::Fetch(task))) = self.image_selected(&rows) else {
-            self.say("no fetch is selected");
+        let Some(task) = self.chosen_fetch() else { return Vec::new() };
+        let (host, id) = (task.host.clone(), task.id);
+        if task.is_running() {
+            return vec![Effect::Cancel { host, task: id }];
+        }
+        self.put_away(id);
+        Vec::new()
+    }
+
+    /// Asks again for what came to nothing.
+    pub(super) fn image_again(&mut self) -> Vec<Effect> {
+        let Some((id, host, request)) = self.chosen_fetch().map(|t| (t.id, t.host.clone(), t.request.clone())) else {
             return Vec::new();
         };
-        let (host, id) = (task.host.clone(), task.id);
-        if let Some(why) = self.cancel_refusal(Some(task)) {
-            self.say(&why);
-            return Vec::new();
+        let effects = request.map(|request| self.call(host, request)).unwrap_or_default();
+        if !effects.is_empty() {
+            self.put_away(id);
         }
-        vec![Effect::Cancel { host, task: id }]
+        effects
+    }
+
+    pub(super) fn image_story(&mut self) -> Vec<Effect> {
+        self.overlay = self.chosen_fetch().map(|task| Overlay::Story { task: task.id, scroll: 0 });
+        Vec::new()
     }
 
     pub(super) fn image_rename(&mut self) -> Vec<Effect> {
-        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        let Some((host, image)) = self.chosen_image() else { return Vec::new() };
         let state = self.hosts.get(&host);
         let images = state.iter().flat_map(|s| s.images.iter().flatten()).map(|i| i.name.clone()).collect();
         let field = FieldSpec::new("name", "New name", FieldKind::ImageName).default(&*image.name);
@@ -74,7 +88,7 @@ impl App {
     }
 
     pub(super) fn image_remove(&mut self) -> Vec<Effect> {
-        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        let Some((host, image)) = self.chosen_image() else { return Vec::new() };
         let name = clean_line(&image.name).into_owned();
         let size = image.size.map_or_else(String::new, |s| format!("{s} are freed. "));
         let mut confirm = Confirm::new(format!("Remove {name} from {host}?"), "remove")
@@ -90,7 +104,7 @@ impl App {
     }
 
     pub(super) fn image_install(&mut self) -> Vec<Effect> {
-        let Some((host, image)) = self.chosen_image() else { return self.no_image() };
+        let Some((host, image)) = self.chosen_image() else { return Vec::new() };
         self.create_on(host, Some(image.name))
     }
 
@@ -104,12 +118,7 @@ impl App {
                 self.say(&format!("{host} does not tell where it keeps its images"));
                 Vec::new()
             }
-            None => self.no_image(),
+            None => Vec::new(),
         }
-    }
-
-    fn no_image(&mut self) -> Vec<Effect> {
-        self.say("no image is selected");
-        Vec::new()
     }
 }

@@ -33,6 +33,8 @@ impl App {
             Action::Fetch => self.fetch(),
             Action::ImageFetch => self.image_fetch(),
             Action::ImageCancel => self.image_cancel(),
+            Action::ImageAgain => self.image_again(),
+            Action::ImageStory => self.image_story(),
             Action::ImageRename => self.image_rename(),
             Action::ImageRemove => self.image_remove(),
             Action::ImageInstall => self.image_install(),

@@ -5,7 +5,7 @@ use crate::support::{
 };
 use vmdeck::{
     app::Message,
-    domain::{ByteSize, Progress},
+    domain::{ByteSize, Error, Progress},
 };
 
 #[test]
@@ -28,6 +28,22 @@ fn images_of_all_hosts_and_one_on_its_way() {
     insta::assert_snapshot!("images_wide", screen(&mut app, 120, 40));
     press(&mut app, "tab down down down");
     insta::assert_snapshot!("images_of_one_host", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn a_fetch_that_came_to_nothing_says_why_until_it_is_put_away() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://a/debian-14.iso".into()));
+    let effects = press(&mut app, "enter");
+    let error = Error::refused("https://a/debian-14.iso: the server says 404 Not Found");
+    app.update(Message::TaskEnded(call(&effects).0, Err(error)));
+    press(&mut app, "esc 2 home");
+    insta::assert_snapshot!("images_failed", screen(&mut app, 80, 24));
+    press(&mut app, "enter");
+    assert!(screen(&mut app, 120, 40).contains("404 Not Found"));
+    press(&mut app, "esc 2 x");
+    assert!(!screen(&mut app, 120, 40).contains("404"));
 }
 
 #[test]

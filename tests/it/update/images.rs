@@ -2,7 +2,7 @@
 use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
 use vmdeck::{
     app::{Effect, Message},
-    domain::{HostEvent, Inventory, Op, Progress, Reply, Request},
+    domain::{Error, HostEvent, Inventory, Op, Progress, Reply, Request},
 };
 
 #[test]
@@ -101,4 +101,21 @@ fn a_machine_from_an_image_has_it_chosen_already() {
     let effects = press(&mut app, "enter");
     let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
     assert_eq!((values["image"].as_str(), values["name"].as_str()), ("debian-13.iso", "new1"));
+}
+
+#[test]
+fn a_fetch_that_came_to_nothing_is_asked_for_again_with_one_key() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://a/b.iso".into()));
+    let first = press(&mut app, "enter");
+    assert_eq!(press(&mut app, "home R"), [], "it is under way");
+    app.update(Message::TaskEnded(call(&first).0, Err(Error::refused("404"))));
+    let rows = app.image_rows().len();
+    let again = press(&mut app, "home R");
+    assert_eq!(call(&again).2, call(&first).2);
+    assert_eq!(app.image_rows().len(), rows, "the new one stands in place of the old one");
+    app.update(Message::TaskEnded(call(&again).0, Err(Error::refused("404"))));
+    assert_eq!(press(&mut app, "home x"), [], "there is nothing to be stopped any more");
+    assert_eq!(app.image_rows().len(), rows - 1);
 }
