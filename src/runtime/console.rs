@@ -23,6 +23,10 @@ const HISTORY: u64 = 64 * 1024;
 /// How often a console that another vmdeck holds is asked for again.
 const CLAIM_STEP: Duration = Duration::from_millis(200);
 
+/// Colours, scroll region, cursor, mouse, paste and key modes: a guest may have left any of them.
+pub(super) const RESET: &str = "\x1b[!p\x1b[0m\x1b(B\x0f\x1b[r\x1b[?1l\x1b>\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\
+    \x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?25h\x1b[2J\x1b[H";
+
 /// How the console was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
@@ -51,10 +55,7 @@ where
     }
     output.flush().await?;
     let left = converse(&title, socket, &mut input, &mut output).await;
-    // Colours, scroll region, cursor, mouse, paste and key modes: a guest may have left any of them.
-    let reset = "\x1b[!p\x1b[0m\x1b(B\x0f\x1b[r\x1b[?1l\x1b>\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\
-        \x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[?25h\x1b[2J\x1b[H";
-    output.write_all(reset.as_bytes()).await?;
+    output.write_all(RESET.as_bytes()).await?;
     output.flush().await?;
     left
 }

@@ -28,6 +28,7 @@ use crate::{
     config::{Config, Paths},
     ui::Theme,
 };
+use std::io::Write as _;
 
 /// Shows the hosts of `config` on the terminal until the person quits. To be called on the program's main thread,
 /// inside a runtime with workers.
@@ -49,8 +50,12 @@ pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, th
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
     let ended = screen.run().await;
-    let ScreenLoop { hosts, stage, .. } = screen;
+    let ScreenLoop { hosts, stage, left, .. } = screen;
     drop(stage);
+    for change in left {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "vmdeck: {change}: left under way, its outcome is unknown");
+    }
     hosts.stop().await;
     ended
 }

@@ -35,7 +35,7 @@ pub trait Stage {
     fn copy(&mut self, text: &str);
     /// Stops the program until it is continued.
     fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
-    /// Takes the terminal again after somebody else may have used it.
+    /// Takes the terminal again after somebody else may have used it; nothing is on it then.
     fn refresh(&mut self) -> io::Result<()>;
     /// Lends the terminal to a console until the person leaves it.
     fn console(&mut self, title: &str, console: Console) -> impl Future<Output = Result<()>>;
@@ -56,6 +56,8 @@ pub struct ScreenLoop<S> {
     dirty: bool,
     /// When the next frame may be drawn: it moves on by [`FRAME`] with each, and lags behind the clock by [`SPARE`] of them.
     next_frame: Instant,
+    /// The changes that were left under way at the end: their outcome is unknown.
+    pub left: Vec<String>,
     last_tick: Instant,
     /// How many frames were drawn.
     pub frames: u64,
@@ -89,6 +91,7 @@ where
             stopped: false,
             dirty: true,
             next_frame: rested(instant()),
+            left: Vec::new(),
             last_tick: instant(),
             frames: 0,
         }
@@ -96,8 +99,8 @@ where
 
     /// Runs until the person or the system ends it.
     pub async fn run(&mut self) -> io::Result<()> {
-        let size = self.stage.terminal().size().map_err(Into::into)?;
-        self.update(Message::Resized(size.width, size.height)).await?;
+        self.app.set_now(now());
+        self.measure().await?;
         self.draw().await?;
         while !self.app.quit && !self.stopped {
             self.turn().await?;
@@ -106,6 +109,13 @@ where
             self.finish().await?;
         }
         Ok(())
+    }
+
+    /// Tells the application how large the terminal is: while it was lent, nobody did.
+    async fn measure(&mut self) -> io::Result<()> {
+        let size = self.stage.terminal().size().map_err(Into::into)?;
+        self.dirty = true;
+        self.update(Message::Resized(size.width, size.height)).await
     }
 
     async fn turn(&mut self) -> io::Result<()> {
@@ -147,10 +157,7 @@ where
             Outside::Input(Input::Paste(text)) => self.update(Message::Paste(text)).await,
             Outside::Input(Input::Resized(columns, rows)) => self.update(Message::Resized(columns, rows)).await,
             Outside::Suspend => self.execute(Effect::Suspend).await,
-            Outside::Continued => {
-                self.dirty = true;
-                self.stage.refresh()
-            }
+            Outside::Continued => self.execute(Effect::Redraw).await,
             Outside::Stop => {
                 self.stopped = true;
                 Ok(())
@@ -161,7 +168,7 @@ where
     async fn update(&mut self, message: Message) -> io::Result<()> {
         let effects = self.app.update(message);
         for effect in effects {
-            self.execute(effect).await?;
+            Box::pin(self.execute(effect)).await?;
         }
         self.dirty |= self.app.take_changed();
         Ok(())
@@ -172,7 +179,11 @@ where
             Effect::Copy(text) => self.stage.copy(&text),
             Effect::Suspend => {
                 self.stage.suspend().await?;
-                self.dirty = true;
+                self.measure().await?;
+            }
+            Effect::Redraw => {
+                self.stage.refresh()?;
+                self.measure().await?;
             }
             Effect::Console { host, vm } => {
                 let asked = self.hosts.console(&host, vm.clone());
@@ -203,17 +214,25 @@ where
                 loop {
                     tokio::select! {
                         ended = &mut lent => break ended,
-                        count = self.inbox.recv_many(&mut batch, BATCH), if !self.inbox.is_closed() => {
+                        outside = self.outside.recv() => if matches!(outside, Some(Outside::Stop) | None) {
+                            self.stopped = true;
+                            return Ok(());
+                        },
+                        _ = self.inbox.recv_many(&mut batch, BATCH) => {
                             self.app.set_now(now());
-                            for effect in batch.drain(..count).flat_map(|message| self.app.update(message)) {
-                                self.hosts.execute(effect);
+                            for message in batch.drain(..) {
+                                for effect in self.app.update(message) {
+                                    if let Some(refused) = self.hosts.execute(effect) {
+                                        self.app.update(refused);
+                                    }
+                                }
                             }
                         }
                     }
                 }
             }
         };
-        self.dirty = true;
+        self.measure().await?;
         if let Err(error) = ended {
             self.update(Message::Refused(format!("console of {vm}: {error}"))).await?;
         }
@@ -230,7 +249,8 @@ where
         drawn.map_err(Into::into)?;
         self.frames += 1;
         let now = instant();
-        self.next_frame = self.next_frame.max(rested(now)) + FRAME;
+        // Keys are drawn out of turn: however many there were, hosts wait for one frame at most.
+        self.next_frame = (self.next_frame.max(rested(now)) + FRAME).min(now + FRAME);
         let visible = self.viewport.visible().to_vec();
         if self.told_visible != visible {
             self.told_visible.clone_from(&visible);
@@ -241,18 +261,22 @@ where
 
     /// Gives changes that are under way a moment; fetches are told to stop. Another key, and it ends at once.
     async fn finish(&mut self) -> io::Result<()> {
-        let fetches: Vec<_> =
-            self.app.tasks.running().filter(|t| t.op == Op::FetchImage).map(|t| (t.host.clone(), t.id)).collect();
-        for (host, task) in fetches {
-            self.hosts.execute(Effect::Cancel { host, task });
+        for task in self.app.tasks.running().filter(|t| t.op == Op::FetchImage && t.job.is_none()) {
+            self.hosts.execute(Effect::Cancel { host: task.host.clone(), task: task.id });
         }
         let until = instant() + GRACE;
-        let mut told = false;
+        let mut told = Vec::new();
         loop {
-            let under_way = self.app.tasks.running().find(|t| t.op.is_change()).map(|t| t.title.clone());
-            let Some(title) = under_way else { return Ok(()) };
-            if !std::mem::replace(&mut told, true) {
-                self.update(Message::Refused(format!("finishing: {title}"))).await?;
+            // A job is its host's own and goes on without us.
+            let own = self.app.tasks.running().filter(|t| t.job.is_none());
+            self.left = own.map(|t| format!("{} on {}", t.title, t.host)).collect();
+            if self.left.is_empty() {
+                return Ok(());
+            }
+            if told != self.left {
+                told.clone_from(&self.left);
+                let titles = told.join(", ");
+                self.update(Message::Refused(format!("finishing: {titles} · any key ends at once"))).await?;
                 self.draw().await?;
             }
             tokio::select! {

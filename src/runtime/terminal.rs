@@ -163,6 +163,10 @@ impl Stage for TerminalGuard {
     }
 
     fn refresh(&mut self) -> io::Result<()> {
+        if TAKEN.load(Ordering::SeqCst) {
+            // A shell may have set its own modes, and what is on already would not be set again.
+            disable_raw_mode()?;
+        }
         take()?;
         // `Terminal::clear` would ask the terminal where its cursor is, and wait for an answer that the keys swallow.
         execute!(stdout(), Clear(ClearType::All))?;

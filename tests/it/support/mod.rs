@@ -1,6 +1,7 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
 pub(crate) mod fake_qmp;
+pub(crate) mod film;
 pub(crate) mod fleet;
 pub(crate) mod hosts;
 pub(crate) mod http;

@@ -2,3 +2,4 @@
 mod calls;
 mod links;
 mod polls;
+mod screen;
