@@ -9,7 +9,7 @@ use crate::{
     domain::{Capabilities, Error, ErrorKind, Expect, Progress, Request, TaskId, TaskState},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -23,6 +23,8 @@ enum Outcome {
     Ended(Ended),
     /// A late answer after an unknown end.
     Late(TaskId, Option<TaskState>),
+    /// The host of an overdue change answers again.
+    Answers(TaskId),
 }
 
 struct Live {
@@ -37,11 +39,13 @@ pub(super) struct Calls<B> {
     work: JoinSet<Outcome>,
     live: HashMap<TaskId, Live>,
     queue: VecDeque<(TaskId, Request)>,
+    /// Changes whose end is unknown on a host that answers nothing: they keep their place.
+    silent: HashSet<TaskId>,
 }
 
 impl<B: Backend> Calls<B> {
     pub(super) fn new(backend: Arc<B>, app: mpsc::Sender<Message>) -> Self {
-        Self { backend, app, work: JoinSet::new(), live: HashMap::new(), queue: VecDeque::new() }
+        Self { backend, app, work: JoinSet::new(), live: HashMap::new(), queue: VecDeque::new(), silent: HashSet::new() }
     }
 
     async fn end(&self, task: TaskId, error: Error) {
@@ -71,7 +75,7 @@ impl<B: Backend> Calls<B> {
 
     /// How many changes are under way.
     pub(super) fn changes(&self) -> usize {
-        self.live.values().filter(|live| live.is_change).count()
+        self.live.values().filter(|live| live.is_change).count() + self.silent.len()
     }
 
     async fn begin(&mut self, task: TaskId, request: Request, capabilities: &Arc<Capabilities>) {
@@ -90,7 +94,7 @@ impl<B: Backend> Calls<B> {
         };
         self.work.spawn(async move {
             let ended = unpanicked(async { Ok(change.run(progress).await) }).await;
-            Outcome::Ended(ended.unwrap_or_else(|bug| Ended { task, result: Err(bug), expect: None, late: None }))
+            Outcome::Ended(ended.unwrap_or_else(|bug| Ended { task, result: Err(bug), expect: None, late: None, silence: None }))
         });
     }
 
@@ -110,6 +114,7 @@ impl<B: Backend> Calls<B> {
 
     /// Ends everything that waits: there is no connection to send it on.
     pub(super) async fn refuse_all(&mut self, error: &Error) {
+        self.silent.clear();
         for (task, _) in std::mem::take(&mut self.queue) {
             self.end(task, error.clone()).await;
         }
@@ -145,9 +150,21 @@ impl<B: Backend> Calls<B> {
                 if let Some(late) = ended.late {
                     self.work.spawn(async move { Outcome::Late(ended.task, late.await) });
                 }
+                if let Some(silence) = ended.silence {
+                    self.silent.insert(ended.task);
+                    self.work.spawn(async move {
+                        silence.await;
+                        Outcome::Answers(ended.task)
+                    });
+                }
                 ended.expect
             }
+            Outcome::Answers(task) => {
+                self.silent.remove(&task);
+                None
+            }
             Outcome::Late(task, state) => {
+                self.silent.remove(&task);
                 if let Some(state) = state {
                     let _ = self.app.send(Message::TaskState(task, state)).await;
                 }

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     app::Message,
     backend::{Backend, Call, dispatch, prepare},
-    domain::{Cancel, Capabilities, Error, ErrorKind, Expect, Reply, Request, Result, TaskId, TaskState, Verdict},
+    domain::{Cancel, Capabilities, Error, ErrorKind, Expect, Op, Reply, Request, Result, TaskId, TaskState, Verdict},
 };
 use futures_util::{FutureExt, future::BoxFuture};
 use std::{sync::Arc, time::Duration};
@@ -19,6 +19,8 @@ use tokio::{
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// How long a host that stops at once when told to may still take.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
+/// Between two questions to a host that answers nothing.
+const SILENCE: Duration = Duration::from_secs(10);
 /// How long an answer that is overdue is still waited for.
 const LATE: Duration = Duration::from_secs(600);
 
@@ -40,6 +42,8 @@ pub(super) struct Ended {
     pub(super) expect: Option<Expect>,
     /// An answer that is still out, where the end is unknown.
     pub(super) late: Option<BoxFuture<'static, Option<TaskState>>>,
+    /// Ends when the host answers again, where it answers nothing: until then the change keeps its place.
+    pub(super) silence: Option<BoxFuture<'static, ()>>,
 }
 
 impl<B: Backend> Change<B> {
@@ -54,7 +58,7 @@ impl<B: Backend> Change<B> {
     }
 
     fn ended(&self, result: Result<Reply>) -> Ended {
-        Ended { task: self.task, result, expect: None, late: None }
+        Ended { task: self.task, result, expect: None, late: None, silence: None }
     }
 
     async fn read(&self) -> Ended {
@@ -71,7 +75,7 @@ impl<B: Backend> Change<B> {
     async fn change(&self) -> Ended {
         let op = self.request.op();
         let limits = &self.capabilities.limits;
-        let within = limits.patience(crate::domain::Op::Show);
+        let within = limits.patience(Op::Show);
         let prepared = tokio::select! {
             prepared = guarded(within, prepare(&*self.backend, self.request.clone())) => prepared,
             () = self.call.cancel.cancelled() => Err(cancelled()),
@@ -93,10 +97,10 @@ impl<B: Backend> Change<B> {
             first = patient(patience, &mut answer) => first,
             () = self.given_up() => Some(Err(cancelled())),
         };
-        let (result, late) = match first {
-            Some(Ok(reply)) => (self.verify(&expect, reply).await, None),
-            Some(Err(error)) if !error.leaves_unknown() => (Err(error), None),
-            Some(Err(error)) => (self.doubt(&expect, error).await, None),
+        let result = match first {
+            Some(Ok(reply)) => self.verify(&expect, reply).await,
+            Some(Err(error)) if !error.leaves_unknown() => Err(error),
+            Some(Err(error)) => self.doubt(&expect, error).await,
             None => {
                 let error = no_answer(patience.unwrap_or_default());
                 let result = tokio::select! {
@@ -107,11 +111,32 @@ impl<B: Backend> Change<B> {
                         Err(error) => Err(error),
                     },
                 };
-                let unknown = matches!(&result, Err(error) if error.kind == ErrorKind::Timeout);
-                (result, unknown.then(|| self.late(expect.clone(), answer)))
+                match result {
+                    Err(error) if error.kind == ErrorKind::Timeout => return self.overdue(expect, error, answer).await,
+                    result => result,
+                }
             }
         };
-        Ended { task: self.task, result, expect: Some(expect), late }
+        Ended { task: self.task, result, expect: Some(expect), late: None, silence: None }
+    }
+
+    /// The end of a change that is past its patience. A host that answers reads meanwhile runs its calls side by side:
+    /// others need not wait for one that hangs.
+    async fn overdue(&self, expect: Expect, error: Error, answer: BoxFuture<'static, Result<Reply>>) -> Ended {
+        let (mut error, mut silence) = (error, None);
+        if self.capabilities.limits.changes_at_once.is_some() {
+            let answers = answers(&*self.backend, self.capabilities.limits.patience(Op::List)).await;
+            let told = if answers {
+                "the host answers otherwise: what waited for this goes on"
+            } else {
+                let (backend, patience) = (self.backend.clone(), self.capabilities.limits.patience(Op::List));
+                silence = Some(async move { while !answers_later(&*backend, patience).await {} }.boxed());
+                "the host answers nothing else either: what waits for this waits on"
+            };
+            error = Error::new(error.kind, format_args!("{}; {told}", error.message));
+        }
+        let late = Some(self.late(expect.clone(), answer));
+        Ended { task: self.task, result: Err(error), expect: Some(expect), late, silence }
     }
 
     /// Returns when a cancelled call has had its time, where the host is sure to stop.
@@ -176,7 +201,7 @@ impl<B: Backend> Change<B> {
         }
         let limits = &self.capabilities.limits;
         let until = instant() + limits.settle(self.request.op());
-        let patience = limits.patience(crate::domain::Op::Show);
+        let patience = limits.patience(Op::Show);
         let mut pause = PAUSES.0;
         loop {
             let seen = guarded(patience, async { Ok(self.backend.look(expect).await) }).await;
@@ -231,6 +256,17 @@ async fn patient(patience: Option<Duration>, answer: &mut BoxFuture<'static, Res
         Some(patience) => timeout(patience, answer).await.ok(),
         None => Some(answer.await),
     }
+}
+
+/// Whether the host answers a question that costs it little.
+async fn answers(backend: &impl Backend, patience: Option<Duration>) -> bool {
+    !matches!(guarded(patience, backend.inventory(true)).await, Err(error) if error.kind == ErrorKind::Timeout)
+}
+
+/// [`answers`], after a pause.
+async fn answers_later(backend: &impl Backend, patience: Option<Duration>) -> bool {
+    sleep(SILENCE).await;
+    answers(backend, patience).await
 }
 
 pub(super) fn cancelled() -> Error {

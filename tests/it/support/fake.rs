@@ -38,6 +38,7 @@ pub(crate) struct World {
     pub list: Way,
     pub start: Way,
     pub console: Way,
+    pub look: Way,
     pub log: Vec<String>,
     pub sink: Option<EventSink>,
     /// How many starts run at once, and the most that did.
@@ -67,6 +68,7 @@ impl Fake {
             connect: Way::Works,
             list: Way::Works,
             start: Way::Works,
+            look: Way::Works,
             console: Way::Fails(ErrorKind::Conflict),
             log: Vec::new(),
             sink: None,
@@ -141,7 +143,9 @@ impl Backend for Fake {
     }
 
     async fn look(&self, expect: &Expect) -> Verdict {
-        self.set(|w| w.log.push("look".into()));
+        if let Err(error) = self.go("look", |w| w.look.clone(), |_| ()).await {
+            return Verdict::Unknown(error);
+        }
         let Expect::Power { vm, state } = expect else { return Verdict::Met(None) };
         let found = self.0.lock().unwrap().vms.get(vm.as_str()).copied();
         found.map_or_else(|| Verdict::NotMet("it is gone".into()), |found| Verdict::power(*state, found))

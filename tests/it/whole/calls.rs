@@ -115,6 +115,49 @@ async fn a_host_that_takes_one_change_gets_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_hangs_makes_room_where_the_host_answers_otherwise() {
+    let fake = Fake::new(&[("a", PowerState::Off), ("b", PowerState::Off)]);
+    fake.set(|w| {
+        w.start = Way::Hangs;
+        w.capabilities.limits.changes_at_once = Some(1);
+    });
+    let mut stage = serve(&fake).await;
+    let begun = clock();
+    let (wedged, waits) = (stage.call("a", start("a")), stage.call("a", Request::PowerOff("b".into())));
+    let error = stage.end(wedged).await.unwrap_err();
+    let story = "no answer within 0:30; so far it is off; the host answers otherwise: what waited for this goes on";
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Timeout, story));
+    stage.end(waits).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 35, "patience, and the time to settle");
+    assert_eq!(fake.count("start"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_answers_nothing_is_sent_nothing_more() {
+    let fake = Fake::new(&[("a", PowerState::Off), ("b", PowerState::Off)]);
+    fake.set(|w| {
+        w.start = Way::Hangs;
+        w.capabilities.limits.changes_at_once = Some(1);
+    });
+    let mut stage = serve(&fake).await;
+    stage.pass(Duration::from_secs(1)).await;
+    let (wedged, waits) = (stage.call("a", start("a")), stage.call("a", Request::PowerOff("b".into())));
+    fake.set(|w| {
+        w.list = Way::Hangs;
+        w.look = Way::Hangs;
+    });
+    let error = stage.end(wedged).await.unwrap_err();
+    assert!(error.message.ends_with("the host answers nothing else either: what waits for this waits on"), "{error}");
+    stage.pass(Duration::from_secs(120)).await;
+    assert_eq!((fake.count("power-off"), stage.states(waits)), (0, vec![&TaskState::Queued]));
+    fake.set(|w| {
+        w.list = Way::Works;
+        w.look = Way::Works;
+    });
+    stage.end(waits).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn progress_is_thinned_and_a_cancel_ends_it() {
     let fake = Fake::new(&[]);
     fake.set(|w| w.capabilities.cancel = Cancel::Sure);
