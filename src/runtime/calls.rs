@@ -45,7 +45,14 @@ pub(super) struct Calls<B> {
 
 impl<B: Backend> Calls<B> {
     pub(super) fn new(backend: Arc<B>, app: mpsc::Sender<Message>) -> Self {
-        Self { backend, app, work: JoinSet::new(), live: HashMap::new(), queue: VecDeque::new(), silent: HashSet::new() }
+        Self {
+            backend,
+            app,
+            work: JoinSet::new(),
+            live: HashMap::new(),
+            queue: VecDeque::new(),
+            silent: HashSet::new(),
+        }
     }
 
     async fn end(&self, task: TaskId, error: Error) {
@@ -94,7 +101,13 @@ impl<B: Backend> Calls<B> {
         };
         self.work.spawn(async move {
             let ended = unpanicked(async { Ok(change.run(progress).await) }).await;
-            Outcome::Ended(ended.unwrap_or_else(|bug| Ended { task, result: Err(bug), expect: None, late: None, silence: None }))
+            Outcome::Ended(ended.unwrap_or_else(|bug| Ended {
+                task,
+                result: Err(bug),
+                expect: None,
+                late: None,
+                silence: None,
+            }))
         });
     }
 
