@@ -145,10 +145,10 @@ async fn redrawing_sends_every_cell_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_does_not_answer_delays_nobody() {
-    let (mute, slow, fast) = (quiet(&[]), quiet(&[("old", PowerState::Off)]), quiet(&[("web", PowerState::Off)]));
-    mute.set(|w| w.connect = Way::Hangs);
+    let (silent, slow, fast) = (quiet(&[]), quiet(&[("old", PowerState::Off)]), quiet(&[("web", PowerState::Off)]));
+    silent.set(|w| w.connect = Way::Hangs);
     slow.set(|w| w.list = Way::After(9 * SECOND));
-    let mut show = Show::new(&[("mute", &mute), ("slow", &slow), ("fast", &fast)]);
+    let mut show = Show::new(&[("mute", &silent), ("slow", &slow), ("fast", &fast)]);
     show.play(async |hands, frames| {
         let begun = clock();
         let listed = until_shown(frames, 0, "web").await;
