@@ -146,7 +146,7 @@ impl Config {
         let host = |name: &str, scene| HostConfig {
             name: HostId::from(name),
             enabled: true,
-            backend: BackendConfig::Demo(Demo { scene, machines }),
+            backend: BackendConfig::Demo(Demo { scene, machines, ..Demo::default() }),
         };
         let hosts = match machines {
             None => vec![host("alpha", Scene::Home), host("beta", Scene::Lab)],

@@ -3,7 +3,7 @@ use super::{
     PasswordSource,
     read::{Result, Table, Value, with_nearest},
 };
-use crate::domain::{Host, HostId, check_vm_name};
+use crate::domain::{Host, HostId, Op, OpSet, check_vm_name};
 use std::path::PathBuf;
 
 /// The name of the host that is there without being configured.
@@ -116,6 +116,18 @@ pub struct Demo {
     pub scene: Scene,
     /// This many machines of one kind instead of the scene.
     pub machines: Option<u32>,
+    /// What this host does not offer.
+    pub without: OpSet,
+    pub fault: Option<Fault>,
+}
+
+/// A bug to rehearse, so that what bugs do can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Starting a machine breaks.
+    Start,
+    /// The first key breaks the screen.
+    Screen,
 }
 
 /// What a host is and how it is reached.
@@ -276,7 +288,16 @@ fn demo(table: &mut Table<'_>) -> Result<Demo> {
         None => Scene::Home,
     };
     let machines = table.get("machines").map(|v| v.number(1..=100_000)).transpose()?;
-    Ok(Demo { scene, machines: machines.and_then(|n| u32::try_from(n).ok()) })
+    let fault = table.get("fault").map(|v| v.choice(&[("start", Fault::Start), ("screen", Fault::Screen)]));
+    let mut without = OpSet::default();
+    if let Some(value) = table.get("without") {
+        for name in value.texts()? {
+            without =
+                without.with(Op::named(name).ok_or_else(|| value.error(format_args!("`{name}` is no operation")))?);
+        }
+    }
+    let machines = machines.and_then(|n| u32::try_from(n).ok());
+    Ok(Demo { scene, machines, without, fault: fault.transpose()? })
 }
 
 fn password(table: &mut Table<'_>) -> Result<PasswordSource> {

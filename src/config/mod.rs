@@ -7,8 +7,8 @@ mod secret;
 
 pub use file::{Color, Config, Fetch, Refresh, Theme, Ui};
 pub use host::{
-    BACKENDS, BackendConfig, Chypervisord, Demo, Govirthost, HostConfig, Iohyve, LOCAL, Libvirt, Lochness, Qemu, Scene,
-    Sysadm, Tls, Velocity,
+    BACKENDS, BackendConfig, Chypervisord, Demo, Fault, Govirthost, HostConfig, Iohyve, LOCAL, Libvirt, Lochness, Qemu,
+    Scene, Sysadm, Tls, Velocity,
 };
 pub use paths::Paths;
 pub use secret::{PasswordSource, Words};

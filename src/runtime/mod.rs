@@ -25,7 +25,7 @@ pub use terminal::Outside;
 
 use crate::{
     app::{self, App},
-    config::{Config, Paths},
+    config::{BackendConfig, Config, Fault, Paths},
     ui::Theme,
 };
 use std::io::Write as _;
@@ -49,6 +49,10 @@ pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, th
     }
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
+    screen.is_faulty = config
+        .hosts
+        .iter()
+        .any(|host| matches!(&host.backend, BackendConfig::Demo(demo) if demo.fault == Some(Fault::Screen)));
     let ended = screen.run().await;
     let ScreenLoop { hosts, stage, left, .. } = screen;
     drop(stage);

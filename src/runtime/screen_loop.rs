@@ -61,6 +61,8 @@ pub struct ScreenLoop<S> {
     last_tick: Instant,
     /// How many frames were drawn.
     pub frames: u64,
+    /// The first key is a bug to rehearse.
+    pub is_faulty: bool,
 }
 
 /// Where [`ScreenLoop::next_frame`] stands after a rest.
@@ -94,6 +96,7 @@ where
             left: Vec::new(),
             last_tick: instant(),
             frames: 0,
+            is_faulty: false,
         }
     }
 
@@ -153,6 +156,7 @@ where
     async fn take(&mut self, outside: Outside) -> io::Result<()> {
         self.app.set_now(now());
         match outside {
+            Outside::Input(Input::Key(_)) if self.is_faulty => panic!("rehearsed on the demo"),
             Outside::Input(Input::Key(key)) => self.update(Message::Key(key)).await,
             Outside::Input(Input::Paste(text)) => self.update(Message::Paste(text)).await,
             Outside::Input(Input::Resized(columns, rows)) => self.update(Message::Resized(columns, rows)).await,

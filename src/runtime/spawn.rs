@@ -9,6 +9,7 @@ use crate::{
     config::{self, BackendConfig, Config, HostConfig, Paths},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
     fetch,
+    transport::now,
 };
 use std::path::PathBuf;
 
@@ -40,7 +41,8 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 (None, config::Scene::Home) => demo::Scene::Home,
                 (None, config::Scene::Lab) => demo::Scene::Lab,
             };
-            hosts.add(id, Demo::new(scene), policy);
+            let made = Demo::limited(scene, demo.without, now());
+            hosts.add(id, if demo.fault == Some(config::Fault::Start) { made.faulty() } else { made }, policy);
         }
         BackendConfig::Sysadm(_)
         | BackendConfig::Chypervisord(_)

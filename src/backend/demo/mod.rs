@@ -93,6 +93,13 @@ impl Demo {
         Self { shared: Arc::new(shared), tasks: Mutex::new(JoinSet::new()) }
     }
 
+    /// The same with a bug: starting a machine breaks.
+    #[must_use]
+    pub fn faulty(self) -> Self {
+        lock(&self.shared.world).is_faulty = true;
+        self
+    }
+
     /// The world, if this host offers `op`.
     fn world(&self, op: Op) -> Result<MutexGuard<'_, World>> {
         if self.shared.ops.contains(op) { Ok(self.shared.world()) } else { Err(Error::unsupported(op, MISSING)) }

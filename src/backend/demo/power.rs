@@ -26,6 +26,7 @@ impl Demo {
         {
             let mut world = self.world(op)?;
             let (now, stamp) = (world.now, world.stamp());
+            assert!(!world.is_faulty, "rehearsed on the demo");
             let machine = world.machine_for(vm, op)?;
             if machine.temper == Temper::Broken {
                 let file = machine.disks.first().and_then(|d| d.medium.clone()).unwrap_or_default();

@@ -60,6 +60,8 @@ pub(super) struct World {
     /// The download that goes on from the start: name and bytes.
     pub(super) job: Option<(String, u64)>,
     pub(super) is_set_up: bool,
+    /// Starting a machine is a bug to rehearse.
+    pub(super) is_faulty: bool,
     pub(super) node: &'static str,
     /// The day it began, and the time since.
     pub(super) today: Stamp,

@@ -145,10 +145,10 @@ async fn redrawing_sends_every_cell_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_does_not_answer_delays_nobody() {
-    let (silent, slow, fast) = (quiet(&[]), quiet(&[("old", PowerState::Off)]), quiet(&[("web", PowerState::Off)]));
+    let (silent, sleepy, well) = (quiet(&[]), quiet(&[("old", PowerState::Off)]), quiet(&[("web", PowerState::Off)]));
     silent.set(|w| w.connect = Way::Hangs);
-    slow.set(|w| w.list = Way::After(9 * SECOND));
-    let mut show = Show::new(&[("mute", &silent), ("slow", &slow), ("fast", &fast)]);
+    sleepy.set(|w| w.list = Way::After(9 * SECOND));
+    let mut show = Show::new(&[("mute", &silent), ("sleepy", &sleepy), ("well", &well)]);
     show.play(async |hands, frames| {
         let begun = clock();
         let listed = until_shown(frames, 0, "web").await;
