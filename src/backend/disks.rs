@@ -26,8 +26,13 @@ pub trait Disks {
     }
 
     /// Requires [`Op::RemoveDisk`]. With `delete`, its file goes too. A guest may take its time to let go:
-    /// the disk is then listed as pending.
-    fn remove_disk(&self, _vm: &VmId, _disk: &DiskId, _delete: bool) -> impl Future<Output = Result<()>> + Send {
+    /// the disk is then listed as pending. Some: what the person should know, such as where a file is that stays.
+    fn remove_disk(
+        &self,
+        _vm: &VmId,
+        _disk: &DiskId,
+        _delete: bool,
+    ) -> impl Future<Output = Result<Option<String>>> + Send {
         unsupported(Op::RemoveDisk)
     }
 

@@ -73,7 +73,10 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
             Expect::DiskSize { plan, .. } => backend.resize_disk(vm, disk, *plan).await.map(done),
             _ => Err(Error::invalid("the size was not compared with the disk's")),
         },
-        Request::RemoveDisk { vm, disk, delete } => backend.remove_disk(vm, disk, *delete).await.map(done),
+        Request::RemoveDisk { vm, disk, delete } => {
+            let told = backend.remove_disk(vm, disk, *delete).await?;
+            Ok(told.map_or(Reply::Done, Reply::Remark))
+        }
         Request::ListProperties(vm) => backend.properties(vm).await.map(Reply::Properties),
         Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
         Request::OpenConsole(vm) => backend.open_console(vm).await.map(|_| Reply::Done),

@@ -82,7 +82,7 @@ impl Disks for Demo {
         Ok(())
     }
 
-    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, _delete: bool) -> Result<()> {
+    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<Option<String>> {
         let later = {
             let mut world = self.world(Op::RemoveDisk)?;
             let now = world.now;
@@ -101,7 +101,7 @@ impl Disks for Demo {
             }
         };
         self.tell(vm, later);
-        Ok(())
+        Ok((!delete).then(|| format!("{disk} removed, its file is kept")))
     }
 
     async fn insert_image(&self, vm: &VmId, image: &str) -> Result<()> {

@@ -2,7 +2,11 @@
 use super::{Firmware, Local, Monitor, Record, image_header, proc};
 use crate::domain::{Error, ErrorKind, PowerState, Result, Vm, VmId};
 use serde_json::Value;
-use std::path::Path;
+use std::{path::Path, time::Duration};
+use tokio::time::timeout;
+
+/// How long a machine may take to tell its state before it is shown without: one that is stuck must not hold up the list.
+const STATE: Duration = Duration::from_secs(2);
 
 impl Local {
     /// Reads one machine. A file that cannot be read is a remark, not an error: the machine stays in sight.
@@ -27,7 +31,7 @@ impl Local {
                 found.details.push(("Process".to_owned(), monitor.pid.as_raw_nonzero().to_string()));
                 found.details.push(("QEMU".to_owned(), monitor.qmp.version.clone()));
                 found.details.push(("VNC".to_owned(), format!("unix:{}", place.vnc().display())));
-                match state(&monitor).await {
+                match timeout(STATE, state(&monitor)).await.unwrap_or_else(|_| Err(silent(vm))) {
                     Ok((power, remark)) => {
                         let looping = power == PowerState::Running && self.resets.is_looping(vm);
                         (Some(power), if looping { Some("boot loop".to_owned()) } else { remark })
@@ -49,6 +53,10 @@ impl Local {
         found.remark = found.remark.or(remark);
         Ok(found)
     }
+}
+
+fn silent(vm: &VmId) -> Error {
+    Error::new(ErrorKind::Timeout, format_args!("{vm} does not answer"))
 }
 
 fn tell_record(vm: &mut Vm, record: &Record, folder: &Path) {

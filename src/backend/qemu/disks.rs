@@ -145,6 +145,16 @@ impl Local {
         Ok(())
     }
 
+    /// Ends the removals of a running machine, if the guest has let go of something.
+    pub(super) async fn settle_removals(&self, vm: &VmId) -> Result<()> {
+        if self.store.read(vm)?.disks.iter().all(|disk| disk.leaving.is_empty()) {
+            return Ok(());
+        }
+        let lock = self.store.lock(vm).await?;
+        let monitor = self.monitor(vm).await?;
+        self.finish_removals(vm, &lock, monitor.as_deref()).await
+    }
+
     /// Whether QEMU has the device (still).
     pub(super) async fn has_device(&self, monitor: &Monitor, id: &str) -> Result<bool> {
         Ok(Live::read(monitor).await?.device(id).is_some())
@@ -217,7 +227,7 @@ impl Disks for Qemu {
         self.local.resize(vm, disk, plan).await
     }
 
-    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<()> {
+    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<Option<String>> {
         self.local.remove(vm, disk, delete).await
     }
 

@@ -56,18 +56,51 @@ impl Settings {
         if cfg!(target_os = "macos") {
             return ("hvf".to_owned(), "macOS".to_owned());
         }
-        match fs::File::options().read(true).write(true).open("/dev/kvm") {
-            Ok(_) => ("kvm".to_owned(), "/dev/kvm can be used".to_owned()),
-            Err(error) => {
-                let why = match error.kind() {
-                    std::io::ErrorKind::NotFound => "there is no /dev/kvm",
-                    std::io::ErrorKind::PermissionDenied => "/dev/kvm is not for this user",
-                    _ => "/dev/kvm cannot be opened",
-                };
-                ("tcg".to_owned(), format!("{why}: slow"))
-            }
+        match kvm() {
+            Ok(()) => ("kvm".to_owned(), "/dev/kvm can be used".to_owned()),
+            Err(why) => ("tcg".to_owned(), format!("{}: slow", why.reason())),
         }
     }
+}
+
+/// Why the processor does not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoKvm {
+    Absent,
+    Forbidden,
+    /// It opens, but the processor shows no virtualization to it: a nested one that only patched guests run on.
+    Bare,
+    Broken,
+}
+
+impl NoKvm {
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Absent => "there is no /dev/kvm",
+            Self::Forbidden => "/dev/kvm is not for this user",
+            Self::Bare => "/dev/kvm is there, but the processor has neither vmx nor svm: most guests would stand still",
+            Self::Broken => "/dev/kvm cannot be opened",
+        }
+    }
+}
+
+/// Whether KVM can be used here.
+pub(super) fn kvm() -> std::result::Result<(), NoKvm> {
+    match fs::File::options().read(true).write(true).open("/dev/kvm") {
+        Ok(_) if has_virtualization(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()) => Ok(()),
+        Ok(_) => Err(NoKvm::Bare),
+        Err(error) => Err(match error.kind() {
+            std::io::ErrorKind::NotFound => NoKvm::Absent,
+            std::io::ErrorKind::PermissionDenied => NoKvm::Forbidden,
+            _ => NoKvm::Broken,
+        }),
+    }
+}
+
+/// Whether a processor tells of Intel's or AMD's virtualization; where nothing is told, it may.
+fn has_virtualization(cpuinfo: &str) -> bool {
+    let flags = cpuinfo.lines().find(|line| line.starts_with("flags"));
+    flags.is_none_or(|flags| flags.split_ascii_whitespace().any(|flag| flag == "vmx" || flag == "svm"))
 }
 
 impl Local {
@@ -107,4 +140,17 @@ impl Local {
 /// QEMU is not here.
 pub(super) fn missing() -> Error {
     Error::conflict("QEMU is missing: set up this host")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_without_virtualization_has_no_kvm_to_rely_on() {
+        assert!(has_virtualization("processor : 0\nflags\t\t: fpu vme svm lm\n"));
+        assert!(has_virtualization("flags : fpu vmx\n"));
+        assert!(!has_virtualization("vmx : vmx\nflags : fpu vmx_x lm\n"));
+        assert!(has_virtualization(""));
+    }
 }

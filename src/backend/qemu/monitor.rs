@@ -45,37 +45,50 @@ impl Monitor {
         let slots = if headless { MONITORS - 1..MONITORS } else { 0..MONITORS - 1 };
         let mut turns = if headless { TURNS } else { 1 };
         let monitor = loop {
-            if let Some(monitor) = Self::claim(place, pid, slots.clone()).await? {
-                break monitor;
+            match Self::claim(place, pid, slots.clone()).await? {
+                Claim::Got(monitor) => break monitor,
+                Claim::Silent => {
+                    let why = format_args!("{vm} runs, and none of its monitors answers");
+                    return Err(Error::new(ErrorKind::Timeout, why));
+                }
+                Claim::Taken => turns -= 1,
             }
-            turns -= 1;
             if turns == 0 {
                 return Err(Error::new(ErrorKind::Busy, format_args!("other programs hold all monitors of {vm}")));
             }
             sleep(Duration::from_millis(20)).await;
         };
-        let name = monitor.ask("query-name").await?;
-        let found = monitor.ask("query-uuid").await?;
+        let (name, found) = tokio::try_join!(monitor.ask("query-name"), monitor.ask("query-uuid"))?;
         let is_it = name.get("name").and_then(Value::as_str) == Some(vm.as_str())
             && uuid.is_none_or(|uuid| found.get("UUID").and_then(Value::as_str) == Some(uuid));
         if is_it { Ok(monitor) } else { Err(Error::conflict(format_args!("the process of {vm} runs another machine"))) }
     }
 
-    async fn claim(place: &Place, pid: Pid, slots: std::ops::Range<usize>) -> Result<Option<Self>> {
+    async fn claim(place: &Place, pid: Pid, slots: std::ops::Range<usize>) -> Result<Claim> {
+        let mut found = Claim::Taken;
         for slot in slots {
             let claim = File::options().create(true).append(true).open(place.claim(slot))?;
             if claim.try_lock().is_err() {
                 continue;
             }
             match Qmp::connect(&place.monitor(slot), GREETING).await {
-                Ok(qmp) => return Ok(Some(Self { qmp, pid, _claim: claim })),
+                Ok(qmp) => return Ok(Claim::Got(Self { qmp, pid, _claim: claim })),
                 // Somebody speaks there without having claimed it: the next one may be free.
-                Err(error) if error.kind == ErrorKind::Busy => {}
+                Err(error) if error.kind == ErrorKind::Busy => found = Claim::Silent,
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(found)
     }
+}
+
+/// What came of looking for a monitor.
+enum Claim {
+    Got(Monitor),
+    /// Others of our kind are on all of them.
+    Taken,
+    /// One that nobody has claimed does not say a word: QEMU is stopped or stuck.
+    Silent,
 }
 
 impl Local {

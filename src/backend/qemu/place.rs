@@ -43,6 +43,11 @@ impl Place {
         self.run.join("serial")
     }
 
+    /// Locked by the vmdeck that is attached to the serial line.
+    pub fn serial_claim(&self) -> PathBuf {
+        self.run.join("serial.claim")
+    }
+
     pub fn vnc(&self) -> PathBuf {
         self.run.join("vnc")
     }

@@ -5,7 +5,7 @@ use super::{
     installed::missing,
 };
 use crate::{
-    domain::{ByteSize, Choice, DiskId, Error, FieldKind, FieldSpec, Result, Values, VmId, clean_line},
+    domain::{ByteSize, Choice, DiskId, Error, FieldKind, FieldSpec, Result, Values, VmId},
     transport::{Program, at, find_program, free_space},
 };
 use serde_json::{Value, json};
@@ -80,11 +80,14 @@ impl Local {
         Ok(id.into())
     }
 
-    /// Takes a disk away. A guest that does not let go keeps it for now: it is listed as waiting then.
-    pub(super) async fn remove(&self, vm: &VmId, id: &DiskId, delete: bool) -> Result<()> {
+    /// Takes a disk away and tells where its file is if that stays. A guest that does not let go keeps it for now: it is
+    /// listed as waiting then.
+    pub(super) async fn remove(&self, vm: &VmId, id: &DiskId, delete: bool) -> Result<Option<String>> {
         let lock = self.store.lock(vm).await?;
         let record = self.store.read(vm)?;
         let disk = find(&record, vm, id)?;
+        let file = self.store.folder(vm)?.join(&disk.file);
+        let kept = (!delete).then(|| format!("{id} removed, its file is kept: {}", file.display()));
         let monitor = self.monitor(vm).await?;
         if let Some(monitor) = &monitor
             && self.has_device(monitor, &disk.id).await?
@@ -112,10 +115,11 @@ impl Local {
             };
             match timeout(LETTING_GO, let_go).await {
                 Ok(done) => done?,
-                Err(_) => return Ok(()),
+                Err(_) => return Ok(kept),
             }
         }
-        self.finish_removals(vm, &lock, monitor.as_deref()).await
+        self.finish_removals(vm, &lock, monitor.as_deref()).await?;
+        Ok(kept)
     }
 }
 
@@ -141,8 +145,7 @@ async fn make(path: &Path, format: &str, size: ByteSize) -> Result<()> {
 
 /// Gives a running machine a disk: a node, and a device on a port that is free.
 async fn plug_in(monitor: &Monitor, disk: &DiskRecord, path: &Path) -> Result<()> {
-    let port = free_port(&monitor.ask("query-pci").await?);
-    let port = port.ok_or_else(|| {
+    let port = free_port(monitor).await?.ok_or_else(|| {
         Error::conflict("all ports for disks are taken: shut the machine down, then disks can be added")
     })?;
     let file = json!({ "driver": "file", "filename": path.to_string_lossy() });
@@ -156,19 +159,32 @@ async fn plug_in(monitor: &Monitor, disk: &DiskRecord, path: &Path) -> Result<()
     added.map(drop)
 }
 
-/// The first of our ports (`hp1`, `hp2` ...) behind which nothing is.
-fn free_port(pci: &Value) -> Option<String> {
-    let buses = pci.as_array()?.iter();
-    let devices = buses.filter_map(|bus| bus.get("devices")?.as_array()).flatten();
-    let mut free: Vec<u32> = devices
-        .filter(|device| {
-            let behind = device.pointer("/pci_bridge/devices").and_then(Value::as_array);
-            behind.is_none_or(Vec::is_empty)
-        })
-        .filter_map(|device| clean_line(device.get("qdev_id")?.as_str()?).strip_prefix("hp")?.parse().ok())
-        .collect();
-    free.sort_unstable();
-    free.first().map(|port| format!("hp{port}"))
+/// The first of our ports (`hp1`, `hp2` ...) behind which nothing is. QEMU's object tree is asked: `query-pci` sees nothing
+/// behind a port before the firmware has numbered it, and a second device on a port is never seen by the guest.
+async fn free_port(monitor: &Monitor) -> Result<Option<String>> {
+    let list = async |path: String| monitor.execute("qom-list", json!({ "path": path })).await;
+    let mut ports: Vec<u32> = ports(&list("/machine/peripheral".to_owned()).await?).collect();
+    ports.sort_unstable();
+    for port in ports {
+        if !is_taken(&list(format!("/machine/peripheral/hp{port}/hp{port}")).await?) {
+            return Ok(Some(format!("hp{port}")));
+        }
+    }
+    Ok(None)
+}
+
+fn entries<'a>(list: &'a Value, key: &'a str) -> impl Iterator<Item = &'a str> {
+    list.as_array().into_iter().flatten().filter_map(move |entry| entry.get(key)?.as_str())
+}
+
+/// The numbers of our ports among the devices of a machine.
+fn ports(devices: &Value) -> impl Iterator<Item = u32> {
+    entries(devices, "name").filter_map(|name| name.strip_prefix("hp")?.parse().ok())
+}
+
+/// Whether the bus of a port has a device.
+fn is_taken(bus: &Value) -> bool {
+    entries(bus, "name").any(|name| name.starts_with("child["))
 }
 
 #[cfg(test)]
@@ -177,13 +193,10 @@ mod tests {
 
     #[test]
     fn a_port_with_something_behind_it_is_taken() {
-        let port = |id: &str, behind: Value| json!({ "qdev_id": id, "pci_bridge": { "bus": {}, "devices": behind } });
-        let pci = json!([{ "bus": 0, "devices": [
-            { "qdev_id": "nic0" }, { "qdev_id": "" },
-            port("hp1", json!([{ "qdev_id": "disk0" }])), port("hp10", json!([])), port("hp3", json!([])),
-        ] }]);
-        assert_eq!(free_port(&pci).as_deref(), Some("hp3"));
-        assert_eq!(free_port(&json!([{ "devices": [port("hp1", json!([{}]))] }])), None);
-        assert_eq!(free_port(&json!(null)), None);
+        let devices = json!([{ "name": "type" }, { "name": "hp10" }, { "name": "hp2" }, { "name": "hpx" }, {}]);
+        assert_eq!(ports(&devices).collect::<Vec<_>>(), [10, 2]);
+        assert!(is_taken(&json!([{ "name": "type" }, { "name": "child[0]", "type": "link<virtio-blk-pci>" }])));
+        assert!(!is_taken(&json!([{ "name": "type" }, { "name": "hotplug-handler" }])));
+        assert_eq!(ports(&json!(null)).count(), 0);
     }
 }

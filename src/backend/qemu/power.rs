@@ -1,11 +1,12 @@
 //! Starting a machine's process, and what is said to its monitor.
-use super::{Local, Qemu, command_line::arguments, installed::missing};
+use super::{Local, Place, Qemu, command_line::arguments, installed::missing};
 use crate::{
     backend::{Console, Power},
     domain::{Error, ErrorKind, Result, VmId, clean},
     transport::Program,
 };
 use rustix::process::{Signal, kill_process};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -13,6 +14,8 @@ use tokio::time::{sleep, timeout};
 const BUILDING: Duration = Duration::from_secs(25);
 /// How long a process may take to end after it was told to.
 const ENDING: Duration = Duration::from_secs(3);
+/// How often a serial line in use is asked for again, in steps of 20 ms.
+const LEAVING_TURNS: u32 = 5;
 
 impl Local {
     /// Starts the process. `cdrom` is put into the CD drive first.
@@ -40,7 +43,11 @@ impl Local {
         let output = program.output().await?;
         if !output.is_success() {
             let said = words(&output.stderr);
-            return Err(if said.is_empty() { program.failure(&output) } else { Error::refused(said) });
+            return Err(match without_kvm(&host.accel, &output.stderr) {
+                Some(error) => error,
+                None if said.is_empty() => program.failure(&output),
+                None => Error::refused(said),
+            });
         }
         self.note_start(vm, &record);
         self.changed.notify_one();
@@ -82,6 +89,28 @@ impl Local {
         Err(Error::new(ErrorKind::Timeout, format_args!("process {} of {vm} does not end", pid.as_raw_nonzero())))
     }
 
+    /// Whether a program that is no vmdeck sits on the serial line, which has room for one and keeps a second waiting
+    /// without a word. For another vmdeck the console itself waits, and says so.
+    async fn serial_is_taken(&self, place: &Place, vm: &VmId) -> bool {
+        let claim = std::fs::File::options().create(true).append(true).open(place.serial_claim());
+        if claim.is_ok_and(|claim| claim.try_lock().is_err()) {
+            return false;
+        }
+        let Ok(Some(monitor)) = self.monitor(vm).await else { return false };
+        for _ in 0..LEAVING_TURNS {
+            let lines = monitor.ask("query-chardev").await.unwrap_or_default();
+            let word = |line: &Value, key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let all = lines.as_array().into_iter().flatten();
+            let serial = all.filter(|line| word(line, "label") == "serial0").map(|line| word(line, "filename")).next();
+            if serial.is_none_or(|name| name.starts_with("disconnected:")) {
+                return false;
+            }
+            // Who has just left may still be seen.
+            sleep(Duration::from_millis(20)).await;
+        }
+        true
+    }
+
     async fn say(&self, vm: &VmId, command: &str) -> Result<()> {
         self.running(vm).await?.ask(command).await.map(drop)
     }
@@ -93,6 +122,16 @@ fn words(stderr: &[u8]) -> String {
     let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.contains(": warning: "));
     let plain = lines.map(|l| l.split_once(": ").filter(|(who, _)| who.contains("qemu")).map_or(l, |(_, what)| what));
     clean(&plain.collect::<Vec<_>>().join("; "), 500).into_owned()
+}
+
+/// A KVM that opens and does not work, as nested and restricted ones do: QEMU's first words, and the way out.
+fn without_kvm(accel: &str, stderr: &[u8]) -> Option<Error> {
+    let text = String::from_utf8_lossy(stderr);
+    let is_kvm = accel == "kvm" && ["kvm", "KVM", "MSR"].iter().any(|word| text.contains(word));
+    let first = is_kvm.then(|| words(stderr))?;
+    let first = first.split("; ").next().unwrap_or_default().trim_start_matches("error: ");
+    let cure = "set the accelerator to tcg (properties, or accel = \"tcg\" in the configuration)";
+    Some(Error::refused(format_args!("{}: KVM does not work here: {cure}", clean(first, 120))))
 }
 
 impl Power for Qemu {
@@ -126,6 +165,10 @@ impl Power for Qemu {
         if place.alive().is_none() {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
+        if self.local.serial_is_taken(&place, vm).await {
+            let why = format_args!("another program is attached to the serial console of {vm}: it must leave first");
+            return Err(Error::new(ErrorKind::Busy, why));
+        }
         Ok(Console::Unix { socket: place.serial(), history: Some(place.serial_log()) })
     }
 }
@@ -133,6 +176,22 @@ impl Power for Qemu {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kvm_that_does_not_work_is_told_with_the_way_out() {
+        let said =
+            b"qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69\nqemu-system-x86_64: ../../target/i386/kvm/\
+            kvm.c:3183: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.\n";
+        assert_eq!(
+            without_kvm("kvm", said).unwrap().message,
+            "failed to set MSR 0x10a to 0x69: KVM does not work here: set the accelerator to tcg (properties, or \
+             accel = \"tcg\" in the configuration)"
+        );
+        assert!(without_kvm("tcg", said).is_none());
+        assert!(
+            without_kvm("kvm", b"qemu-system-x86_64: -device foo: 'foo' is not a valid device model name").is_none()
+        );
+    }
 
     #[test]
     fn the_words_are_qemus_own() {

@@ -1,7 +1,7 @@
 //! What this host has and lacks, and how it gets it.
 use super::{
     Local, Qemu,
-    installed::uefi,
+    installed::{NoKvm, kvm, uefi},
     packages::{Need, Packager, Plan, Runner, carry_out, packager, plan},
 };
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     domain::{Error, ErrorKind, Progress, Result, SetupItem, SetupReport, Verdict},
     transport::{Output, Program, find_program},
 };
-use std::{fs, io, sync::PoisonError};
+use std::{fs, sync::PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// The system that this program runs on.
@@ -49,17 +49,13 @@ fn item(name: &str, required: bool, found: std::result::Result<String, &str>) ->
 }
 
 /// Whether the processor may help. Without it machines run all the same, some ten times slower.
-fn kvm() -> SetupItem {
-    let found = match fs::File::options().read(true).write(true).open("/dev/kvm") {
-        Ok(_) => Ok("can be used".to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err("not for this user: machines run slowly; `sudo usermod -aG kvm $USER`, then sign in again")
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err("not there: machines run slowly; switch on virtualization in the computer's firmware")
-        }
-        Err(_) => Err("cannot be opened: machines run slowly"),
-    };
+fn kvm_item() -> SetupItem {
+    let found = kvm().map(|()| "can be used".to_owned()).map_err(|why| match why {
+        NoKvm::Forbidden => "not for this user: machines run slowly; `sudo usermod -aG kvm $USER`, then sign in again",
+        NoKvm::Absent => "not there: machines run slowly; switch on virtualization in the computer's firmware",
+        NoKvm::Bare => "of no use, as the processor has neither vmx nor svm: machines run slowly",
+        NoKvm::Broken => "cannot be opened: machines run slowly",
+    });
     item("/dev/kvm", false, found)
 }
 
@@ -87,7 +83,7 @@ impl Local {
         let mut items =
             vec![item("QEMU", true, qemu), item("qemu-img", true, tool), item("UEFI firmware", false, firmware)];
         if cfg!(target_os = "linux") {
-            items.push(kvm());
+            items.push(kvm_item());
         }
         (items, missing)
     }

@@ -69,7 +69,12 @@ impl Teller {
         loop {
             match news.recv().await {
                 Ok(event) => {
-                    if self.take(vm, event, &mut news) {
+                    let news = Self::take(&self.local, vm, event, &mut news);
+                    if news.let_go {
+                        // What cannot be ended now is listed as waiting, and ended by whoever lists it.
+                        let _ = self.local.settle_removals(vm).await;
+                    }
+                    if news.state {
                         self.tell(vm).await;
                     }
                     let _ = self.events.try_send(HostEvent::Hint(Some(vm.clone())));
@@ -90,15 +95,16 @@ impl Teller {
         self.tell(vm).await;
     }
 
-    /// Takes an event and all that wait behind it; whether the machine's state may be another.
-    fn take(&self, vm: &VmId, first: Event, news: &mut Receiver<Event>) -> bool {
-        let mut matters = false;
+    /// Takes an event and all that wait behind it.
+    fn take(local: &Local, vm: &VmId, first: Event, news: &mut Receiver<Event>) -> News {
+        let mut told = News::default();
         let mut next = Some(first);
         while let Some(event) = next {
-            matters |= match event.name.as_str() {
+            told.let_go |= event.name == "DEVICE_DELETED";
+            told.state |= match event.name.as_str() {
                 "RESET" => {
                     let own = event.details.get("guest").and_then(serde_json::Value::as_bool) == Some(true);
-                    own && self.local.resets.note(vm, now())
+                    own && local.resets.note(vm, now())
                 }
                 "STOP" | "RESUME" | "SHUTDOWN" | "BLOCK_IO_ERROR" | "GUEST_PANICKED" | "SUSPEND" | "WAKEUP"
                 | "WATCHDOG" => true,
@@ -106,8 +112,17 @@ impl Teller {
             };
             next = news.try_recv().ok();
         }
-        matters
+        told
     }
+}
+
+/// What events make worth a look.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// The machine's state may be another.
+    state: bool,
+    /// The guest has let go of a device.
+    let_go: bool,
 }
 
 /// Watches until it is aborted. `known`: the machines that were there when the connection was made, which the inventory

@@ -72,8 +72,9 @@ async fn a_disk_comes_and_goes_while_the_machine_is_off() {
     let found = disk(&world, &vm, "disk1").await.unwrap();
     assert_eq!((found.format.as_deref(), found.virtual_size), (Some("qcow2"), Some(ByteSize(5 * M))));
     let folder = world.place("web").folder;
-    world.qemu.remove_disk(&vm, &id, false).await.unwrap();
-    world.qemu.remove_disk(&vm, &raw, true).await.unwrap();
+    let kept = world.qemu.remove_disk(&vm, &id, false).await.unwrap().unwrap();
+    assert_eq!(kept, format!("disk1 removed, its file is kept: {}", folder.join("disk1.qcow2").display()));
+    assert_eq!(world.qemu.remove_disk(&vm, &raw, true).await.unwrap(), None);
     assert!(folder.join("disk1.qcow2").exists() && !folder.join("disk2.raw").exists());
     // A file that was kept is nobody's to overwrite.
     assert_eq!(world.qemu.add_disk(&vm, &new_disk("1M", "qcow2")).await.unwrap().as_str(), "disk2");
@@ -123,6 +124,7 @@ async fn a_disk_that_cannot_be_plugged_in_leaves_nothing() {
     let world = World::new();
     let vm = world.make("web", true).await;
     world.qemu.start(&vm).await.unwrap();
+    // At once: the firmware has not yet counted the ports.
     for _ in 0..8 {
         world.qemu.add_disk(&vm, &new_disk("1M", "raw")).await.unwrap();
     }

@@ -1,4 +1,5 @@
 //! Real machines: from start to end, and what others do to them.
+use crate::support::guests::{TINY, iso};
 use crate::support::qemu::{World, converse, eventually};
 use tokio::{
     sync::mpsc,
@@ -9,12 +10,12 @@ use vmdeck::{
     domain::{ErrorKind, Expect, HostEvent, PowerState, Verdict, VmId},
 };
 
-async fn power(qemu: &Qemu, vm: &VmId) -> PowerState {
+pub(super) async fn power(qemu: &Qemu, vm: &VmId) -> PowerState {
     qemu.find(vm).await.unwrap().power()
 }
 
 /// Waits for the event that says that `vm` is in this state.
-async fn told(events: &mut mpsc::Receiver<HostEvent>, vm: &VmId, state: PowerState) {
+pub(super) async fn told(events: &mut mpsc::Receiver<HostEvent>, vm: &VmId, state: PowerState) {
     let wait = async {
         while let Some(event) = events.recv().await {
             if matches!(event, HostEvent::Vm(found) if found.id == *vm && found.power() == state) {
@@ -172,13 +173,12 @@ async fn settings_of_a_running_machine_wait_and_figures_are_told() {
 async fn an_empty_disk_falls_through_to_the_image() {
     let world = World::new();
     let vm = world.make("web", false).await;
-    world.make("donor", true).await;
-    // A boot sector boots from a disk, not from a CD: what is seen here is that the drive holds the image.
-    std::fs::copy(world.place("donor").folder.join("disk0.raw"), world.path("images/tiny.iso")).unwrap();
+    std::fs::write(world.path("images/tiny.iso"), iso(TINY)).unwrap();
     assert_eq!(world.qemu.install(&vm, "other.iso").await.unwrap_err().kind, ErrorKind::NotFound);
     assert_eq!(world.qemu.install(&vm, "../machines/x").await.unwrap_err().kind, ErrorKind::Invalid);
     world.qemu.install(&vm, "tiny.iso").await.unwrap();
     assert_eq!(power(&world.qemu, &vm).await, PowerState::Running);
+    world.hear("web", "TINYBOOT-READY").await;
     let text = std::fs::read_to_string(world.place("web").folder.join("machine.toml")).unwrap();
     assert!(text.contains("images/tiny.iso\""), "{text}");
 }

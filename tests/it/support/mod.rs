@@ -3,6 +3,7 @@ pub(crate) mod fake;
 pub(crate) mod fake_qmp;
 pub(crate) mod film;
 pub(crate) mod fleet;
+pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod qemu;

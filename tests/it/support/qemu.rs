@@ -1,4 +1,5 @@
 //! Real machines under QEMU's own processor, each test in a folder of its own, ended with the test.
+use crate::support::guests::{TINY, boot_sector};
 use std::{
     collections::BTreeMap,
     fs,
@@ -16,25 +17,6 @@ use vmdeck::{
     fetch,
     transport::find_program,
 };
-
-/// A boot sector of ours: says `TINYBOOT-READY` on the serial line, echoes what it hears, powers off at the power
-/// button or a `q` with `TINYBOOT-OFF`.
-const GUEST: &str = "\
-fa31c08ed88ec08ed0bc007cfbbafb03b080eebaf803b001eebaf90330c0eeba\
-fb03b003eeba0206b80001efba0006efb80300cd10be957cac84c0740e50b40e\
-bb0700cd1058e83b00ebedba0006edf6c4017519bafd03eca801740dbaf803ec\
-3c717409e81d00ebe2fbf4ebdebea67cac84c07405e80c00ebf6ba0406b80020\
-eff4ebf65250bafd03eca82074fb58baf803ee5ac354494e59424f4f542d5245\
-4144590d0a0054494e59424f4f542d4f46460d0a00";
-
-/// The first sector of a disk that boots.
-fn boot_sector() -> Vec<u8> {
-    let mut sector: Vec<u8> =
-        (0..GUEST.len()).step_by(2).map(|i| u8::from_str_radix(&GUEST[i..i + 2], 16).unwrap()).collect();
-    sector.resize(510, 0);
-    sector.extend([0x55, 0xaa]);
-    sector
-}
 
 /// A folder with machines, and the backend on it.
 pub(crate) struct World {
@@ -56,6 +38,10 @@ impl World {
     /// Another program on the same folders.
     pub(crate) fn another(&self, headless: bool) -> Qemu {
         Qemu::new(settings(&self.folder, headless))
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        settings(&self.folder, false)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -80,16 +66,21 @@ impl World {
             answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>();
         self.qemu.create(&values, Call::new().0).await.unwrap();
         if boots {
-            let folder = self.place(name).folder;
-            let mut image = boot_sector();
-            image.resize(1 << 20, 0);
-            fs::write(folder.join("disk0.raw"), image).unwrap();
-            fs::remove_file(folder.join("disk0.qcow2")).unwrap();
-            let record = folder.join("machine.toml");
-            let text = fs::read_to_string(&record).unwrap();
-            fs::write(record, text.replace("disk0.qcow2", "disk0.raw").replace("\"qcow2\"", "\"raw\"")).unwrap();
+            self.boot_from(name, TINY);
         }
         name.into()
+    }
+
+    /// Exchanges the disk of a new machine for a plain one with `guest` in its first sector.
+    pub(crate) fn boot_from(&self, name: &str, guest: &str) {
+        let folder = self.place(name).folder;
+        let mut image = boot_sector(guest);
+        image.resize(1 << 20, 0);
+        fs::write(folder.join("disk0.raw"), image).unwrap();
+        fs::remove_file(folder.join("disk0.qcow2")).unwrap();
+        let record = folder.join("machine.toml");
+        let text = fs::read_to_string(&record).unwrap();
+        fs::write(record, text.replace("disk0.qcow2", "disk0.raw").replace("\"qcow2\"", "\"raw\"")).unwrap();
     }
 
     /// Waits until the guest has said `words` on its serial line.
@@ -140,12 +131,12 @@ pub(crate) fn converse(socket: &std::path::Path, words: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Waits until `check` holds, at most ten seconds.
+/// Waits until `check` holds, at most half a minute: UEFI takes its time under QEMU's own processor.
 pub(crate) async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !check().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(10), wait).await.is_ok(), "in vain waited for {what}");
+    assert!(tokio::time::timeout(Duration::from_secs(30), wait).await.is_ok(), "in vain waited for {what}");
 }

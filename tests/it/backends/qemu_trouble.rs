@@ -1,0 +1,87 @@
+//! Machines that do not do as they are told: a KVM that fails, a process that stands still, a console in use.
+use super::qemu_life::power;
+use crate::support::qemu::{World, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixStream, time::Duration};
+use vmdeck::{
+    backend::{
+        Backend, Disks, Power,
+        qemu::{Qemu, Settings},
+    },
+    domain::{DiskId, ErrorKind, PowerState},
+};
+
+#[tokio::test]
+async fn a_kvm_that_fails_is_told_with_the_way_out() {
+    let world = World::new();
+    let vm = world.make("web", true).await;
+    let program = world.path("qemu");
+    let script = "#!/bin/sh\ncase $1 in -help) echo 'QEMU emulator version 7.2.22 (Debian)'; exit;; esac\n\
+        echo 'qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69' >&2\n\
+        echo \"qemu-system-x86_64: kvm.c:3183: kvm_buf_set_msrs: Assertion \\`ret == 1' failed.\" >&2\nexit 1\n";
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = Settings { program: Some(program), accel: Some("kvm".to_owned()), ..world.settings() };
+    let error = Qemu::new(settings).start(&vm).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "failed to set MSR 0x10a to 0x69: KVM does not work here: set the accelerator to tcg (properties, or \
+         accel = \"tcg\" in the configuration)"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stands_still_is_shown_without_state_and_can_be_powered_off() {
+    let world = World::new();
+    let vm = world.make("web", true).await;
+    world.make("other", false).await;
+    world.qemu.start(&vm).await.unwrap();
+    let pid = Pid::from_raw(world.pid("web")).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    // One that held its monitor before, and one that comes now.
+    for qemu in [&world.qemu, &world.another(false)] {
+        let list = tokio::time::timeout(Duration::from_secs(8), qemu.inventory(false)).await.unwrap().unwrap();
+        let found = list.vms.unwrap().into_iter().find(|found| found.id == vm).unwrap();
+        assert_eq!((found.power, found.remark.as_deref()), (None, Some("no answer")));
+    }
+    world.another(false).power_off(&vm).await.unwrap();
+    assert_eq!(power(&world.qemu, &vm).await, PowerState::Off);
+    world.qemu.start(&vm).await.unwrap();
+    assert_eq!(power(&world.qemu, &vm).await, PowerState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_in_use_by_another_program_is_told_and_by_a_vmdeck_waited_for() {
+    let world = World::new();
+    let vm = world.make("web", true).await;
+    world.qemu.start(&vm).await.unwrap();
+    let place = world.place("web");
+    let other = UnixStream::connect(place.serial()).unwrap();
+    eventually("the refusal", async || world.qemu.open_console(&vm).await.is_err()).await;
+    let error = world.qemu.open_console(&vm).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Busy);
+    assert_eq!(error.message, "another program is attached to the serial console of web: it must leave first");
+    let claim = fs::File::options().create(true).append(true).open(place.serial_claim()).unwrap();
+    claim.lock().unwrap();
+    assert!(world.qemu.open_console(&vm).await.is_ok(), "the console itself waits for a vmdeck");
+    drop((claim, other));
+    assert!(world.qemu.open_console(&vm).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_the_guest_lets_go_of_later_is_gone_without_anybody_asking() {
+    let world = World::new();
+    let (sink, _events) = tokio::sync::mpsc::channel(256);
+    world.qemu.connect(sink).await.unwrap();
+    let vm = world.make("web", true).await;
+    world.qemu.start(&vm).await.unwrap();
+    world.hear("web", "TINYBOOT-READY").await;
+    let size = [("size".to_owned(), "1M".to_owned())].into();
+    let disk = world.qemu.add_disk(&vm, &size).await.unwrap();
+    assert_eq!(disk, DiskId::from("disk1"));
+    world.qemu.remove_disk(&vm, &disk, true).await.unwrap();
+    let file = world.place("web").folder.join("disk1.qcow2");
+    assert!(file.exists(), "this guest has no driver and cannot have let go");
+    world.qemu.reset(&vm).await.unwrap();
+    eventually("its file to go", async || !file.exists()).await;
+}
