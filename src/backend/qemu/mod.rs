@@ -34,7 +34,7 @@ pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
-    backend::{Backend, EventSink},
+    backend::{Backend, EventSink, Images},
     domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Op, OpSet, Result, Verdict, Vm, VmId},
     fetch,
 };
@@ -211,7 +211,11 @@ impl Backend for Qemu {
         });
         // Running ones are asked side by side; one that is deleted meanwhile is left out.
         let vms = described.buffered(32).filter_map(std::future::ready).collect().await;
-        Ok(Inventory { vms: Some(vms), nodes: Some(vec![self.local.node().await]), images: None })
+        Ok(Inventory {
+            vms: Some(vms),
+            nodes: Some(vec![self.local.node().await]),
+            images: Images::images(self).await.ok(),
+        })
     }
 
     async fn figures(&self, vms: &[VmId]) -> Result<Vec<(VmId, Figures)>> {

@@ -123,6 +123,8 @@ async fn images<B: Backend>(check: &Check<B>, world: &World) {
     let image = "conform.iso".to_owned();
     let fetch = || Request::FetchImage { url: world.url.clone(), name: Some("conform.iso".to_owned()) };
     check.good(fetch()).await;
+    let library = check.backend.inventory(false).await.unwrap().images.unwrap();
+    assert!(library.iter().any(|found| found.name == image), "{library:?}");
     check.bad(fetch(), ErrorKind::Conflict).await;
     check.good(Request::InsertImage { vm: vm(), image: image.clone() }).await;
     check.bad(Request::RemoveImage { image: image.clone() }, ErrorKind::Conflict).await;
