@@ -91,7 +91,7 @@ impl Images for Demo {
         while done < SIZE {
             call.progress(progress(steps, done, total));
             if breaks && done > SIZE / 100 * 61 {
-                return Err(Error::new(ErrorKind::Unreachable, "the connection was lost at 61 %"));
+                return Err(Error::refused("the connection was lost at 61 %"));
             }
             tokio::select! {
                 () = sleep(STEP) => {}

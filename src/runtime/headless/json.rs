@@ -1,5 +1,5 @@
 //! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
-use crate::domain::{Disk, DiskKind, Error, FieldSpec, HostId, Image, Progress, Property, Reply, Result, Vm};
+use crate::domain::{Disk, DiskKind, Error, FieldSpec, Image, Progress, Property, Reply, Result, Vm};
 use serde_json::{Map, Value, json};
 
 fn vm(vm: &Vm) -> Value {
@@ -77,10 +77,10 @@ pub(super) fn progress(progress: &Progress) -> Value {
 }
 
 /// The object that ends `--json`. `op` is what was asked for, which need not be an operation.
-pub(super) fn outcome(host: &HostId, op: &str, result: &Result<Reply>) -> Value {
+pub(super) fn outcome(host: &str, op: &str, result: &Result<Reply>) -> Value {
     let error = |error: &Error| json!({ "kind": error.kind.name(), "message": error.message });
     json!({
-        "host": host.as_str(),
+        "host": host,
         "op": op,
         "ok": result.is_ok(),
         "result": result.as_ref().ok().map(reply),

@@ -65,23 +65,25 @@ pub async fn call(
     streams: &mut Streams<'_>,
     interrupt: CancellationToken,
 ) -> u8 {
-    let (host, result) = match parse(&call.op, &call.words, streams.input) {
+    let mut done = String::new();
+    let result = match parse(&call.op, &call.words, streams.input) {
         Ok(asked) => {
-            let host = HostId::from(call.host.as_str());
-            (host, run(config, paths, call, asked, streams, interrupt).await)
+            done = text::done(&asked.request);
+            run(config, paths, call, asked, streams, interrupt).await
         }
-        Err(error) => (call.host.as_str().into(), Err(error)),
+        Err(error) => Err(error),
     };
-    tell(&host, call, &result, streams);
+    tell(call, &result, &done, streams);
     exit_code(&result)
 }
 
 /// A closed pipe is no reason to fail: whoever read has read enough.
-fn tell(host: &HostId, call: &Call, result: &Result<Reply>, streams: &mut Streams<'_>) {
+fn tell(call: &Call, result: &Result<Reply>, done: &str, streams: &mut Streams<'_>) {
     let _ = if call.json {
-        writeln!(streams.out, "{}", json::outcome(host, &call.op, result))
+        writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result))
     } else {
         match result {
+            Ok(Reply::Done) => streams.out.write_all(done.as_bytes()),
             Ok(reply) => streams.out.write_all(text::reply(reply).as_bytes()),
             Err(error) => writeln!(streams.err, "vmdeck: {error}"),
         }

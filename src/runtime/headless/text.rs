@@ -1,5 +1,5 @@
 //! Replies as text: columns for people, one row a line.
-use crate::domain::{Disk, Image, Property, Reply, Vm, clean_line, span};
+use crate::domain::{Disk, Expect, Image, Property, Reply, Request, Vm, clean_line, span};
 use unicode_width::UnicodeWidthStr;
 
 /// Rows in columns that are as wide as their widest cell; the last is not padded.
@@ -67,6 +67,15 @@ fn image(image: &Image) -> Vec<String> {
 fn property(property: &Property) -> Vec<String> {
     let waits = property.current.as_ref().map(|now| format!("now {now}; from the next start")).unwrap_or_default();
     cells([property.spec.name, &property.value.replace('\n', " "), &waits])
+}
+
+/// What is to be said when the host did what `request` asks for and has no words of its own: what was read back.
+pub(super) fn done(request: &Request) -> String {
+    match request.expects() {
+        _ if !request.is_change() => String::new(),
+        Expect::Nothing => format!("{}: done\n", request.title()),
+        met => format!("{met}\n"),
+    }
 }
 
 /// What `reply` says, with line ends; empty where there is nothing to say.

@@ -207,7 +207,7 @@ async fn the_demos_guests_have_their_tempers() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     let off = Expect::Power { vm: deaf(), state: PowerState::Off };
     assert_eq!(check.backend.look(&off).await, Verdict::NotMet("it is running".to_owned()));
-    for (url, kind) in [("https://x/a-broken", Some(ErrorKind::Unreachable)), ("https://x/a-stream", None)] {
+    for (url, kind) in [("https://x/a-broken", Some(ErrorKind::Refused)), ("https://x/a-stream", None)] {
         let got = check.run(Request::FetchImage { url: url.to_owned(), name: None }).await;
         assert_eq!(got.err().map(|e| e.kind), kind, "{url}");
     }

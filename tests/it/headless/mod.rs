@@ -1,3 +1,4 @@
 //! The program without a screen: words, exit codes, the shape of the JSON.
+mod demo;
 mod outcomes;
 mod words;
