@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use ratatui::{Terminal, backend::CrosstermBackend};
 use std::{
     io::{self, BufWriter, Stdout, Write, stdout},
+    mem::ManuallyDrop,
     panic,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -65,14 +66,15 @@ fn set_hook() {
 
 type Screen = CrosstermBackend<BufWriter<Stdout>>;
 
-/// A screen of which nothing is drawn yet.
-fn screen() -> io::Result<Terminal<Screen>> {
-    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout())))
+/// A screen of which nothing is drawn yet. It is never dropped: it would print to a terminal that may be gone, and panic
+/// there; [`give_back`] does what is needed.
+fn screen() -> io::Result<ManuallyDrop<Terminal<Screen>>> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout()))).map(ManuallyDrop::new)
 }
 
 /// The terminal in our hands: dropping it gives it back.
 pub(super) struct TerminalGuard {
-    terminal: Terminal<Screen>,
+    terminal: ManuallyDrop<Terminal<Screen>>,
     outside: mpsc::Sender<Outside>,
     input: JoinSet<()>,
     signals: JoinSet<()>,

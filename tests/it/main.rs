@@ -5,6 +5,7 @@ mod config;
 mod console;
 mod docs;
 mod fetch;
+mod hangup;
 mod headless;
 mod layers;
 mod pty;
