@@ -36,7 +36,9 @@ Exit codes:
 Environment:
   VMDECK_HOME  one folder for configuration, machines, images and log
   VMDECK_LOG   what the log holds: error, warn, info, debug, trace
-  NO_COLOR     no colours";
+  NO_COLOR     no colours
+  LC_ALL, LC_CTYPE, LANG
+               a locale without UTF-8: ASCII alone on the screen";
 
 /// A terminal UI for virtual machines on local and remote hosts.
 ///
@@ -168,7 +170,8 @@ impl Cli {
                 None if is_terminal && std::io::stdin().is_terminal() => {
                     let settings = settings(&config, self.config.as_ref().unwrap_or(&paths.config))?;
                     let color = config.ui.has_color(std::env::var_os("NO_COLOR").as_deref());
-                    let shown = run_tui(&config, &paths, settings, Theme::new(color, config.ui.ascii)).await;
+                    let theme = Theme::new(color, settings.ascii);
+                    let shown = run_tui(&config, &paths, settings, theme).await;
                     shown.map(|()| 0).map_err(|e| format!("the terminal: {e}"))
                 }
                 _ => {
@@ -192,11 +195,12 @@ async fn interrupted(token: CancellationToken) {
 
 /// What the configuration says about the application.
 fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
+    let [all, kind, lang] = ["LC_ALL", "LC_CTYPE", "LANG"].map(std::env::var_os);
     Ok(app::Settings {
         keymap: KeyMap::new(&config.keys)?,
-        ascii: config.ui.ascii,
+        ascii: config.ui.is_ascii([all.as_deref(), kind.as_deref(), lang.as_deref()]),
+        bell: config.ui.bell,
         config_path: file.display().to_string(),
         zone: jiff::tz::TimeZone::system(),
-        ..app::Settings::default()
     })
 }

@@ -34,6 +34,8 @@ pub enum Effect {
     },
     /// Put text into the terminal's clipboard (OSC 52).
     Copy(String),
+    /// Ring the terminal's bell.
+    Bell,
     /// Draw every cell anew: something else wrote to the terminal.
     Redraw,
     /// Stop the program as Ctrl-Z does.

@@ -4,6 +4,10 @@ use crate::{
     domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
     input::{Action, Key},
 };
+use std::time::Duration;
+
+/// A task that takes longer is not waited for at the screen.
+const LONG: Duration = Duration::from_secs(10);
 
 impl App {
     /// Takes one message; returns what the world should do about it.
@@ -26,7 +30,7 @@ impl App {
             }
             Message::TaskState(id, state) => {
                 self.changed |= self.tasks.state(id, state, self.now);
-                Vec::new()
+                self.bell(id)
             }
             Message::TaskEnded(id, result) => self.task_ended(id, result),
             Message::Refused(why) => {
@@ -120,7 +124,13 @@ impl App {
             self.take_reply(&task.host, task.vm.as_ref(), reply);
         }
         self.dialog_reply(id, result.ok());
-        Vec::new()
+        self.bell(id)
+    }
+
+    /// Rings where the person wants it and may have looked away: a task that took long has ended just now.
+    fn bell(&self, id: TaskId) -> Vec<Effect> {
+        let task = self.tasks.get(id).filter(|t| self.settings.bell && t.op.is_change() && t.ended == Some(self.now));
+        task.filter(|t| self.now.since(t.begun) >= LONG).map(|_| Effect::Bell).into_iter().collect()
     }
 
     /// What a reply tells beyond its task: fresh records go where the same news from the host would.

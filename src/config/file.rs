@@ -40,8 +40,10 @@ pub enum Color {
 pub struct Ui {
     pub theme: Theme,
     pub color: Color,
-    /// Borders and marks from ASCII alone.
-    pub ascii: bool,
+    /// Borders and marks from ASCII alone; None: where the locale has no UTF-8.
+    pub ascii: Option<bool>,
+    /// Ring the terminal's bell when a task that took long has ended.
+    pub bell: bool,
 }
 
 impl Ui {
@@ -53,6 +55,17 @@ impl Ui {
             Color::Never => false,
         };
         is_wanted && self.theme == Theme::Terminal
+    }
+
+    /// Whether to draw with ASCII alone. `locale`: the variables `LC_ALL`, `LC_CTYPE` and `LANG`, of which the first
+    /// that is not empty counts. Where none is set, nothing is known, and terminals have UTF-8.
+    pub fn is_ascii(&self, locale: [Option<&OsStr>; 3]) -> bool {
+        let locale = locale.into_iter().flatten().find(|value| !value.is_empty());
+        let has_utf8 = locale.is_none_or(|value| {
+            let value = value.to_string_lossy().to_ascii_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        });
+        self.ascii.unwrap_or(!has_utf8)
     }
 }
 
@@ -220,7 +233,10 @@ fn ui(table: &mut Table<'_>) -> Result<Ui> {
         ui.color = v.choice(&[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])?;
     }
     if let Some(v) = table.get("ascii") {
-        ui.ascii = v.flag()?;
+        ui.ascii = v.flag_or_auto()?;
+    }
+    if let Some(v) = table.get("bell") {
+        ui.bell = v.flag()?;
     }
     Ok(ui)
 }

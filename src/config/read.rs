@@ -78,6 +78,15 @@ impl<'a> Value<'a> {
         self.found.as_bool().ok_or_else(|| self.wrong("true or false"))
     }
 
+    /// None: `"auto"`.
+    pub(super) fn flag_or_auto(&self) -> Result<Option<bool>> {
+        match (self.found.as_bool(), self.found.as_str()) {
+            (Some(flag), _) => Ok(Some(flag)),
+            (None, Some("auto")) => Ok(None),
+            _ => Err(self.wrong("\"auto\", true or false")),
+        }
+    }
+
     pub(super) fn number(&self, range: RangeInclusive<u64>) -> Result<u64> {
         let number = self.found.as_integer().and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
         number

@@ -270,7 +270,9 @@ impl<B: Backend> Actor<B> {
                 let backend = self.backend.clone();
                 self.side.spawn(async move { backend.answer(question, answer).await });
             }
-            Command::Effect(Effect::Console { .. } | Effect::Copy(_) | Effect::Redraw | Effect::Suspend) => {}
+            Command::Effect(
+                Effect::Console { .. } | Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Suspend,
+            ) => {}
         }
     }
 

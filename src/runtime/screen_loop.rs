@@ -33,6 +33,8 @@ pub trait Stage {
     fn terminal(&mut self) -> &mut Terminal<Self::Screen>;
     /// Puts text into the clipboard.
     fn copy(&mut self, text: &str);
+    /// Rings the bell.
+    fn ring(&mut self);
     /// Stops the program until it is continued.
     fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
     /// Takes the terminal again after somebody else may have used it; nothing is on it then.
@@ -181,6 +183,11 @@ where
     async fn execute(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
             Effect::Copy(text) => self.stage.copy(&text),
+            Effect::Bell => self.stage.ring(),
+            Effect::Redraw => {
+                self.stage.refresh()?;
+                self.dirty = true;
+            }
             Effect::Suspend => {
                 self.stage.suspend().await?;
                 self.measure().await?;

@@ -156,6 +156,11 @@ impl Stage for TerminalGuard {
         let _ = out.write_all(clipboard::copy(text).as_bytes()).and_then(|()| out.flush());
     }
 
+    fn ring(&mut self) {
+        let mut out = stdout();
+        let _ = out.write_all(b"\x07").and_then(|()| out.flush());
+    }
+
     async fn suspend(&mut self) -> io::Result<()> {
         self.deafen().await;
         give_back();

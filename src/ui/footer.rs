@@ -1,6 +1,6 @@
 //! The task strip and the line of keys.
 use super::{
-    Theme,
+    Theme, plain,
     widget::{cut, gauge, wrap},
 };
 use crate::{
@@ -28,7 +28,8 @@ const LINES: usize = 3;
 /// A notice, else what runs, else the last outcome: one line, or as many as a long sentence needs.
 pub(super) fn strip(app: &App, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     if let Some(notice) = app.notices.current() {
-        return sentence(&notice.text, None, width, theme.warning, "");
+        let text = plain::sentence(&notice.text, theme.ascii);
+        return sentence(&text, None, width, theme.warning, "");
     }
     if let Some(task) = app.tasks.running().next_back() {
         return vec![running(app, task, width.saturating_sub(1), theme)];
@@ -111,6 +112,7 @@ fn outcome(app: &App, task: &Task, width: u16, theme: &Theme) -> Vec<Line<'stati
         Screen::Tasks => format!("  {} tells all", key(Action::TaskStory)),
         _ => format!("  {} {} tells all", key(Action::Tasks), key(Action::TaskStory)),
     };
+    let text = plain::sentence(&text, theme.ascii);
     sentence(&text, Some(Span::styled(mark, style)), width, theme.text, &more)
 }
 

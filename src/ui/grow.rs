@@ -14,7 +14,7 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
     let label = |text: &str| Span::styled(format!("{text:<width$}", width = usize::from(COLUMN)), theme.dim);
     let [left, right] = theme.angles;
     let disk = match (&grow.disks, grow.disk()) {
-        (None, _) => vec![Span::styled("reading disks…", theme.dim)],
+        (None, _) => vec![Span::styled("reading disks", theme.dim)],
         (Some(_), None) => vec![Span::styled("–", theme.dim)],
         (Some(disks), Some(disk)) => {
             let room = sheet.width.saturating_sub(COLUMN + 14);

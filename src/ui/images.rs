@@ -237,9 +237,9 @@ fn empty(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         [one] if one.images.is_none() => match &one.link {
             Link::Up(capabilities) => match capabilities.check(crate::domain::Op::ListImages) {
                 Err(why) => format!("{} shows no images: {why}.", one.id()),
-                Ok(()) => "Reading the images…".to_owned(),
+                Ok(()) => "Reading the images.".to_owned(),
             },
-            Link::Connecting => "Connecting…".to_owned(),
+            Link::Connecting => "Connecting.".to_owned(),
             Link::Asks(_) => format!("{} waits for an answer.", one.id()),
             Link::Down { error, .. } => format!("{} is down: {error}", one.id()),
         },

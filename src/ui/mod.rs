@@ -10,6 +10,7 @@ mod hosts;
 mod images;
 mod machines;
 mod pane;
+mod plain;
 mod sheet;
 mod story;
 mod tasks;
@@ -69,6 +70,9 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
     footer::keys(frame, keys, app, theme);
     if let Some(dialog) = &app.dialog {
         dialog::render(frame, area, dialog, &app.settings.keymap, theme);
+    }
+    if theme.ascii {
+        plain::cells(frame.buffer_mut());
     }
 }
 

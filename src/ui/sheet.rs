@@ -1,6 +1,6 @@
 //! The page of a dialog: lines of content that scroll, and a line of buttons that never does.
 use super::{
-    Theme,
+    Theme, plain,
     widget::{centered, wrap},
 };
 use crate::app::dialog::{Note, Tone};
@@ -43,7 +43,7 @@ impl<'a> Sheet<'a> {
     /// A paragraph, broken into as many lines as it needs, each moved in by `indent` columns.
     pub(super) fn text(&mut self, text: &str, style: Style, indent: u16) {
         let room = self.width.saturating_sub(indent).max(10);
-        for part in wrap(text, room) {
+        for part in wrap(&plain::sentence(text, self.theme.ascii), room) {
             self.line(Line::from(vec![Span::raw(" ".repeat(indent.into())), Span::styled(part, style)]));
         }
     }

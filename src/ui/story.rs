@@ -1,5 +1,5 @@
 use super::{
-    Theme, pane,
+    Theme, pane, plain,
     widget::{clock, wrap},
 };
 use crate::{
@@ -32,7 +32,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     lines.push(Line::default());
     for step in &task.steps {
         let mut time = clock(step.at, &app.settings.zone);
-        for line in wrap(&clean(&step.text, LONGEST), area.width.saturating_sub(14)) {
+        let text = plain::sentence(&step.text, theme.ascii);
+        for line in wrap(&clean(&text, LONGEST), area.width.saturating_sub(14)) {
             lines.push(Line::from(vec![Span::styled(format!(" {time:8}  "), theme.dim), Span::raw(line)]));
             time.clear();
         }

@@ -1,6 +1,6 @@
 //! All tasks: running above, ended below.
 use super::{
-    Theme, Viewport, pane,
+    Theme, Viewport, pane, plain,
     viewport::scrolled,
     widget::{clock, cut, fit, fit_right},
 };
@@ -68,7 +68,7 @@ fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, the
             let percent = progress.percent().map(|p| format!("  {p} %")).unwrap_or_default();
             format!("{}{percent}  {}", task.title, progress.figures())
         }
-        _ => app.outcome(task),
+        _ => plain::sentence(&app.outcome(task), theme.ascii).into_owned(),
     };
     let used = 3 + 8 + 2 + host + 2 + 7 + 2 + 2;
     let name = if is_selected { theme.selected } else { theme.text };

@@ -33,6 +33,7 @@ impl Program {
         command.arg("--demo");
         command.env("VMDECK_HOME", home.path());
         command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C.UTF-8");
         let child = pair.slave.spawn_command(command).unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
         let keys = pair.master.take_writer().unwrap();
@@ -120,6 +121,20 @@ fn it_starts_acts_and_quits() {
     program.press("?");
     program.until_shown("Ask the guest to shut down");
     program.press("?");
+    program.press("q");
+    program.ends(0);
+}
+
+#[test]
+fn what_something_else_wrote_is_drawn_over() {
+    let mut program = Program::demo();
+    program.until_shown("desktop-of-the");
+    program.screen.0.lock().unwrap().parser.process(b"\x1b[2Jsomething else");
+    program.press("\x0c");
+    program.until("the whole screen", |s| {
+        let text = s.contents();
+        text.contains("desktop-of-the") && text.contains("quit") && !text.contains("something else")
+    });
     program.press("q");
     program.ends(0);
 }

@@ -16,7 +16,7 @@ impl App {
     /// Asks the host what a machine needs; `image` is what it should be installed from.
     pub(super) fn create_on(&mut self, host: HostId, image: Option<String>) -> Vec<Effect> {
         let title = format!("New machine on {host}");
-        let body = Body::Reading("asking the host what a machine needs…");
+        let body = Body::Reading("asking the host what a machine needs");
         let dialog = Dialog::new(title, host, Purpose::Create { image }, body);
         self.open_and_ask(dialog, Request::Form { op: Op::Create, vm: None })
     }

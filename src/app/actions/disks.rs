@@ -28,7 +28,7 @@ impl App {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let vm = machine.vm.id.clone();
         let title = format!("Add a disk to {} on {}", machine.vm.name, host.id());
-        let body = Body::Reading("asking the host what a disk may be…");
+        let body = Body::Reading("asking the host what a disk may be");
         let dialog = Dialog::new(title, host.id().clone(), Purpose::AddDisk(vm.clone()), body);
         self.open_and_ask(dialog, Request::Form { op: Op::AddDisk, vm: Some(vm) })
     }
@@ -38,7 +38,7 @@ impl App {
         let vm = machine.vm.id.clone();
         let title = format!("Remove a disk of {} on {}", machine.vm.name, host.id());
         let purpose = Purpose::ChooseDisk(vm.clone());
-        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading disks…"));
+        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading disks"));
         if let (Some(disk), true) = (self.chosen_disk().cloned(), self.details_open && self.tab == Tab::Disks) {
             let dialog = self.removal(&dialog, &disk);
             return self.open(dialog);

@@ -15,7 +15,7 @@ impl App {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let title = format!("Install {} on {} from", machine.vm.name, host.id());
         let purpose = Purpose::Install(machine.vm.id.clone());
-        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading the images…"));
+        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading the images"));
         self.choose_image(dialog)
     }
 
@@ -23,7 +23,7 @@ impl App {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let title = format!("Into the CD drive of {} on {}", machine.vm.name, host.id());
         let purpose = Purpose::Insert(machine.vm.id.clone());
-        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading the images…"));
+        let dialog = Dialog::new(title, host.id().clone(), purpose, Body::Reading("reading the images"));
         self.choose_image(dialog)
     }
 

@@ -20,7 +20,7 @@ impl App {
             return self.edit_property(host, vm, &property);
         }
         let mut dialog =
-            Dialog::new(title, host, Purpose::ChooseProperty(vm.clone()), Body::Reading("reading settings…"));
+            Dialog::new(title, host, Purpose::ChooseProperty(vm.clone()), Body::Reading("reading settings"));
         match properties {
             Some(properties) => {
                 dialog.body = choice(&properties);

@@ -10,7 +10,7 @@ use crate::{
 impl App {
     /// Asks the host what it lacks; what comes back is offered.
     pub(super) fn set_up(&mut self, host: HostId) -> Vec<Effect> {
-        let body = Body::Reading("looking at what is there…");
+        let body = Body::Reading("looking at what is there");
         let dialog = Dialog::new(format!("Set up {host}"), host, Purpose::SetUp, body);
         self.open_and_ask(dialog, Request::CheckSetup)
     }

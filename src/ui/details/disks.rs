@@ -14,7 +14,7 @@ const INDENT: u16 = 4;
 pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let Some(disks) = machine.disks.as_deref() else {
-        page.line(Line::styled("reading disks…", theme.dim));
+        page.line(Line::styled("reading disks", theme.dim));
         return page;
     };
     if disks.is_empty() {

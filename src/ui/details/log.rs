@@ -15,7 +15,8 @@ pub(super) fn page(app: &App, host: &HostId, vm: &VmId, width: u16, theme: &Them
     }
     for line in &lines {
         let time = super::super::widget::clock(line.at, &app.settings.zone);
-        for (i, part) in wrap(&clean(&line.text, 1000), width.saturating_sub(9)).into_iter().enumerate() {
+        let text = crate::ui::plain::sentence(&line.text, theme.ascii);
+        for (i, part) in wrap(&clean(&text, 1000), width.saturating_sub(9)).into_iter().enumerate() {
             let head = if i == 0 { time.clone() } else { String::new() };
             page.line(Line::from(vec![Span::styled(format!("{head:<8} "), theme.dim), Span::styled(part, theme.text)]));
         }

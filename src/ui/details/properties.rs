@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 pub(super) fn page(app: &App, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let Some(properties) = machine.properties.as_deref() else {
-        page.line(Line::styled("reading settings…", theme.dim));
+        page.line(Line::styled("reading settings", theme.dim));
         return page;
     };
     if properties.is_empty() {

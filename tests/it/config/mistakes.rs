@@ -32,7 +32,7 @@ fn unknown_names_are_told_with_the_nearest() {
 fn bad_values_are_told_with_what_would_be_right() {
     let cases = [
         ("[ui]\ntheme = \"mnoo\"", "2: [ui] theme: `mnoo`: did you mean `mono`?"),
-        ("[ui]\nascii = \"yes\"", "2: [ui] ascii: `yes`: true or false"),
+        ("[ui]\nascii = \"yes\"", "2: [ui] ascii: `yes`: \"auto\", true or false"),
         ("[refresh]\nlist = 0", "2: [refresh] list: `0`: a whole number from 1 to 3600"),
         ("[refresh]\nlist = -1", "2: [refresh] list: `-1`: a whole number from 1 to 3600"),
         ("[fetch]\nca = \"x.pem\"", "2: [fetch] ca: `x.pem`: write the whole path, from `/` or `~/`"),

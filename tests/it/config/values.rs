@@ -32,6 +32,7 @@ fn every_section_is_read() {
         [ui]
         color = "never"
         ascii = true
+        bell = true
         [refresh]
         list = 30
         [fetch]
@@ -42,9 +43,20 @@ fn every_section_is_read() {
     .unwrap();
     assert_eq!(config.keys["power-off"], ["ctrl-x", "X"]);
     assert_eq!(config.keys["quit"], ["Q"]);
-    assert_eq!((config.ui.color, config.ui.ascii), (Color::Never, true));
+    assert_eq!((config.ui.color, config.ui.ascii, config.ui.bell), (Color::Never, Some(true), true));
     assert_eq!(config.refresh.list, Duration::from_secs(30));
     assert_eq!((config.fetch.rate, config.fetch.at_once), (Some(ByteSize(10 << 20)), 4));
+}
+
+#[test]
+fn a_locale_without_utf8_means_ascii_unless_the_file_says_otherwise() {
+    let ascii = |text: &str, locale: [&str; 3]| parse(text).unwrap().ui.is_ascii(locale.map(|v| Some(v.as_ref())));
+    assert!(ascii("", ["C", "", "en_US.UTF-8"]));
+    assert!(ascii("[ui]\nascii = \"auto\"", ["", "", "POSIX"]));
+    assert!(!ascii("", ["", "", ""]), "nothing is known");
+    assert!(!ascii("", ["", "de_DE.utf8", "C"]));
+    assert!(!ascii("[ui]\nascii = false", ["C", "", ""]));
+    assert!(ascii("[ui]\nascii = true", ["", "", "C.UTF-8"]));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use crate::support::fleet::{fleet, press, select, tell};
 use vmdeck::{
     app::{App, Effect, Message},
-    domain::{ByteSize, Error, ErrorKind, HostEvent, Job, Progress, Reply, Request, ResizePlan, TaskId, TaskState},
+    domain::{
+        ByteSize, Error, ErrorKind, HostEvent, Job, Progress, Reply, Request, ResizePlan, Stamp, TaskId, TaskState,
+    },
 };
 
 const ONE: TaskId = TaskId(1);
@@ -37,6 +39,17 @@ fn a_time_out_is_unknown_and_may_still_become_known() {
     assert_eq!(told(&app), "web2 is running");
     app.update(Message::TaskEnded(ONE, Err(Error::refused("late"))));
     assert_eq!(told(&app), "web2 is running", "the first end is final");
+}
+
+#[test]
+fn the_bell_rings_for_what_took_long_where_it_is_wanted() {
+    for (is_wanted, seconds, rings) in [(true, 11, true), (true, 9, false), (false, 11, false)] {
+        let mut app = started();
+        app.settings.bell = is_wanted;
+        app.set_now(Stamp(app.now().0 + seconds * 1000));
+        let effects = app.update(Message::TaskEnded(ONE, Ok(Reply::Done)));
+        assert_eq!(effects.contains(&Effect::Bell), rings, "{is_wanted} {seconds}");
+    }
 }
 
 #[test]
