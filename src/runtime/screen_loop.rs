@@ -184,10 +184,6 @@ where
         match effect {
             Effect::Copy(text) => self.stage.copy(&text),
             Effect::Bell => self.stage.ring(),
-            Effect::Redraw => {
-                self.stage.refresh()?;
-                self.dirty = true;
-            }
             Effect::Suspend => {
                 self.stage.suspend().await?;
                 self.measure().await?;
