@@ -117,6 +117,8 @@ impl Stage for Reel {
 
     fn copy(&mut self, _: &str) {}
 
+    fn ring(&mut self) {}
+
     async fn suspend(&mut self) -> io::Result<()> {
         self.refresh()
     }
