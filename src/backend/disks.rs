@@ -3,10 +3,15 @@ use crate::domain::{Disk, DiskId, FieldSpec, Op, ResizePlan, Result, Values, VmI
 use std::future::Future;
 
 /// The disks and the CD drive of a machine.
-pub trait Disks {
+pub trait Disks: Sync {
     /// Requires [`Op::ListDisks`]. All drives of a machine, the CD drive too, in their order.
     fn disks(&self, _vm: &VmId) -> impl Future<Output = Result<Vec<Disk>>> + Send {
         unsupported(Op::ListDisks)
+    }
+
+    /// Requires [`Op::ListDisks`]. One drive, read without the others where the host can; None: the machine has no such.
+    fn disk(&self, vm: &VmId, disk: &DiskId) -> impl Future<Output = Result<Option<Disk>>> + Send {
+        async { Ok(self.disks(vm).await?.into_iter().find(|found| found.id == *disk)) }
     }
 
     /// Requires [`Op::AddDisk`]. The fields of a new disk for this machine.

@@ -15,8 +15,7 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
     let mut expect = request.expects();
     let request = match request {
         Request::ResizeDisk { vm, disk, size } => {
-            let disks = backend.disks(&vm).await?;
-            let found = disks.iter().find(|d| d.id == disk);
+            let found = backend.disk(&vm, &disk).await?;
             let found = found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {disk}")))?;
             let from = found.virtual_size;
             let from = from.ok_or_else(|| Error::conflict(format_args!("the size of {disk} is unknown")))?;

@@ -30,6 +30,12 @@ impl Live {
         Ok(Self { nodes: nodes?, drives: drives? })
     }
 
+    /// The images alone, which know their sizes: half of the way.
+    async fn nodes(monitor: &Monitor) -> Result<Self> {
+        let nodes = monitor.execute("query-named-block-nodes", json!({ "flat": true })).await?;
+        Ok(Self { nodes, drives: Value::Null })
+    }
+
     fn node(&self, name: &str) -> Option<&Value> {
         let is_it = |node: &&Value| node.get("node-name").and_then(Value::as_str) == Some(name);
         self.nodes.as_array()?.iter().find(is_it)
@@ -76,6 +82,22 @@ impl Local {
         Ok(disks)
     }
 
+    /// One disk, by its image alone.
+    async fn one_disk(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
+        let record = self.store.read(vm)?;
+        let Some(disk) = record.disks.iter().find(|disk| disk.id == id.as_str() && disk.leaving.is_empty()) else {
+            return Ok(self.list_disks(vm).await?.into_iter().find(|disk| disk.id == *id));
+        };
+        let live = match self.monitor(vm).await {
+            Err(error) if error.kind == ErrorKind::Busy => None,
+            other => match other? {
+                Some(monitor) => Some(Live::nodes(&monitor).await?),
+                None => None,
+            },
+        };
+        Ok(Some(described(disk, &self.store.folder(vm)?.join(&disk.file), live.as_ref())))
+    }
+
     /// The CD drive and what is in it.
     fn drive(&self, record: &Record, live: Option<&Live>) -> Disk {
         let medium = match live.and_then(|live| live.device(DRIVE)) {
@@ -102,7 +124,7 @@ impl Local {
         let record = self.store.read(vm)?;
         let disk = find(&record, vm, id)?;
         if let Some(monitor) = self.monitor(vm).await? {
-            let live = Live::read(&monitor).await?;
+            let live = Live::nodes(&monitor).await?;
             let node =
                 live.node(&disk.id).ok_or_else(|| Error::conflict(format_args!("{id} is not plugged in yet")))?;
             still_grows(id, plan, bytes(node, "/image/virtual-size"))?;
@@ -215,6 +237,10 @@ impl Disks for Qemu {
         self.local.list_disks(vm).await
     }
 
+    async fn disk(&self, vm: &VmId, disk: &DiskId) -> Result<Option<Disk>> {
+        self.local.one_disk(vm, disk).await
+    }
+
     async fn add_disk_form(&self, vm: &VmId) -> Result<Vec<FieldSpec>> {
         self.local.add_form(vm)
     }
@@ -243,7 +269,11 @@ impl Disks for Qemu {
 
 pub(super) async fn look(local: &Local, expect: &Expect) -> Verdict {
     let Some(vm) = expect.vm() else { return Verdict::Met(None) };
-    let disks = match local.list_disks(vm).await {
+    let disks = match expect {
+        Expect::DiskSize { disk, .. } => local.one_disk(vm, disk).await.map(|disk| disk.into_iter().collect()),
+        _ => local.list_disks(vm).await,
+    };
+    let disks: Vec<Disk> = match disks {
         Ok(disks) => disks,
         Err(error) if error.kind == ErrorKind::NotFound => return Verdict::Failed(error),
         Err(error) => return Verdict::Unknown(error),

@@ -1,0 +1,187 @@
+//! How long a disk takes to grow, beside the shortest way there is, in the same run: by the library against the same lines
+//! on a bare socket (running) and against `qemu-img resize` (off); by `vmdeck call` against a program that does nothing
+//! but send those lines.
+//!
+//! `cargo bench --bench resize` (half a minute); the machines are made and ended by it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a measurement that cannot go on should say where, and it reads the clock"
+)]
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+use vmdeck::{
+    backend::{
+        Backend, Call, Machines, Power, dispatch, prepare,
+        qemu::{Place, Qemu, Settings},
+    },
+    domain::{ByteSize, Request, SizeChange, Values, Verdict, VmId},
+    fetch,
+};
+
+const RUNS: u64 = 60;
+const M: u64 = 1 << 20;
+
+/// A client of few lines: one line out, lines in until the answer.
+struct Bare(BufReader<UnixStream>);
+
+impl Bare {
+    fn connect(socket: &Path) -> Self {
+        let mut bare = Self(BufReader::new(UnixStream::connect(socket).unwrap()));
+        bare.0.read_line(&mut String::new()).unwrap();
+        bare.say(r#"{"execute":"qmp_capabilities"}"#);
+        bare
+    }
+
+    fn say(&mut self, line: &str) {
+        self.0.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        loop {
+            let mut answer = String::new();
+            assert!(self.0.read_line(&mut answer).unwrap() > 0, "the monitor has closed");
+            assert!(!answer.contains("\"error\""), "{answer}");
+            if answer.starts_with("{\"return\"") {
+                return;
+            }
+        }
+    }
+
+    /// Its size twice (for the person, and under the lock), the change, its size.
+    fn grow(&mut self, to: u64) {
+        let size = r#"{"execute":"query-named-block-nodes","arguments":{"flat":true}}"#;
+        self.say(size);
+        self.say(size);
+        self.say(&format!(r#"{{"execute":"block_resize","arguments":{{"node-name":"disk0","size":{to}}}}}"#));
+        self.say(size);
+    }
+}
+
+/// What a script does: who are you, then the growth.
+fn script(socket: &Path, to: u64) {
+    let mut bare = Bare::connect(socket);
+    bare.say(r#"{"execute":"query-name"}"#);
+    bare.say(r#"{"execute":"query-uuid"}"#);
+    bare.grow(to);
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
+/// Median and 95th percentile in milliseconds.
+fn spread(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort();
+    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1000.0;
+    (at(50), at(95))
+}
+
+fn tell(what: &str, own: Vec<Duration>, other: &str, peer: Vec<Duration>) {
+    let (own, peer) = (spread(own), spread(peer));
+    println!(
+        "{what:22} {:6.2} ms, p95 {:6.2}; {other:22} {:6.2} ms, p95 {:6.2}; {:.2} x, {:+.2} ms",
+        own.0,
+        own.1,
+        peer.0,
+        peer.1,
+        own.0 / peer.0,
+        own.0 - peer.0
+    );
+}
+
+async fn make(qemu: &Qemu, name: &str) -> VmId {
+    let answers =
+        [("name", name), ("cpus", "1"), ("memory", "32M"), ("disk", "64M"), ("firmware", "bios"), ("network", "none")];
+    let values: Values = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    qemu.create(&values, Call::new().0).await.unwrap();
+    name.into()
+}
+
+/// One growth as the program does it: guards, change, reading back.
+async fn grow(qemu: &Qemu, vm: &VmId, to: u64) {
+    let request = Request::ResizeDisk { vm: vm.clone(), disk: "disk0".into(), size: SizeChange::To(ByteSize(to)) };
+    let prepared = prepare(qemu, request).await.unwrap();
+    dispatch(qemu, &prepared, Call::new().0).await.unwrap();
+    assert_eq!(qemu.look(&prepared.expect).await, Verdict::Met(None));
+}
+
+/// Runs a program to its end, which must be a good one.
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    assert!(status.unwrap().success(), "{program} {arguments:?}");
+}
+
+fn main() {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, flag, socket, to] = &arguments[..]
+        && flag == "--script"
+    {
+        return script(Path::new(socket), to.parse().unwrap());
+    }
+    let me = env::current_exe().unwrap();
+    let me = me.to_str().unwrap();
+    let folder = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    let settings = Settings {
+        machines: inside("machines"),
+        run: inside("run"),
+        images: inside("images"),
+        program: None,
+        accel: Some("tcg".to_owned()),
+        headless: false,
+        fetch: fetch::Options::default(),
+        fetch_at_once: 1,
+    };
+    let place = |vm: &VmId| Place::new(&inside("machines"), &inside("run"), vm);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let qemu = Qemu::new(settings);
+    let (web, off, peer) =
+        runtime.block_on(async { (make(&qemu, "web").await, make(&qemu, "off").await, make(&qemu, "peer").await) });
+    runtime.block_on(qemu.start(&web)).unwrap();
+
+    let mut bare = Bare::connect(&place(&web).monitor(2));
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    let mut size = 64 * M;
+    for _ in 0..RUNS {
+        own.push(timed(|| runtime.block_on(grow(&qemu, &web, size + M))));
+        other.push(timed(|| bare.grow(size + 2 * M)));
+        size += 2 * M;
+    }
+    drop(bare);
+    tell("running, library:", own, "bare socket:", other);
+
+    let config = inside("config.toml");
+    let text = format!(
+        "[[host]]\nname = \"local\"\nbackend = \"qemu\"\nmachines = '{0}/machines'\nrun = '{0}/run'\nimages = '{0}/images'\n",
+        folder.path().display()
+    );
+    fs::write(&config, text).unwrap();
+    let socket = place(&web).monitor(3);
+    let (config, socket) = (config.to_str().unwrap(), socket.to_str().unwrap());
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let to = format!("size={}", size + M);
+        let call = ["--config", config, "call", "local", "resize-disk", "vm=web", "disk=disk0", &to];
+        own.push(timed(|| run(env!("CARGO_BIN_EXE_vmdeck"), &call)));
+        size += 2 * M;
+        other.push(timed(|| run(me, &["--script", socket, &size.to_string()])));
+    }
+    tell("running, vmdeck call:", own, "bare program:", other);
+
+    let image = place(&peer).folder.join("disk0.qcow2");
+    let image = image.to_str().unwrap();
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    for to in (1..=RUNS).map(|n| (64 + n) * M) {
+        own.push(timed(|| runtime.block_on(grow(&qemu, &off, to))));
+        other.push(timed(|| run("qemu-img", &["resize", "-q", "-f", "qcow2", image, &to.to_string()])));
+    }
+    tell("off, library:", own, "qemu-img resize:", other);
+    runtime.block_on(qemu.power_off(&web)).unwrap();
+}
