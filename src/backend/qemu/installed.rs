@@ -1,11 +1,13 @@
 //! What of QEMU is on this host: the programs, the firmware, the accelerator.
-use super::{Firmware, Local, Place, Record, Settings, command_line::Host};
+use super::{Firmware, Local, Place, Record, Settings, command_line::Host, write_whole};
 use crate::{
     domain::{Error, Result},
     transport::{Program, find_program},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     fs,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -29,11 +31,45 @@ pub fn uefi() -> Option<(PathBuf, PathBuf)> {
 }
 
 /// What one look at the program tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// `7.2.22`
     pub version: String,
     pub sandbox: bool,
+}
+
+/// The same, kept on disk as long as the program is the same file: asking it takes longer than a frame may.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownProbe {
+    program: PathBuf,
+    size: u64,
+    /// In nanoseconds since 1970.
+    modified: i64,
+    probe: Probe,
+}
+
+impl KnownProbe {
+    fn new(program: &Path, probe: Probe) -> Option<Self> {
+        let meta = fs::metadata(program).ok()?;
+        let modified = meta.mtime().checked_mul(1_000_000_000)?.checked_add(meta.mtime_nsec())?;
+        Some(Self { program: program.to_owned(), size: meta.len(), modified, probe })
+    }
+
+    fn read(cache: &Path, program: &Path) -> Option<Probe> {
+        let known: Self = serde_json::from_slice(&fs::read(cache).ok()?).ok()?;
+        let now = Self::new(program, known.probe.clone())?;
+        (now == known).then_some(known.probe)
+    }
+
+    /// Without it the program is asked again, and nothing else is lost.
+    fn write(self, cache: &Path) {
+        let made = cache.parent().is_some_and(|f| fs::DirBuilder::new().recursive(true).mode(0o700).create(f).is_ok());
+        if let Ok(text) = serde_json::to_string(&self)
+            && made
+        {
+            let _ = write_whole(cache, &text);
+        }
+    }
 }
 
 impl Settings {
@@ -104,15 +140,31 @@ fn has_virtualization(cpuinfo: &str) -> bool {
 }
 
 impl Local {
+    fn probe_cache(&self) -> PathBuf {
+        self.settings.run.join("qemu.json")
+    }
+
+    /// What QEMU is, if that is known without asking it.
+    pub(super) fn known_probe(&self) -> Option<Probe> {
+        self.probe.get().cloned().or_else(|| KnownProbe::read(&self.probe_cache(), &self.settings.qemu()?))
+    }
+
     /// Asks QEMU what it is, once.
     pub async fn probe(&self) -> Result<Probe> {
         let path = self.settings.qemu().ok_or_else(missing)?;
         let probe = self.probe.get_or_try_init(async || {
+            if let Some(known) = KnownProbe::read(&self.probe_cache(), &path) {
+                return Ok(known);
+            }
             let output = Program::new(&path).arg("-help").run().await?;
             let text = String::from_utf8_lossy(&output.stdout);
             let version = text.split_once("version ").and_then(|(_, rest)| rest.split([' ', '\n', '(']).next());
             let version = version.unwrap_or("of unknown version").to_owned();
-            Ok::<_, Error>(Probe { version, sandbox: text.contains("\n-sandbox ") })
+            let probe = Probe { version, sandbox: text.contains("\n-sandbox ") };
+            if let Some(known) = KnownProbe::new(&path, probe.clone()) {
+                known.write(&self.probe_cache());
+            }
+            Ok::<_, Error>(probe)
         });
         probe.await.cloned()
     }
@@ -145,6 +197,22 @@ pub(super) fn missing() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_of_a_program_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, cache) = (folder.path().join("qemu"), folder.path().join("run/qemu.json"));
+        fs::write(&program, "one").unwrap();
+        let probe = Probe { version: "7.2.22".to_owned(), sandbox: true };
+        assert_eq!(KnownProbe::read(&cache, &program), None);
+        KnownProbe::new(&program, probe.clone()).unwrap().write(&cache);
+        assert_eq!(KnownProbe::read(&cache, &program), Some(probe));
+        assert_eq!(KnownProbe::read(&cache, Path::new("/bin/sh")), None);
+        fs::write(&program, "another").unwrap();
+        assert_eq!(KnownProbe::read(&cache, &program), None);
+        fs::write(&cache, "{").unwrap();
+        assert_eq!(KnownProbe::read(&cache, &program), None);
+    }
 
     #[test]
     fn a_processor_without_virtualization_has_no_kvm_to_rely_on() {

@@ -145,7 +145,7 @@ impl Local {
             is_set_up: Some(self.settings.qemu().is_some()),
             ..Capabilities::default()
         };
-        if let Some(probe) = self.probe.get() {
+        if let Some(probe) = self.known_probe() {
             found.version = format!("QEMU {}", probe.version);
         }
         if found.is_set_up == Some(false) {
@@ -190,12 +190,17 @@ impl Qemu {
 
 impl Backend for Qemu {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        if self.local.settings.headless {
+            // Asked once for each QEMU; a screen does not wait for it and is told later.
+            if self.local.known_probe().is_none() {
+                let _ = self.local.probe().await;
+            }
+            return Ok(self.local.capabilities());
+        }
         let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
         *watching = JoinSet::new();
-        if !self.local.settings.headless {
-            let known = self.local.store.names()?.into_iter().collect();
-            watching.spawn(watch::watch(self.local.clone(), events, known));
-        }
+        let known = self.local.store.names()?.into_iter().collect();
+        watching.spawn(watch::watch(self.local.clone(), events, known));
         Ok(self.local.capabilities())
     }
 

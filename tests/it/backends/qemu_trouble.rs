@@ -30,6 +30,21 @@ async fn a_kvm_that_fails_is_told_with_the_way_out() {
     );
 }
 
+#[tokio::test]
+async fn a_command_knows_qemus_version_and_asks_for_it_once() {
+    let world = World::new();
+    let (program, asked) = (world.path("qemu"), world.path("asked"));
+    let script = format!("#!/bin/sh\necho once >>{}\necho 'QEMU emulator version 9.8.7 (x)'\n", asked.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        let settings = Settings { program: Some(program.clone()), headless: true, ..world.settings() };
+        let found = Qemu::new(settings).connect(tokio::sync::mpsc::channel(1).0).await.unwrap();
+        assert_eq!(found.version, "QEMU 9.8.7");
+    }
+    assert_eq!(fs::read_to_string(asked).unwrap(), "once\n");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_stands_still_is_shown_without_state_and_can_be_powered_off() {
     let world = World::new();
