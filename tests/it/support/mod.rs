@@ -7,6 +7,7 @@ pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod program;
+pub(crate) mod pty;
 pub(crate) mod qemu;
 pub(crate) mod screen;
 pub(crate) mod world;

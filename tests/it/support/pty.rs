@@ -1,7 +1,8 @@
-//! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
+//! The real program in a pseudo terminal.
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
     io::{Read, Write},
+    path::Path,
     sync::{Arc, Condvar, Mutex},
     thread,
     time::Duration,
@@ -16,22 +17,30 @@ struct Screen {
     is_closed: bool,
 }
 
-struct Program {
+pub(crate) struct Program {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     screen: Arc<(Mutex<Screen>, Condvar)>,
-    _home: tempfile::TempDir,
+    home: Option<tempfile::TempDir>,
 }
 
 impl Program {
-    fn demo() -> Self {
+    /// The demo in a folder of its own.
+    pub(crate) fn demo() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut program = Self::start(home.path(), &["--demo"]);
+        program.home = Some(home);
+        program
+    }
+
+    /// The program on the folder `home`.
+    pub(crate) fn start(home: &Path, words: &[&str]) -> Self {
         let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let home = tempfile::tempdir().unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_vmdeck"));
-        command.arg("--demo");
-        command.env("VMDECK_HOME", home.path());
+        command.args(words);
+        command.env("VMDECK_HOME", home);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
         let child = pair.slave.spawn_command(command).unwrap();
@@ -54,53 +63,66 @@ impl Program {
             }
         });
         // Only the program holds the other end, so that its end is seen; the terminal's modes are read from ours.
-        Self { child, master: pair.master, keys, screen, _home: home }
+        Self { child, master: pair.master, keys, screen, home: None }
     }
 
     /// Waits until the terminal looks as `wanted` says.
-    fn until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
+    pub(crate) fn until(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
         let (screen, changed) = &*self.screen;
         let waits = |s: &mut Screen| !wanted(s.parser.screen()) && !s.is_closed;
         let (screen, _) = changed.wait_timeout_while(screen.lock().unwrap(), DEADLINE, waits).unwrap();
         assert!(wanted(screen.parser.screen()), "{what} never came:\n{}", screen.parser.screen().contents());
     }
 
-    fn until_shown(&self, text: &str) {
+    pub(crate) fn until_shown(&self, text: &str) {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
-    fn press(&mut self, keys: &str) {
+    /// Waits until the program has let go of the terminal.
+    pub(crate) fn until_closed(&self) {
+        let (screen, changed) = &*self.screen;
+        let waits = |s: &mut Screen| !s.is_closed;
+        let (screen, _) = changed.wait_timeout_while(screen.lock().unwrap(), DEADLINE, waits).unwrap();
+        assert!(screen.is_closed, "the program did not end");
+    }
+
+    /// Lets something else write to the terminal.
+    pub(crate) fn scribble(&self, bytes: &[u8]) {
+        self.screen.0.lock().unwrap().parser.process(bytes);
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.process_id().unwrap()).unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// Waits until the system has stopped the program.
-    fn stands_still(&self) {
+    pub(crate) fn stands_still(&self) {
         use rustix::process::{Pid, WaitOptions, waitpid};
         let id = Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap());
         let (_, status) = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap();
         assert!(status.stopped());
     }
 
-    fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         use rustix::termios::{LocalModes, tcgetattr};
         let tty = std::fs::File::open(self.master.tty_name().unwrap()).unwrap();
         !tcgetattr(&tty).unwrap().local_modes.contains(LocalModes::ICANON)
     }
 
     /// The program's end, and that it left the terminal as it was.
-    fn ends(mut self, code: u32) {
+    pub(crate) fn ends(mut self, code: u32) {
         self.until("a restored screen", is_restored);
         assert_eq!(self.child.wait().unwrap().exit_code(), code);
     }
 }
 
-fn is_restored(screen: &vt100::Screen) -> bool {
+pub(crate) fn is_restored(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste()
 }
 
@@ -109,57 +131,4 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-#[test]
-fn it_starts_acts_and_quits() {
-    let mut program = Program::demo();
-    program.until("the first frame", |s| s.alternate_screen() && s.hide_cursor() && s.bracketed_paste());
-    program.until_shown("Machines");
-    program.until_shown("alpha");
-    assert!(program.is_raw());
-    program.press("?");
-    program.until_shown("Ask the guest to shut down");
-    program.press("?");
-    program.press("q");
-    program.ends(0);
-}
-
-#[test]
-fn what_something_else_wrote_is_drawn_over() {
-    let mut program = Program::demo();
-    program.until_shown("desktop-of-the");
-    program.screen.0.lock().unwrap().parser.process(b"\x1b[2Jsomething else");
-    program.press("\x0c");
-    program.until("the whole screen", |s| {
-        let text = s.contents();
-        text.contains("desktop-of-the") && text.contains("quit") && !text.contains("something else")
-    });
-    program.press("q");
-    program.ends(0);
-}
-
-#[test]
-fn signals_end_it_with_the_terminal_restored() {
-    use rustix::process::Signal;
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
-        let program = Program::demo();
-        program.until_shown("Machines");
-        program.signal(signal);
-        program.ends(0);
-    }
-}
-
-#[test]
-fn ctrl_z_gives_the_terminal_back_and_a_continue_takes_it_again() {
-    let mut program = Program::demo();
-    program.until_shown("alpha");
-    program.press("\x1a");
-    program.until("the restored screen", is_restored);
-    program.stands_still();
-    program.signal(rustix::process::Signal::CONT);
-    program.until("the screen again", |s| s.alternate_screen() && s.contents().contains("alpha"));
-    assert!(program.is_raw());
-    program.press("q");
-    program.ends(0);
 }

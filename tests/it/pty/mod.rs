@@ -1,0 +1,90 @@
+//! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
+mod machine;
+use crate::support::pty::{Program, is_restored};
+
+#[test]
+fn it_starts_acts_and_quits() {
+    let mut program = Program::demo();
+    program.until("the first frame", |s| s.alternate_screen() && s.hide_cursor() && s.bracketed_paste());
+    program.until_shown("Machines");
+    program.until_shown("alpha");
+    assert!(program.is_raw());
+    program.press("?");
+    program.until_shown("Ask the guest to shut down");
+    program.press("?");
+    program.press("q");
+    program.ends(0);
+}
+
+#[test]
+fn what_something_else_wrote_is_drawn_over() {
+    let mut program = Program::demo();
+    program.until_shown("desktop-of-the");
+    program.scribble(b"\x1b[2Jsomething else");
+    program.press("\x0c");
+    program.until("the whole screen", |s| {
+        let text = s.contents();
+        text.contains("desktop-of-the") && text.contains("quit") && !text.contains("something else")
+    });
+    program.press("q");
+    program.ends(0);
+}
+
+#[test]
+fn signals_end_it_with_the_terminal_restored() {
+    use rustix::process::Signal;
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let program = Program::demo();
+        program.until_shown("Machines");
+        program.signal(signal);
+        program.ends(0);
+    }
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_a_continue_takes_it_again() {
+    let mut program = Program::demo();
+    program.until_shown("alpha");
+    program.press("\x1a");
+    program.until("the restored screen", is_restored);
+    program.stands_still();
+    program.signal(rustix::process::Signal::CONT);
+    program.until("the screen again", |s| s.alternate_screen() && s.contents().contains("alpha"));
+    assert!(program.is_raw());
+    program.press("q");
+    program.ends(0);
+}
+
+/// A folder whose configuration is the demo with a bug to rehearse.
+fn faulty(fault: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let local = "[[host]]\nname = \"local\"\nbackend = \"qemu\"\nenabled = false\n";
+    let demo = format!("[[host]]\nname = \"home\"\nbackend = \"demo\"\nfault = \"{fault}\"\n");
+    std::fs::write(home.path().join("config.toml"), format!("{local}{demo}")).unwrap();
+    home
+}
+
+#[test]
+fn a_bug_of_the_screen_ends_it_with_the_terminal_restored() {
+    let home = faulty("screen");
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("web2");
+    program.press("j");
+    program.until_shown("vmdeck: a bug ended the program");
+    assert!(!program.is_raw());
+    program.ends(101);
+}
+
+#[test]
+fn a_bug_behind_a_host_ends_its_task_and_nothing_else() {
+    let home = faulty("start");
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("web2");
+    program.press("/web2\r");
+    program.until("one row", |s| !s.contents().contains("staging"));
+    program.press("s");
+    program.until_shown("a bug in vmdeck ended this: rehearsed on the demo");
+    assert!(program.is_raw());
+    program.press("q");
+    program.ends(0);
+}
