@@ -30,7 +30,8 @@ impl Progress {
         Self { note: Some(note.into()), ..Self::default() }
     }
 
-    /// Takes what is new and keeps what `next` does not say; bytes and share never fall.
+    /// Takes what is new and keeps what `next` does not say; bytes and share never fall. An empty note takes the old one
+    /// away.
     pub fn merge(&mut self, next: Self) {
         self.done = self.done.max(next.done);
         self.total = next.total.or(self.total);
@@ -39,7 +40,7 @@ impl Progress {
             self.share = Some(self.share.map_or(share, |old| old.max(share)));
         }
         self.rate = next.rate.filter(|r| r.is_finite() && *r >= 0.0).or(self.rate);
-        self.note = next.note.or(self.note.take());
+        self.note = next.note.or(self.note.take()).filter(|note| !note.is_empty());
     }
 
     /// Whole percents, at most 99: only the end says 100.

@@ -20,6 +20,21 @@ impl Address {
         self.login.as_ref()
     }
 
+    /// Another address at the same server, with the same user and password.
+    pub(super) fn with_url(&self, url: Url) -> Self {
+        Self { url, login: self.login.clone() }
+    }
+
+    /// The same with another user and password.
+    pub(super) fn with_login(self, login: Option<(String, Secret)>) -> Self {
+        Self { login, ..self }
+    }
+
+    /// All of it but user and password, to be asked again; a token in it stays, so it is not for a screen.
+    pub(super) fn without_secrets(&self) -> String {
+        self.url.to_string()
+    }
+
     /// Who is asked: the server's name, or `this machine`.
     pub fn place(&self) -> String {
         self.url.host_str().map_or_else(|| "this machine".to_owned(), |host| clean_line(host).into_owned())

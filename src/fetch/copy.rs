@@ -26,7 +26,7 @@ pub(super) async fn copy(
     total: u64,
     cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<(Part, u64)> {
+) -> Result<Part> {
     let copied = Arc::new(AtomicU64::new(0));
     // Dropping this future ends the thread as well.
     let stop = cancel.child_token();
@@ -36,7 +36,7 @@ pub(super) async fn copy(
         let copied = Arc::clone(&copied);
         move || copy_all(&from, &part, total, &copied, &stop).map(|()| part)
     });
-    let mut meter = Meter::start(Some(total));
+    let mut meter = Meter::start(0, Some(total));
     progress(meter.report());
     let watch = async {
         loop {
@@ -47,7 +47,7 @@ pub(super) async fn copy(
         }
     };
     tokio::select! {
-        part = ended(thread) => Ok((part?, total)),
+        part = ended(thread) => part,
         () = watch => Err(Error::refused("the copy was not waited for")),
     }
 }

@@ -24,8 +24,9 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) fn start(total: Option<u64>) -> Self {
-        Self { total, done: 0, watch: Stopwatch::start(), rate: Rate::default() }
+    /// Begins at `done` bytes that are there already: they do not count in the rate.
+    pub(super) fn start(done: u64, total: Option<u64>) -> Self {
+        Self { total, done, watch: Stopwatch::start(), rate: Rate { done, ..Rate::default() } }
     }
 
     /// Counts `size` more bytes. A report, unless the last one was just now.
@@ -45,7 +46,8 @@ impl Meter {
     }
 
     pub(super) fn report(&self) -> Progress {
-        Progress { rate: self.rate.smooth, ..Progress::bytes(self.done, self.total) }
+        // While bytes come there is nothing else to say.
+        Progress { rate: self.rate.smooth, note: Some(String::new()), ..Progress::bytes(self.done, self.total) }
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn ten_reports_a_second_at_most() {
-        let mut meter = Meter::start(Some(1000));
+        let mut meter = Meter::start(0, Some(1000));
         let mut reports = 0;
         for _ in 0..1000 {
             reports += u32::from(meter.add(1).is_some());

@@ -1,36 +1,49 @@
-//! Fetching images to this machine: from `http://`, `https://` and `file://` into a folder, whole or not at all.
+//! Fetching images to this machine: from `http://`, `https://` and `file://` into a folder.
 //!
-//! A fetch reads a `source`, writes to a `part` (`NAME.part` beside the place where the image will be) and tells its
-//! `meter`. The three know nothing of each other: a source can begin at an offset and a part can be taken up again
-//! without the others noticing.
+//! A fetch reads a `source` and gives the bytes to a `writer`, which fills a `part` (`NAME.part` beside the place where
+//! the image will be) and a `checksum`. Its `journal` (`.NAME.fetch`) says how much of the part is safe, of which
+//! version of the file it is, and how the checksum goes on: so a fetch that was interrupted goes on where it was, and
+//! reads and hashes nothing twice. Only a whole file whose checksum is right gets its name, in one step; its story
+//! (`.NAME.origin`) stays beside it.
 mod address;
+mod checksum;
 mod copy;
+mod http;
+mod journal;
+mod ledger;
 mod meter;
 mod name;
+mod origin;
 mod part;
+mod receive;
 mod source;
+mod sums;
+mod writer;
 
 pub use address::Address;
+pub use checksum::{Kind, Sum};
+pub use journal::{Journal, State};
 pub use meter::Limit;
-pub use name::{PART, check_library_name};
+pub use name::{MISMATCH, PART, check_library_name};
+pub use origin::Origin;
 pub use part::move_to_free_name;
+pub use sums::Expected;
 
 use crate::{
-    domain::{ByteSize, Error, ErrorKind, Progress, Result, clean_line},
-    transport::free_space,
+    domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line},
+    transport::{free_space, now},
 };
-use meter::Meter;
+use ledger::{Ledger, Teller};
 use part::Part;
+use receive::Receive;
 use source::{Body, Source};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
-use tokio_util::{bytes::Bytes, sync::CancellationToken};
-
-/// How many received pieces may wait for the disk.
-const AHEAD: usize = 32;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use writer::Writer;
 
 /// How to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +56,22 @@ pub struct Options {
     pub connect: Duration,
     /// How long a server may say nothing at all.
     pub stall: Duration,
+    /// How often to try in a row without a single new byte.
+    pub tries: u32,
+    /// The first pause between two tries; it doubles.
+    pub pause: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limit: Limit::default(), ca: None, connect: Duration::from_secs(15), stall: Duration::from_secs(60) }
+        Self {
+            limit: Limit::default(),
+            ca: None,
+            connect: Duration::from_secs(15),
+            stall: Duration::from_secs(60),
+            tries: 10,
+            pause: Duration::from_secs(1),
+        }
     }
 }
 
@@ -57,104 +81,199 @@ pub struct Fetched {
     pub name: String,
     pub path: PathBuf,
     pub size: ByteSize,
+    /// The verdict on its checksum, and where that came from; None: there was none to check.
+    pub checked: Option<String>,
 }
 
-/// Fetches `address` into `folder`, as `name` or what the server or the address calls it.
-///
-/// Reports at most ten times a second. All failures are definite: what came of the file is gone then, and nothing ever
-/// replaces a file that exists. Cancelled, it ends with [`ErrorKind::Cancelled`].
-pub async fn fetch(
-    address: &str,
-    folder: &Path,
-    name: Option<&str>,
-    options: &Options,
-    cancel: &CancellationToken,
-    mut progress: impl FnMut(Progress) + Send,
-) -> Result<Fetched> {
-    let address: Address = address.parse()?;
-    if let Some(name) = name {
+/// What to fetch, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub address: Address,
+    /// What to call it; None: what the server or the address calls it.
+    pub name: Option<String>,
+    /// The checksum that a person gave; None: one is looked for beside the image.
+    pub sum: Option<Sum>,
+}
+
+/// What a look before the fetch tells.
+#[derive(Debug)]
+pub struct Look {
+    pub name: String,
+    /// None: the server does not tell.
+    pub size: Option<ByteSize>,
+    /// Whether it can go on where it was interrupted.
+    pub is_resumable: bool,
+    pub expected: Option<Expected>,
+    source: Source,
+}
+
+/// Asks for an image and refuses what cannot be fetched: a name that is taken, a web page, more than there is room for.
+pub async fn look(order: &Order, folder: &Path, options: &Options) -> Result<Look> {
+    if let Some(name) = &order.name {
         check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         refuse_existing(folder, name)?;
     }
-    progress(Progress::note(format!("asking {}", address.place())));
-    let source = unless(cancel, source::open(&address, options)).await?;
-    let name = match name {
-        Some(name) => name.to_owned(),
+    let source = source::open(&order.address, options, None).await.map_err(|broken| broken.error)?;
+    let name = match &order.name {
+        Some(name) => name.clone(),
         None => name::choose(&source.names)?,
     };
     source.refuse_other_than_image(&name)?;
     refuse_existing(folder, &name)?;
     refuse_too_large(folder, source.total)?;
-    let part = Part::open(folder, &name)?;
-    let (part, size) = match source.body {
-        Body::Http(_) => receive(source, part, &options.limit, cancel, &mut progress).await?,
-        Body::File(from) => copy::copy(from, part, source.total.unwrap_or(0), cancel, &mut progress).await?,
+    let expected = match &order.sum {
+        Some(sum) => Some(Expected { sum: sum.clone(), source: "given".to_owned() }),
+        None => sums::find(&order.address, options).await,
     };
-    progress(Progress::note("writing the rest to disk"));
-    let path = blocking(move || part.finish()).await?;
-    Ok(Fetched { name, path, size: ByteSize(size) })
+    Ok(Look { name, size: source.total.map(ByteSize), is_resumable: source.validator.is_some(), expected, source })
 }
 
-/// Does `work` unless it is cancelled before.
-async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.
+pub fn ask(order: &Order, look: &Look, folder: &Path) -> Result<()> {
+    let part = Part::open(folder, &look.name)?;
+    begin(order, look, folder, &part).map(drop)
+}
+
+/// The journal of a new fetch; one that was left is thrown away with its part, unless it is the same.
+fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> Result<Journal> {
+    let name = &look.name;
+    refuse_existing(folder, name)?;
+    let url = order.address.without_secrets();
+    if let Ok(Some(left)) = Journal::read(folder, name)
+        && left.url == url
+        && (order.sum.is_none() || left.expected == look.expected)
+    {
+        return Ok(left);
+    }
+    part.file().set_len(0).map_err(|error| part.error(error))?;
+    let journal = Journal { url, asked: now().0, expected: look.expected.clone(), ..Journal::default() };
+    journal.write(folder, name)?;
+    Ok(journal)
+}
+
+/// Removes all of a fetch: its part and its journal. Refused while it runs.
+pub fn forget(folder: &Path, name: &str) -> Result<()> {
+    let part = Part::open(folder, name)?;
+    Journal::remove(folder, name);
+    part.discard();
+    Ok(())
+}
+
+/// Fetches into `folder` from the first look to the end; what was left of the same fetch is gone on with.
+///
+/// Reports at most ten times a second. All failures are definite, and nothing ever replaces a file that exists. When it
+/// fails after bytes have come, they stay with their journal, for [`resume`] or [`forget`]; cancelled, nothing stays.
+pub async fn fetch(
+    order: &Order,
+    folder: &Path,
+    options: &Options,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Fetched> {
+    progress(Progress::note(format!("asking {}", order.address.place())));
+    let look = unless(stop, look(order, folder, options)).await?;
+    let part = Part::open(folder, &look.name)?;
+    let journal = begin(order, &look, folder, &part)?;
+    let ledger = Ledger::open(folder, &look.name, journal);
+    let work = Work { address: &order.address, folder, name: &look.name, options, ledger: &ledger, stop };
+    let done = work.run(part, Some(look.source), &mut progress).await;
+    if let Err(error) = &done
+        && (ledger.get().saved.offset == 0 || error.kind == ErrorKind::Cancelled)
+    {
+        let _ = forget(folder, &look.name);
+    }
+    done
+}
+
+/// Goes on with a fetch that has a journal, or begins it. `login` stands in for what the journal does not keep.
+pub async fn resume(
+    folder: &Path,
+    name: &str,
+    login: Option<(String, Secret)>,
+    options: &Options,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Fetched> {
+    let part = Part::open(folder, name)?;
+    let Some(journal) = Journal::read(folder, name)? else {
+        part.discard();
+        return Err(Error::not_found(format_args!("nothing is known of a fetch of {}", clean_line(name))));
+    };
+    refuse_existing(folder, name)?;
+    let address = journal.url.parse::<Address>()?.with_login(login);
+    let ledger = Ledger::open(folder, name, journal);
+    let work = Work { address: &address, folder, name, options, ledger: &ledger, stop };
+    work.run(part, None, &mut progress).await
+}
+
+/// A fetch on its way.
+struct Work<'a> {
+    address: &'a Address,
+    folder: &'a Path,
+    name: &'a str,
+    options: &'a Options,
+    ledger: &'a Ledger,
+    stop: &'a CancellationToken,
+}
+
+impl Work<'_> {
+    async fn run<F>(&self, part: Part, opened: Option<Source>, progress: &mut F) -> Result<Fetched>
+    where
+        F: FnMut(Progress) + Send,
+    {
+        self.ledger.change(|journal| journal.state = State::Running)?;
+        let done = self.bring(part, opened, progress).await;
+        if let Err(error) = &done
+            && Journal::read(self.folder, self.name)?.is_some()
+        {
+            let is_paused = error.kind == ErrorKind::Cancelled;
+            self.ledger.change(|journal| {
+                journal.state = if is_paused { State::Paused } else { State::Stopped(error.message.clone()) };
+                (journal.rate, journal.note) = (None, None);
+            })?;
+        }
+        done
+    }
+
+    async fn bring<F>(&self, part: Part, opened: Option<Source>, progress: &mut F) -> Result<Fetched>
+    where
+        F: FnMut(Progress) + Send,
+    {
+        let mut teller = Teller { ledger: self.ledger, told: None, progress };
+        let ledger = self.ledger.clone();
+        let writer = if self.address.url().scheme() == "file" {
+            let source = source::open(self.address, self.options, None).await.map_err(|broken| broken.error)?;
+            let Body::File(from) = source.body else { return Err(Error::invalid("url: no file of this machine")) };
+            let total = source.total.unwrap_or(0);
+            part.file().set_len(0).map_err(|error| part.error(error))?;
+            let part = copy::copy(from, part, total, self.stop, &mut |p| teller.tell(p)).await?;
+            blocking(move || Writer::filled(part, ledger)).await?
+        } else {
+            let writer = blocking(move || Writer::take_up(part, ledger)).await?;
+            let Self { address, folder, name, options, ledger, stop } = *self;
+            // What was opened for the look begins at the first byte.
+            let opened = opened.filter(|_| writer.offset == 0);
+            Receive { address, folder, name, options, ledger, stop }.all(writer, opened, &mut teller).await?
+        };
+        teller.tell(Progress::note("writing the rest to disk"));
+        let (folder, name) = (self.folder.to_owned(), self.name.to_owned());
+        let size = ByteSize(writer.offset);
+        let (path, checked) = blocking(move || writer.finish(&folder, &name)).await?;
+        Ok(Fetched { name: self.name.to_owned(), path, size, checked })
+    }
+}
+
+/// Does `work` unless it is stopped before.
+async fn unless<T, E: From<Error>>(stop: &CancellationToken, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+        () = stop.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled").into()),
         done = work => done,
     }
 }
 
-/// Passes pieces from the server to a thread that writes them.
-async fn receive(
-    mut source: Source,
-    part: Part,
-    limit: &Limit,
-    cancel: &CancellationToken,
-    progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<(Part, u64)> {
-    let total = source.total;
-    let (pieces, mut waiting) = mpsc::channel::<Bytes>(AHEAD);
-    let mut writer = JoinSet::new();
-    writer.spawn_blocking(move || {
-        let mut part = part;
-        while let Some(piece) = waiting.blocking_recv() {
-            part.write(&piece)?;
-        }
-        Ok(part)
-    });
-    let pump = async {
-        let mut meter = Meter::start(total);
-        progress(meter.report());
-        let mut received = 0_u64;
-        while let Some(piece) = source.next().await? {
-            let size = piece.len() as u64;
-            received += size;
-            if pieces.send(piece).await.is_err() {
-                break; // The writer gave up: it says why below.
-            }
-            if let Some(report) = meter.add(size) {
-                progress(report);
-            }
-            limit.after(size).await;
-        }
-        Ok(received)
-    };
-    let received = unless(cancel, pump).await;
-    // The writer is waited for in any case: when this returns, the part is whole or gone.
-    drop(pieces);
-    let part = ended(writer).await?;
-    let received = received?;
-    if let Some(total) = total.filter(|total| *total != received) {
-        return Err(short(received, total));
-    }
-    if received == 0 {
-        return Err(Error::refused("the server sent an empty file"));
-    }
-    Ok((part, received))
-}
-
 fn short(received: u64, total: u64) -> Error {
-    Error::refused(format_args!("only {} of {} came: it was not kept", ByteSize(received), ByteSize(total)))
+    Error::refused(format_args!("only {} of {} came", ByteSize(received), ByteSize(total)))
 }
 
 fn refuse_existing(folder: &Path, name: &str) -> Result<()> {

@@ -5,18 +5,24 @@ use url::Url;
 /// The ending of what is still being fetched: such files are never listed as images.
 pub const PART: &str = ".part";
 
+/// The ending of what was not as its checksum says: kept apart, and never listed as an image either.
+pub const MISMATCH: &str = ".mismatch";
+
+/// The longest addition to the name of an image: its files beside it need room for theirs.
+const ADDED: usize = MISMATCH.len();
+
 /// The ways images are called: a web page that comes under such a name is no image.
 const ENDINGS: [&str; 12] =
     [".iso", ".img", ".raw", ".qcow2", ".vmdk", ".vdi", ".vhd", ".xz", ".gz", ".zst", ".bz2", ".bin"];
 
-/// [`check_image_name`], and no name that could be taken for an unfinished fetch or leaves no room for that ending.
+/// [`check_image_name`], and no name that could be taken for an unfinished or a wrong file, or leaves no room for such endings.
 pub fn check_library_name(name: &str) -> std::result::Result<(), String> {
     check_image_name(name)?;
-    if name.ends_with(PART) {
-        return Err(format!("`{}` must not end in {PART}", crate::domain::clean(name, 60)));
+    if let Some(ending) = [PART, MISMATCH].into_iter().find(|ending| name.ends_with(ending)) {
+        return Err(format!("`{}` must not end in {ending}", crate::domain::clean(name, 60)));
     }
-    if name.len() + PART.len() > 255 {
-        return Err(format!("the name is too long: at most {} bytes", 255 - PART.len()));
+    if name.len() + ADDED > 255 {
+        return Err(format!("the name is too long: at most {} bytes", 255 - ADDED));
     }
     Ok(())
 }
@@ -158,8 +164,9 @@ mod tests {
     #[test]
     fn names_leave_room_for_their_unfinished_form() {
         assert!(check_library_name("a.iso.part").is_err());
-        assert!(check_library_name(&"x".repeat(251)).is_err());
-        assert!(check_library_name(&"x".repeat(250)).is_ok());
+        assert!(check_library_name("a.iso.mismatch").is_err());
+        assert!(check_library_name(&"x".repeat(247)).is_err());
+        assert!(check_library_name(&"x".repeat(246)).is_ok());
         assert!(is_image_like("A.ISO") && !is_image_like(".iso") && !is_image_like("index.html"));
     }
 }

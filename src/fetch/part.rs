@@ -1,4 +1,4 @@
-use super::{PART, name};
+use super::{MISMATCH, PART, name};
 use crate::{
     domain::{Error, Result, clean_line},
     transport::at,
@@ -6,30 +6,29 @@ use crate::{
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind as Io, Write},
+    io::{ErrorKind as Io, Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-/// The file that an image grows in: `NAME.part`, locked against a second fetch of the same name. Dropped before it is
-/// finished, it is gone.
+/// The file that an image grows in: `NAME.part`, locked against a second fetch of the same name. It stays when it is
+/// dropped, so that the fetch can go on later.
 #[derive(Debug)]
 pub(super) struct Part {
     file: File,
     path: PathBuf,
     target: PathBuf,
     name: String,
-    is_finished: bool,
 }
 
 impl Part {
-    /// Begins `NAME.part` in `folder`, empty. What a fetch that was killed has left there is overwritten.
+    /// Takes `NAME.part` in `folder`, with what is in it; makes it where there is none.
     pub(super) fn open(folder: &Path, name: &str) -> Result<Self> {
         name::check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         let path = folder.join(format!("{name}{PART}"));
         loop {
             let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(false);
+            options.read(true).write(true).create(true).truncate(false);
             let file = options.custom_flags(NOFOLLOW).open(&path).map_err(at(&path))?;
             flock(&file, FlockOperation::NonBlockingLockExclusive)
                 .map_err(|_| Error::conflict(format_args!("{} is being fetched already", clean_line(name))))?;
@@ -39,15 +38,29 @@ impl Part {
                 _ => false,
             };
             if is_same {
-                file.set_len(0).map_err(at(&path))?;
-                let target = folder.join(name);
-                return Ok(Self { file, path, target, name: name.to_owned(), is_finished: false });
+                return Ok(Self { file, path, target: folder.join(name), name: name.to_owned() });
             }
         }
     }
 
+    /// How many bytes are in it.
+    pub(super) fn len(&self) -> Result<u64> {
+        self.file.metadata().map(|meta| meta.len()).map_err(at(&self.path))
+    }
+
+    /// Goes on after the first `offset` bytes; the rest is cut off.
+    pub(super) fn begin_at(&mut self, offset: u64) -> Result<()> {
+        let done = self.file.set_len(offset).and_then(|()| self.file.seek(SeekFrom::Start(offset)));
+        done.map(drop).map_err(at(&self.path))
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(at(&self.path))
+    }
+
+    /// Returns when all that was written is on the disk.
+    pub(super) fn settle(&self) -> Result<()> {
+        self.file.sync_data().map_err(at(&self.path))
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -60,36 +73,38 @@ impl Part {
     }
 
     /// Writes it through to the disk and gives it its name, in one step and only if that name is still free.
-    pub(super) fn finish(mut self) -> Result<PathBuf> {
+    pub(super) fn finish(self) -> Result<PathBuf> {
         self.file.sync_all().map_err(at(&self.path))?;
         match move_to_free_name(&self.path, &self.target) {
             Err(error) if error.kind() == Io::AlreadyExists => {
                 return Err(Error::conflict(format_args!(
-                    "{} has come into the library meanwhile: this one was not kept",
+                    "{} has come into the library meanwhile: this one stays unfinished",
                     clean_line(&self.name)
                 )));
             }
             moved => moved.map_err(at(&self.target))?,
         }
-        self.is_finished = true;
         if let Some(folder) = self.target.parent() {
             File::open(folder).and_then(|f| f.sync_all()).map_err(at(folder))?;
         }
-        Ok(self.target.clone())
+        Ok(self.target)
     }
-}
 
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            let _ = fs::remove_file(&self.path);
-        }
+    /// Keeps it as `NAME.mismatch`, in the place of an older one: for people to look at, and never an image.
+    pub(super) fn keep_apart(self) -> Result<()> {
+        let apart = self.target.with_file_name(format!("{}{MISMATCH}", self.name));
+        fs::rename(&self.path, &apart).map_err(at(&apart))
+    }
+
+    /// Removes it.
+    pub(super) fn discard(self) {
+        let _ = fs::remove_file(&self.path);
     }
 }
 
 /// A symbolic link under the name of a part leads somewhere else: it is not written through.
 #[expect(clippy::cast_possible_wrap, reason = "the flag is one of the low bits")]
-const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+pub(super) const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// Renames, and never replaces a file.
 pub fn move_to_free_name(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -107,33 +122,37 @@ pub fn move_to_free_name(from: &Path, to: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_part_becomes_the_image_only_under_a_free_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = || {
-            let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-            names.sort();
-            names
-        };
-        let mut part = Part::open(folder.path(), "a.iso").unwrap();
-        assert_eq!(Part::open(folder.path(), "a.iso").unwrap_err().message, "a.iso is being fetched already");
-        part.write(b"whole").unwrap();
-        assert_eq!(fs::read(part.finish().unwrap()).unwrap(), b"whole");
-
-        let mut part = Part::open(folder.path(), "a.iso").unwrap();
-        part.write(b"other").unwrap();
-        assert!(part.finish().unwrap_err().message.contains("meanwhile"));
-        assert_eq!(names(), ["a.iso"]);
-        assert_eq!(fs::read(folder.path().join("a.iso")).unwrap(), b"whole");
+    fn part(folder: &Path, name: &str, bytes: &[u8]) -> Part {
+        let mut part = Part::open(folder, name).unwrap();
+        part.begin_at(0).unwrap();
+        part.write(bytes).unwrap();
+        part
     }
 
     #[test]
-    fn leftovers_of_a_killed_fetch_are_overwritten_and_links_are_not_followed() {
+    fn a_part_becomes_the_image_only_under_a_free_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = part(folder.path(), "a.iso", b"whole");
+        assert_eq!(Part::open(folder.path(), "a.iso").unwrap_err().message, "a.iso is being fetched already");
+        assert_eq!(fs::read(first.finish().unwrap()).unwrap(), b"whole");
+        let second = part(folder.path(), "a.iso", b"other").finish();
+        assert!(second.unwrap_err().message.contains("meanwhile"));
+        assert_eq!(fs::read(folder.path().join("a.iso")).unwrap(), b"whole");
+        part(folder.path(), "a.iso", b"wrong").keep_apart().unwrap();
+        assert_eq!(fs::read(folder.path().join("a.iso.mismatch")).unwrap(), b"wrong");
+        part(folder.path(), "a.iso", b"x").discard();
+        assert!(!folder.path().join("a.iso.part").exists());
+    }
+
+    #[test]
+    fn what_is_left_goes_on_and_links_are_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a.iso.part"), "old and longer").unwrap();
         let mut part = Part::open(folder.path(), "a.iso").unwrap();
+        assert_eq!(part.len().unwrap(), 14);
+        part.begin_at(4).unwrap();
         part.write(b"new").unwrap();
-        assert_eq!(fs::read(part.finish().unwrap()).unwrap(), b"new");
+        assert_eq!(fs::read(part.finish().unwrap()).unwrap(), b"old new");
 
         fs::write(folder.path().join("precious"), "x").unwrap();
         std::os::unix::fs::symlink("precious", folder.path().join("b.iso.part")).unwrap();

@@ -179,10 +179,8 @@ fn failed<'a>(task: &Task, name: &str, message: &str, is_selected: bool, columns
 /// As much of the figures as there is room for: the share goes last.
 fn words(progress: &Progress, room: u16) -> String {
     let percent = progress.percent().map(|p| format!("{p:>3} %")).unwrap_or_default();
-    let figures = match progress.figures() {
-        none if none.is_empty() => progress.note.as_deref().map(|n| clean_line(n).into_owned()).unwrap_or_default(),
-        figures => figures,
-    };
+    // What is said has a reason: no bytes come now.
+    let figures = progress.note.as_deref().map_or_else(|| progress.figures(), |note| clean_line(note).into_owned());
     let parts: Vec<&str> = figures.split("  ").collect();
     // Bytes, rate, time left: from the left they are told again by the share.
     let fewer = (0..=parts.len()).map(|skip| {

@@ -2,10 +2,8 @@
 use super::{Local, Qemu};
 use crate::{
     backend::{Call, Images},
-    domain::{
-        ByteSize, Error, ErrorKind, Expect, Image, Progress, Result, Stamp, Verdict, VmId, check_image_name, clean_line,
-    },
-    fetch::{self, PART, check_library_name, move_to_free_name},
+    domain::{ByteSize, Error, ErrorKind, Expect, Image, Progress, Result, Stamp, Verdict, VmId, clean_line},
+    fetch::{self, Order, Origin, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
@@ -25,11 +23,10 @@ impl Local {
             .filter_map(|entry| {
                 let name = entry.file_name().into_string().ok()?;
                 let meta = entry.path().metadata().ok().filter(fs::Metadata::is_file)?;
-                if check_image_name(&name).is_err() || name.ends_with(PART) {
-                    return None;
-                }
+                check_library_name(&name).ok()?;
                 let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
                 Some(Image {
+                    checked: Origin::read(folder, &name, &meta).and_then(|origin| origin.checked),
                     size: Some(ByteSize(meta.len())),
                     added: since.map(|since| Stamp(0).after(since)),
                     used_by: users.remove(&name).unwrap_or_default(),
@@ -76,8 +73,8 @@ impl Local {
             turn = self.fetches.acquire() => turn,
             () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
         };
-        let told = |progress| call.progress(progress);
-        let done = fetch::fetch(url, &settings.images, name, &settings.fetch, &call.cancel, told).await?;
+        let order = Order { address: url.parse()?, name: name.map(str::to_owned), sum: None };
+        let done = fetch::fetch(&order, &settings.images, &settings.fetch, &call.cancel, |p| call.progress(p)).await?;
         let listed = self.list_images()?.into_iter().find(|image| image.name == done.name);
         listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&done.name))))
     }
@@ -103,13 +100,18 @@ impl Images for Qemu {
             }
             _ => at(&from)(error),
         });
+        if renamed.is_ok() {
+            Origin::rename(&self.local.settings.images, image, name);
+        }
         std::future::ready(renamed).await
     }
 
     async fn remove_image(&self, image: &str) -> Result<()> {
         let path = self.local.image_path(image)?;
         self.local.refuse_used(image)?;
-        std::future::ready(fs::remove_file(&path).map_err(at(&path))).await
+        fs::remove_file(&path).map_err(at(&path))?;
+        Origin::remove(&self.local.settings.images, image);
+        std::future::ready(Ok(())).await
     }
 }
 

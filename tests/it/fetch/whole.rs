@@ -1,4 +1,4 @@
-use super::{fetch_into, fetch_with, names};
+use super::{fetch_into, fetch_with, image, names, order};
 use crate::support::http::{Http, Step, answer, raw};
 use std::{fs, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -6,10 +6,6 @@ use vmdeck::{
     domain::{ByteSize, ErrorKind},
     fetch::{Limit, Options, fetch},
 };
-
-fn image(size: usize) -> Vec<u8> {
-    (0..size).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect()
-}
 
 #[tokio::test]
 async fn an_image_comes_whole_under_its_name() {
@@ -79,10 +75,10 @@ async fn cancelled_it_leaves_nothing() {
     });
     let folder = tempfile::tempdir().unwrap();
     let cancel = CancellationToken::new();
-    let url = server.url("/a.iso");
+    let order = order(&server.url("/a.iso"), None).unwrap();
     let options = Options::default();
     // The first report with a total comes when the part is open.
-    let done = fetch(&url, folder.path(), None, &options, &cancel, |p| {
+    let done = fetch(&order, folder.path(), &options, &cancel, |p| {
         if p.total.is_some() {
             cancel.cancel();
         }
@@ -100,7 +96,8 @@ async fn a_second_fetch_of_the_same_name_is_refused() {
     let (open, is_open) = tokio::sync::watch::channel(false);
     let cancel = CancellationToken::new();
     let options = Options::default();
-    let first = fetch(&url, folder.path(), None, &options, &cancel, |p| {
+    let order = order(&url, None).unwrap();
+    let first = fetch(&order, folder.path(), &options, &cancel, |p| {
         open.send_replace(p.total.is_some());
     });
     let second = async {

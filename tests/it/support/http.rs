@@ -33,6 +33,11 @@ pub(crate) fn raw(text: &str) -> Step {
 impl Http {
     /// Answers each request by what `script` makes of its path.
     pub(crate) fn serve(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::serve_heads(move |head| script(head.split(' ').nth(1).unwrap_or_default()))
+    }
+
+    /// Answers each request by what `script` makes of its whole head.
+    pub(crate) fn serve_heads(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -74,13 +79,40 @@ fn converse(
             return Ok(());
         }
     }
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    seen.lock().unwrap().push(head);
-    for step in script(&path) {
+    seen.lock().unwrap().push(head.clone());
+    for step in script(&head) {
         match step {
             Step::Send(bytes) => stream.write_all(&bytes)?,
             Step::Stall => drop(reader.read(&mut [0])),
         }
     }
     stream.shutdown(Shutdown::Write)
+}
+
+/// The first byte that a request asks for, where it asks for a part.
+pub(crate) fn range(head: &str) -> Option<usize> {
+    let line = head.lines().find_map(|line| line.strip_prefix("range: bytes="))?;
+    line.strip_suffix('-')?.parse().ok()
+}
+
+/// The answer to a request for `body` by a server that keeps the rules of RFC 9110: its part where the file is still
+/// the one called `tag`. The connection breaks after `cut` bytes of it.
+pub(crate) fn resumable(head: &str, body: &[u8], tag: &str, cut: usize) -> Vec<Step> {
+    let is_same = head.contains(&format!("if-range: {tag}\r\n"));
+    let (status, begin, range_line) = match range(head).filter(|_| is_same) {
+        Some(begin) if begin >= body.len() => {
+            return answer("416 Range Not Satisfiable", &format!("Content-Range: bytes */{}\r\n", body.len()), b"");
+        }
+        Some(begin) => {
+            let line = format!("Content-Range: bytes {begin}-{}/{}\r\n", body.len() - 1, body.len());
+            ("206 Partial Content", begin, line)
+        }
+        None => ("200 OK", 0, String::new()),
+    };
+    let rest = body.get(begin..).unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nETag: {tag}\r\n{range_line}Connection: close\r\n\r\n",
+        rest.len()
+    );
+    vec![Step::Send(head.into_bytes()), Step::Send(rest.iter().take(cut).copied().collect())]
 }

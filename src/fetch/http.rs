@@ -1,0 +1,210 @@
+//! Images over HTTP: whole, or the rest of one that is still the same.
+use super::{
+    Address, Options,
+    name::Names,
+    source::{Body, Broken, Rest, Source},
+};
+use crate::{
+    domain::{Error, ErrorKind, Result, Secret, clean_line},
+    transport::at,
+};
+use reqwest::{
+    Certificate, Client, Response, StatusCode, Url,
+    header::{
+        ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderName,
+        IF_RANGE, LAST_MODIFIED, RANGE,
+    },
+    redirect::Policy,
+};
+use std::{sync::Once, time::Duration};
+
+/// Asks for `address`; where the rest alone cannot be had, for all of it.
+pub(super) async fn open(
+    client: &Client,
+    address: &Address,
+    options: &Options,
+    rest: Option<&Rest>,
+) -> Result<Source, Broken> {
+    let mut response = ask(client, address, options, rest).await?;
+    let mut begins = rest.map_or(0, |rest| rest.offset);
+    if rest.is_some_and(|rest| !is_rest(&response, rest)) {
+        begins = 0;
+        if response.status() != StatusCode::OK {
+            response = ask(client, address, options, None).await?;
+        }
+    }
+    let status = response.status();
+    if status != StatusCode::OK && begins == 0 {
+        return Err(refusal(status));
+    }
+    Ok(Source {
+        names: Names::of(header(&response, CONTENT_DISPOSITION).as_deref(), address.url(), response.url()),
+        begins,
+        total: response.content_length().map(|rest| begins + rest),
+        validator: validator(&response),
+        content_type: header(&response, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
+        encoding: header(&response, CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase(),
+        stall: options.stall,
+        body: Body::Http(Box::new(response)),
+    })
+}
+
+async fn ask(client: &Client, address: &Address, options: &Options, rest: Option<&Rest>) -> Result<Response, Broken> {
+    // What is counted and checked are the bytes of the file itself.
+    let mut request = client.get(address.url().clone()).header(ACCEPT_ENCODING, "identity");
+    if let Some((user, password)) = address.login() {
+        request = request.basic_auth(user, Some(Secret::expose(password)));
+    }
+    if let Some(rest) = rest {
+        request = request.header(RANGE, format!("bytes={}-", rest.offset)).header(IF_RANGE, &rest.validator);
+    }
+    request.send().await.map_err(|error| failed(error, options.stall))
+}
+
+/// Whether the answer is what was asked for: the bytes from there on, up to the end, of the same file. Servers have been
+/// seen that send another part, or a part of another version.
+fn is_rest(response: &Response, rest: &Rest) -> bool {
+    let range = header(response, CONTENT_RANGE).and_then(|range| content_range(&range));
+    let Some((first, last, total)) = range.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT) else {
+        return false;
+    };
+    let is_same_size = match (rest.total, total) {
+        (Some(known), Some(total)) => known == total,
+        _ => true,
+    };
+    let to_the_end = total.is_none_or(|total| last.checked_add(1) == Some(total));
+    let tags: Vec<_> = [ETAG, LAST_MODIFIED].into_iter().filter_map(|name| header(response, name)).collect();
+    // RFC 9110, 15.3.7: a part that was asked for with If-Range need not repeat what tells the version.
+    let is_same_version = tags.is_empty() || tags.contains(&rest.validator);
+    first == rest.offset && is_same_size && to_the_end && is_same_version
+}
+
+/// `bytes 5-9/10` or `bytes 5-9/*` (RFC 9110, 14.4).
+fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let total = if total.trim() == "*" { None } else { Some(total.trim().parse().ok()?) };
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?, total))
+}
+
+fn header(response: &Response, name: HeaderName) -> Option<String> {
+    let value = response.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned()).filter(|value| value.len() <= 4096)
+}
+
+/// What may stand in `If-Range`: a strong `ETag`, or a `Last-Modified` that is older than the answer, so that no second
+/// version of the same second can hide behind it (RFC 9110, 8.8.2.2).
+fn validator(response: &Response) -> Option<String> {
+    let strong = header(response, ETAG).filter(|tag| tag.starts_with('"') && tag.len() > 2);
+    strong.or_else(|| {
+        let modified = header(response, LAST_MODIFIED)?;
+        let time = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp().as_second());
+        let settled = time(&header(response, DATE)?)? > time(&modified)?;
+        settled.then_some(modified)
+    })
+}
+
+/// An HTTP client for the server of `address`, made for one fetch: it costs milliseconds that the start of the program should not pay.
+pub(super) fn client(address: &Address, options: &Options) -> Result<Client> {
+    static PROVIDER: Once = Once::new();
+    // It fails when another part of the program was first, which does as well.
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    let mut builder = Client::builder()
+        .user_agent(concat!("vmdeck/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(options.connect)
+        .read_timeout(options.stall)
+        .referer(false)
+        .redirect(redirects());
+    if address.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    if let Some(ca) = &options.ca {
+        let pem = std::fs::read(ca).map_err(at(ca))?;
+        let shown = ca.to_string_lossy();
+        let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+        if authorities.is_empty() {
+            return Err(Error::invalid(format_args!("ca: {} holds no PEM certificate", clean_line(&shown))));
+        }
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().map_err(|error| {
+        Error::refused(format_args!("no HTTP client ({}): are the system's CA certificates installed?", root(&error)))
+    })
+}
+
+/// Ten at most, and never from a checked connection to one that anybody can read.
+fn redirects() -> Policy {
+    Policy::custom(|attempt| {
+        let is_downgrade =
+            attempt.url().scheme() == "http" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+        if is_downgrade {
+            attempt.error("the server leads from https:// to http://")
+        } else if attempt.previous().len() > 10 {
+            attempt.error("the server leads from one address to the next without end")
+        } else {
+            attempt.follow()
+        }
+    })
+}
+
+fn refusal(status: StatusCode) -> Broken {
+    let reason = status.canonical_reason().unwrap_or("no reason given");
+    let more = match status.as_u16() {
+        401 | 403 => ": it wants a user and a password, or does not give this file out",
+        404 | 410 => ": the address is wrong, or the file has moved",
+        429 | 503 => ": it has too much to do, try again later",
+        _ => "",
+    };
+    let kind = if status.as_u16() == 404 { ErrorKind::NotFound } else { ErrorKind::Refused };
+    Broken {
+        error: Error::new(kind, format_args!("the server said {} {reason}{more}", status.as_u16())),
+        is_passing: status.is_server_error() || matches!(status.as_u16(), 408 | 429),
+    }
+}
+
+/// A failure of the connection in words, without the address: it may hold a password or a token. The outcome of a
+/// fetch that fails is known, so none of these leaves it open.
+pub(super) fn failed(error: reqwest::Error, stall: Duration) -> Broken {
+    let host = error.url().and_then(Url::host_str).map(|h| clean_line(h).into_owned());
+    let host = host.unwrap_or_else(|| "the server".to_owned());
+    let error = error.without_url();
+    let why = root(&error);
+    if error.is_redirect() {
+        return Error::refused(why).into();
+    }
+    let error = if error.is_connect() {
+        let late = if error.is_timeout() { "no answer".to_owned() } else { why };
+        Error::refused(format_args!("{host} cannot be reached: {late}"))
+    } else if error.is_timeout() {
+        let seconds = stall.as_secs_f32();
+        Error::refused(format_args!("nothing came for {seconds} s: the server or the network stalls"))
+    } else if error.is_body() || error.is_decode() || error.is_request() {
+        Error::refused(format_args!("the connection broke before all had come: {why}"))
+    } else {
+        Error::refused(why)
+    };
+    Broken { error, is_passing: true }
+}
+
+/// The innermost reason, which is the one that says something.
+fn root(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::content_range;
+
+    #[test]
+    fn ranges_are_read_and_nonsense_is_not() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((5, 9, Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, 9, None)));
+        for bad in ["bytes */10", "5-9/10", "bytes 5-9", "bytes -5-9/10", "bytes 5-x/10", ""] {
+            assert_eq!(content_range(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use super::{Expected, Ledger, Origin, checksum::Hasher, journal, part::Part};
+use crate::{
+    domain::{Error, Result, clean_line},
+    transport::{Stopwatch, at, now},
+};
+use std::{
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// How often what came is made safe against a loss of power.
+const SAVE: Duration = Duration::from_secs(3);
+const PIECE: usize = 1 << 18;
+
+/// Takes bytes to the part and to the checksum, and notes now and then how far they are safe.
+#[derive(Debug)]
+pub(super) struct Writer {
+    part: Part,
+    hasher: Option<Hasher>,
+    pub(super) offset: u64,
+    ledger: Ledger,
+    saved: Stopwatch,
+}
+
+impl Writer {
+    /// Goes on where the journal says that the part is safe; and where the machine has not stopped since, after all that
+    /// is in it. What cannot be trusted is cut off.
+    pub(super) fn take_up(part: Part, ledger: Ledger) -> Result<Self> {
+        let journal = ledger.get();
+        let (len, safe) = (part.len()?, journal.saved.offset);
+        let mut writer = Self { part, hasher: None, offset: 0, ledger, saved: Stopwatch::start() };
+        let (Ok(hasher), true) = (journal.hasher(), len >= safe) else {
+            writer.restart(journal.expected.as_ref(), None)?;
+            return Ok(writer);
+        };
+        (writer.hasher, writer.offset) = (hasher, safe);
+        let is_same_run = journal.saved.boot.is_some() && journal.saved.boot == journal::boot();
+        if is_same_run {
+            writer.read_up_to(journal.total.map_or(len, |total| len.min(total)))?;
+        }
+        writer.part.begin_at(writer.offset)?;
+        writer.save()?;
+        Ok(writer)
+    }
+
+    /// Takes the bytes up to `end`, which are in the part already, into the checksum.
+    fn read_up_to(&mut self, end: u64) -> Result<()> {
+        let Some(hasher) = &mut self.hasher else {
+            self.offset = self.offset.max(end);
+            return Ok(());
+        };
+        let mut buffer = vec![0; PIECE];
+        while self.offset < end {
+            let most = usize::try_from(end - self.offset).unwrap_or(PIECE).min(PIECE);
+            let piece = buffer.get_mut(..most).unwrap_or_default();
+            let read = self.part.file().read_at(piece, self.offset).map_err(|e| self.part.error(e))?;
+            if read == 0 {
+                break;
+            }
+            hasher.add(piece.get(..read).unwrap_or_default());
+            self.offset += read as u64;
+        }
+        Ok(())
+    }
+
+    /// Begins anew, with a file that is told by `validator`.
+    pub(super) fn restart(&mut self, expected: Option<&Expected>, validator: Option<String>) -> Result<()> {
+        self.part.begin_at(0)?;
+        self.offset = 0;
+        self.hasher = expected.map(|expected| Hasher::new(expected.sum.kind));
+        self.ledger.change(|journal| journal.validator = validator)?;
+        self.save()
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.part.write(bytes)?;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.add(bytes);
+        }
+        self.offset += bytes.len() as u64;
+        if self.saved.elapsed() >= SAVE { self.save() } else { Ok(()) }
+    }
+
+    /// Makes safe what came. First the bytes, then the word that they are there.
+    pub(super) fn save(&mut self) -> Result<()> {
+        self.part.settle()?;
+        self.ledger.save(self.offset, self.hasher.as_ref().map(Hasher::state))?;
+        self.saved = Stopwatch::start();
+        Ok(())
+    }
+
+    /// A part that was filled in another way, whole: now it is hashed.
+    pub(super) fn filled(part: Part, ledger: Ledger) -> Result<Self> {
+        let (expected, len) = (ledger.get().expected, part.len()?);
+        let hasher = expected.map(|expected| Hasher::new(expected.sum.kind));
+        let mut writer = Self { part, hasher, offset: 0, ledger, saved: Stopwatch::start() };
+        writer.read_up_to(len)?;
+        Ok(writer)
+    }
+
+    /// Checks the sum, keeps the story, and gives the file its name. A wrong one is kept apart.
+    pub(super) fn finish(self, folder: &Path, name: &str) -> Result<(PathBuf, Option<String>)> {
+        let journal = self.ledger.get();
+        let checked = match (self.hasher, &journal.expected) {
+            (Some(hasher), Some(expected)) => {
+                let (found, kind) = (hasher.finish(), expected.sum.kind.name());
+                let source = clean_line(&expected.source).into_owned();
+                if found != expected.sum {
+                    self.part.keep_apart()?;
+                    super::Journal::remove(folder, name);
+                    return Err(Error::refused(format_args!(
+                        "what came is not what it should be: its {kind} begins with {}, {source} says {}. It was kept apart \
+                         as {}{}",
+                        found.short(),
+                        expected.sum.short(),
+                        clean_line(name),
+                        super::MISMATCH
+                    )));
+                }
+                Some(format!("{kind} as in {source}").replace("as in given", "as given"))
+            }
+            _ => None,
+        };
+        let meta = self.part.file().metadata().map_err(at(folder))?;
+        Origin::new(journal.url, checked.clone(), now(), &meta).write(folder, name)?;
+        let path = self.part.finish()?;
+        super::Journal::remove(folder, name);
+        Ok((path, checked))
+    }
+}
