@@ -6,7 +6,7 @@ use crate::{
     logging,
     runtime::{
         headless::{self, Streams},
-        run_tui,
+        interrupt, run_tui,
         setup::Errand,
     },
     ui::Theme,
@@ -141,23 +141,22 @@ impl Cli {
             Some(count) => config.demo((count > 0).then_some(count)),
             None => config,
         };
-        // A program that manages machines is of use without a log, too.
-        let _ = logging::start(&paths.state);
+        if let Err(why) = logging::start(&paths.state) {
+            // A program that manages machines is of use without a log, too.
+            let _ = writeln!(std::io::stderr(), "vmdeck: {why}");
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|e| format!("no threads to work with: {e}"))?;
         let is_terminal = std::io::stdout().is_terminal();
         let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let mut streams = Streams { input: &mut input, out: &mut out, err: &mut err, is_terminal };
         let work = async {
-            let interrupt = CancellationToken::new();
-            let mut signals = tokio::task::JoinSet::new();
-            if self.command.is_some() {
-                signals.spawn(interrupted(interrupt.clone()));
-            }
-            let errand = Errand { config: &config, paths: &paths, host: LOCAL, interrupt: interrupt.clone() };
+            let errand = Errand { config: &config, paths: &paths, host: LOCAL };
             match self.command {
                 Some(Command::Call { host, operation, words, json }) => {
                     let call = headless::Call { host, op: operation, words, json };
+                    let interrupt = CancellationToken::new();
+                    let _listener = interrupt::listen(interrupt.clone());
                     Ok(headless::call(&config, &paths, &call, &mut streams, interrupt).await)
                 }
                 Some(Command::Setup { yes }) => Ok(errand.set_up(yes, &mut streams).await),
@@ -184,12 +183,6 @@ impl Cli {
         // A thread that hangs in a read of the standard input must not hold the program.
         runtime.shutdown_background();
         code
-    }
-}
-
-async fn interrupted(token: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        token.cancel();
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Qemu {
     pub machines: Option<PathBuf>,
     pub run: Option<PathBuf>,
     pub images: Option<PathBuf>,
-    /// The `qemu-system-*` to run; None: the one for this computer's processor.
+    /// The `qemu-system-*` to run; None: `qemu-system-x86_64`, from `PATH`.
     pub program: Option<PathBuf>,
     /// `kvm`, `hvf`, `tcg`; None: the best that works.
     pub accel: Option<String>,
@@ -121,9 +121,13 @@ pub struct Demo {
     pub fault: Option<Fault>,
 }
 
-/// A bug to rehearse, so that what bugs do can be tried.
+/// A fault to rehearse, so that what faults do can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// It never answers.
+    Silent,
+    /// It is not set up.
+    Bare,
     /// Starting a machine breaks.
     Start,
     /// The first key breaks the screen.
@@ -185,6 +189,12 @@ impl HostConfig {
         let enabled = table.get("enabled").map(|v| v.flag()).transpose()?.unwrap_or(true);
         let names: Vec<_> = BACKENDS.iter().map(|(name, _)| *name).collect();
         let known = names.join(", ");
+        // The implied host needs no backend of its own: `enabled = false` alone hides it.
+        if text == LOCAL && table.get("backend").is_none() {
+            let backend = BackendConfig::Qemu(qemu(table)?);
+            table.end()?;
+            return Ok(Self { name: HostId::from(text), enabled, backend });
+        }
         let backend = table.need("backend", &format!("one of {known}"))?;
         let backend = match backend.text()? {
             "qemu" => BackendConfig::Qemu(qemu(table)?),
@@ -288,7 +298,8 @@ fn demo(table: &mut Table<'_>) -> Result<Demo> {
         None => Scene::Home,
     };
     let machines = table.get("machines").map(|v| v.number(1..=100_000)).transpose()?;
-    let fault = table.get("fault").map(|v| v.choice(&[("start", Fault::Start), ("screen", Fault::Screen)]));
+    let faults = [("silent", Fault::Silent), ("bare", Fault::Bare), ("start", Fault::Start), ("screen", Fault::Screen)];
+    let fault = table.get("fault").map(|v| v.choice(&faults));
     let mut without = OpSet::default();
     if let Some(value) = table.get("without") {
         for name in value.texts()? {

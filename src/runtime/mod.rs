@@ -9,6 +9,7 @@ mod guarded;
 pub mod headless;
 mod host;
 mod hosts;
+pub mod interrupt;
 mod policy;
 mod reads;
 mod screen_loop;

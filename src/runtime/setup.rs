@@ -1,31 +1,33 @@
 //! `vmdeck setup`, `doctor` and `autostart`: a few requests one after the other, with a person between them.
-use super::headless::{Asked, Call, Streams, exit_code, run};
+use super::{
+    headless::{Asked, Call, Streams, exit_code, run},
+    interrupt::listen,
+};
 use crate::{
     config::{Config, Paths},
-    domain::{Error, Op, PowerState, Reply, Request, Result, SetupReport, clean_line},
+    domain::{Error, ErrorKind, Op, PowerState, Reply, Request, Result, SetupReport, clean_line},
 };
 use std::io::{BufRead as _, BufReader, Read as _};
 use tokio_util::sync::CancellationToken;
 
-/// Which host, and who interrupts.
+/// Which host.
 pub struct Errand<'a> {
     pub config: &'a Config,
     pub paths: &'a Paths,
     /// The host's name.
     pub host: &'a str,
-    pub interrupt: CancellationToken,
 }
 
 impl Errand<'_> {
-    async fn ask(&self, request: Request, streams: &mut Streams<'_>) -> Result<Reply> {
+    async fn ask(&self, request: Request, interrupt: &CancellationToken, streams: &mut Streams<'_>) -> Result<Reply> {
         let op = request.op().name().to_owned();
         let call = Call { host: self.host.to_owned(), op, words: Vec::new(), json: false };
         let asked = Asked { request, answer: None };
-        run(self.config, self.paths, &call, asked, streams, self.interrupt.clone()).await
+        run(self.config, self.paths, &call, asked, streams, interrupt.clone()).await
     }
 
     async fn check(&self, streams: &mut Streams<'_>) -> Result<SetupReport> {
-        match self.ask(Request::CheckSetup, streams).await? {
+        match self.ask(Request::CheckSetup, &CancellationToken::new(), streams).await? {
             Reply::Setup(report) => Ok(report),
             _ => Err(Error::unsupported(Op::CheckSetup, "this host does not tell what it lacks")),
         }
@@ -63,7 +65,10 @@ impl Errand<'_> {
                 }
             }
         }
-        if let Err(error) = self.ask(Request::SetUp, streams).await {
+        // Not before: at the question Ctrl-C ends the program.
+        let interrupt = CancellationToken::new();
+        let _listener = listen(interrupt.clone());
+        if let Err(error) = self.ask(Request::SetUp, &interrupt, streams).await {
             return fail(&error, streams);
         }
         self.doctor(streams).await
@@ -71,14 +76,19 @@ impl Errand<'_> {
 
     /// Starts every machine that is off and whose property `autostart` is `yes`. The worst outcome is returned.
     pub async fn autostart(&self, streams: &mut Streams<'_>) -> u8 {
-        let vms = match self.ask(Request::List, streams).await {
+        let interrupt = CancellationToken::new();
+        let _listener = listen(interrupt.clone());
+        let vms = match self.ask(Request::List, &interrupt, streams).await {
             Ok(Reply::Vms(vms)) => vms,
             Ok(_) => Vec::new(),
             Err(error) => return fail(&error, streams),
         };
         let mut worst = 0;
         for vm in vms.into_iter().filter(|vm| vm.power() == PowerState::Off) {
-            let wants = match self.ask(Request::ListProperties(vm.id.clone()), streams).await {
+            if interrupt.is_cancelled() {
+                return fail(&Error::new(ErrorKind::Cancelled, "interrupted: the others were not started"), streams);
+            }
+            let wants = match self.ask(Request::ListProperties(vm.id.clone()), &interrupt, streams).await {
                 Ok(Reply::Properties(all)) => all.iter().any(|p| p.spec.name == "autostart" && p.value == "yes"),
                 Ok(_) => false,
                 Err(error) => {
@@ -87,7 +97,7 @@ impl Errand<'_> {
                 }
             };
             if wants {
-                match self.ask(Request::Start(vm.id.clone()), streams).await {
+                match self.ask(Request::Start(vm.id.clone()), &interrupt, streams).await {
                     Ok(_) => drop(writeln!(streams.out, "{} started", vm.id)),
                     Err(error) => worst = worst.max(fail(&error.context(&vm.id), streams)),
                 }

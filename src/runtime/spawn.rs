@@ -42,7 +42,13 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 (None, config::Scene::Lab) => demo::Scene::Lab,
             };
             let made = Demo::limited(scene, demo.without, now());
-            hosts.add(id, if demo.fault == Some(config::Fault::Start) { made.faulty() } else { made }, policy);
+            let made = match demo.fault {
+                Some(config::Fault::Start) => made.faulty(),
+                Some(config::Fault::Silent) => made.silent(),
+                Some(config::Fault::Bare) => made.bare(),
+                Some(config::Fault::Screen) | None => made,
+            };
+            hosts.add(id, made, policy);
         }
         BackendConfig::Sysadm(_)
         | BackendConfig::Chypervisord(_)

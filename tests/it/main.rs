@@ -1,6 +1,7 @@
 //! All integration tests in one binary: one link, shared support.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod backends;
+mod command_line;
 mod config;
 mod console;
 mod docs;

@@ -100,9 +100,48 @@ impl Demo {
         self
     }
 
+    /// The same, but it never answers.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        lock(&self.shared.world).is_silent = true;
+        self
+    }
+
+    /// The same before it is set up: no machine can be made or started.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        lock(&self.shared.world).is_set_up = false;
+        self
+    }
+
     /// The world, if this host offers `op`.
     fn world(&self, op: Op) -> Result<MutexGuard<'_, World>> {
-        if self.shared.ops.contains(op) { Ok(self.shared.world()) } else { Err(Error::unsupported(op, MISSING)) }
+        let world = self.shared.world();
+        match self.missing(op, world.is_set_up) {
+            Some(why) => Err(Error::unsupported(op, why)),
+            None => Ok(world),
+        }
+    }
+
+    /// Why this host does not offer `op`; None: it does.
+    fn missing(&self, op: Op, is_set_up: bool) -> Option<&'static str> {
+        let waits = !is_set_up && matches!(op, Op::Create | Op::Start | Op::Install);
+        if !self.shared.ops.contains(op) { Some(MISSING) } else { waits.then_some("set up this host first") }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let is_set_up = self.shared.world().is_set_up;
+        let missing = OPS.iter().filter_map(|row| Some((row.op, self.missing(row.op, is_set_up)?.into())));
+        let missing: Vec<_> = missing.collect();
+        Capabilities {
+            ops: missing.iter().fold(self.shared.ops, |ops, (op, _)| ops.without(*op)),
+            events: Events::Push,
+            cancel: Cancel::Sure,
+            missing,
+            version: "demo".to_owned(),
+            is_set_up: Some(is_set_up),
+            ..Capabilities::default()
+        }
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -130,22 +169,17 @@ impl Backend for Demo {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
         lock(&self.tasks).abort_all();
         *lock(&self.shared.events) = Some(events);
-        let (is_set_up, has_job) = {
+        let (is_silent, has_job) = {
             let world = self.shared.world();
-            (world.is_set_up, world.job.is_some())
+            (world.is_silent, world.job.is_some())
         };
+        if is_silent {
+            std::future::pending::<()>().await;
+        }
         if has_job {
             self.spawn(images::job(Arc::clone(&self.shared)));
         }
-        Ok(Capabilities {
-            ops: self.shared.ops,
-            events: Events::Push,
-            cancel: Cancel::Sure,
-            missing: OPS.iter().filter(|r| !self.shared.ops.contains(r.op)).map(|r| (r.op, MISSING.into())).collect(),
-            version: "demo".to_owned(),
-            is_set_up: Some(is_set_up),
-            ..Capabilities::default()
-        })
+        Ok(self.capabilities())
     }
 
     async fn inventory(&self, _quick: bool) -> Result<Inventory> {

@@ -1,7 +1,7 @@
 use super::Demo;
 use crate::{
     backend::{Call, Setup},
-    domain::{Op, Progress, Result, SetupItem, SetupReport},
+    domain::{HostEvent, Op, Progress, Result, SetupItem, SetupReport},
 };
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ impl Setup for Demo {
         call.progress(Progress::note("making machines out of nothing"));
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.shared.world().is_set_up = true;
+        self.shared.tell(HostEvent::Capabilities(Box::new(self.capabilities()))).await;
         Ok(())
     }
 }

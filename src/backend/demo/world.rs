@@ -62,6 +62,8 @@ pub(super) struct World {
     pub(super) is_set_up: bool,
     /// Starting a machine is a bug to rehearse.
     pub(super) is_faulty: bool,
+    /// It takes connections and never says a word.
+    pub(super) is_silent: bool,
     pub(super) node: &'static str,
     /// The day it began, and the time since.
     pub(super) today: Stamp,

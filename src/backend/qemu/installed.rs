@@ -75,7 +75,9 @@ impl KnownProbe {
 impl Settings {
     /// QEMU itself, if it is installed.
     pub fn qemu(&self) -> Option<PathBuf> {
-        self.program.clone().filter(|path| path.is_file()).or_else(|| find_program("qemu-system-x86_64"))
+        let Some(program) = &self.program else { return find_program("qemu-system-x86_64") };
+        // One that was asked for by name is not exchanged for another.
+        program.is_file().then(|| program.clone())
     }
 
     /// The accelerator for a machine, and why that one. `own`: what its record says.

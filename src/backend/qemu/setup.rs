@@ -140,7 +140,9 @@ impl Setup for Qemu {
     }
 
     async fn set_up(&self, call: Call) -> Result<()> {
-        self.local.install_missing(call).await
+        let done = self.local.install_missing(call).await;
+        self.local.changed.notify_one();
+        done
     }
 }
 

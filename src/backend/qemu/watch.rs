@@ -132,12 +132,17 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
     let mut seen: HashMap<VmId, Glance> = HashMap::new();
     let mut followed: HashSet<VmId> = HashSet::new();
     let mut followers: JoinSet<VmId> = JoinSet::new();
-    // Asking QEMU for its version takes longer than a first screen may wait.
-    if local.probe().await.is_ok() {
-        let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
-    }
+    let mut asked = None;
     let mut first = true;
     loop {
+        // Asking QEMU for its version takes longer than a first screen may wait; and it may be installed meanwhile.
+        let program = local.settings.qemu();
+        if program.is_some() && program != asked {
+            asked = program;
+            if local.probe().await.is_ok() {
+                let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
+            }
+        }
         let names: Vec<VmId> = local.store.names().unwrap_or_default().into_iter().map(VmId::from).collect();
         let there: HashSet<&VmId> = names.iter().collect();
         let gone: Vec<VmId> = seen.keys().filter(|vm| !there.contains(vm)).cloned().collect();

@@ -3,15 +3,19 @@
 use std::time::Duration;
 use tokio::sync::mpsc;
 use vmdeck::{
+    app::{Effect, Message},
     backend::{
         Backend, Call,
         demo::{Demo, Scene},
         dispatch, prepare,
+        qemu::{Qemu, Settings},
     },
     domain::{
-        Capabilities, DiskKind, ErrorKind, Expect, OPS, Op, OpSet, PowerState, Reply, Request, Result, SizeChange,
-        Stamp, Values, Verdict, VmId,
+        Capabilities, DiskKind, ErrorKind, Expect, HostEvent, Link, OPS, Op, OpSet, PowerState, Reply, Request, Result,
+        SizeChange, Stamp, TaskId, Values, Verdict, VmId,
     },
+    runtime::{Hosts, Policy},
+    transport::find_program,
 };
 
 /// What the check may use on the host.
@@ -221,4 +225,62 @@ async fn qemu_conforms() {
     let create = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let url = format!("file://{}", world.path("x.iso").display());
     check(world.another(false), &World { create, url }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_qemu_is_installed_no_machine_is_made_and_afterwards_the_host_says_so() {
+    let world = crate::support::qemu::World::new();
+    let program = world.path("qemu");
+    let qemu = Qemu::new(Settings { program: Some(program.clone()), ..world.settings() });
+    let (mut hosts, mut inbox) = Hosts::new();
+    hosts.add("local".into(), qemu, Policy::default());
+    let patience = Duration::from_secs(30);
+    let mut next = async || tokio::time::timeout(patience, inbox.recv()).await.unwrap().unwrap();
+    let capabilities = loop {
+        if let Message::Host(_, HostEvent::Link(Link::Up(capabilities))) = next().await {
+            break capabilities;
+        }
+    };
+    let lacking: Vec<_> = OPS.iter().map(|row| row.op).filter(|op| capabilities.check(*op).is_err()).collect();
+    assert_eq!((capabilities.is_set_up, lacking), (Some(false), vec![Op::Start, Op::Create, Op::Install]));
+    let values = Values::from([("name".to_owned(), "conform".to_owned())]);
+    let install = Request::Install { vm: vm(), image: "x.iso".to_owned() };
+    for (number, request) in [Request::Create { values }, Request::Start(vm()), install].into_iter().enumerate() {
+        let task = TaskId(u64::try_from(number).unwrap());
+        assert!(hosts.execute(Effect::Call { host: "local".into(), task, request }).is_none());
+        let error = loop {
+            if let Message::TaskEnded(_, result) = next().await {
+                break result.unwrap_err();
+            }
+        };
+        assert_eq!(error.kind, ErrorKind::Unsupported, "{error}");
+        assert!(error.message.contains("QEMU is missing: set up this host"), "{error}");
+    }
+    assert!(!world.path("machines").exists(), "nothing was written");
+    std::os::unix::fs::symlink(find_program("qemu-system-x86_64").unwrap(), &program).unwrap();
+    let now = loop {
+        if let Message::Host(_, HostEvent::Capabilities(now)) = next().await {
+            break now;
+        }
+    };
+    assert_eq!((now.is_set_up, now.check(Op::Create)), (Some(true), Ok(())));
+    assert!(now.version.starts_with("QEMU ") && now.version.len() > 5, "{}", now.version);
+    hosts.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_demo_that_is_set_up_says_so() {
+    let demo = Demo::new(Scene::Home).bare();
+    let (events, mut heard) = mpsc::channel(1024);
+    let capabilities = demo.connect(events).await.unwrap();
+    assert!(capabilities.check(Op::Start).is_err());
+    let check = Check { backend: demo, capabilities };
+    check.bad(Request::Start(VmId::from("web2")), ErrorKind::Unsupported).await;
+    check.good(Request::SetUp).await;
+    let told = std::iter::from_fn(|| heard.try_recv().ok()).find_map(|event| match event {
+        HostEvent::Capabilities(now) => Some(now),
+        _ => None,
+    });
+    assert_eq!(told.unwrap().check(Op::Start), Ok(()));
+    check.good(Request::Start(VmId::from("web2"))).await;
 }

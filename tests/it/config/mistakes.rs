@@ -21,6 +21,10 @@ fn unknown_names_are_told_with_the_nearest() {
         mistake("[refresh]\nzzz = 1"),
         "2: nothing is called `zzz` in [refresh]: there are figures, graphs, list"
     );
+    assert_eq!(
+        mistake("[[host]]\nname = \"local\"\naccell = \"kvm\""),
+        "3: nothing is called `accell` in [[host]] local: did you mean `accel`?"
+    );
     assert_eq!(host("backend = \"qmeu\""), "3: [[host]] h backend: `qmeu`: did you mean `qemu`?");
     assert_eq!(
         host("backend = \"qemu\"\nurl = \"http://x\""),

@@ -20,6 +20,7 @@ fn the_local_host_is_first_unless_it_is_configured_or_hidden() {
     let local = "[[host]]\nname = \"local\"\nbackend = \"qemu\"\naccel = \"tcg\"\n";
     assert_eq!(names(&format!("{far}{local}")), ["far", "local"]);
     assert_eq!(names(&format!("{far}{local}enabled = false\n")), ["far"]);
+    assert_eq!(names(&format!("{far}[[host]]\nname = \"local\"\nenabled = false\n")), ["far"]);
 }
 
 #[test]

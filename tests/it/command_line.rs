@@ -1,0 +1,167 @@
+//! The real program without a terminal: what it prints, where to, and its exit code.
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// A folder of its own for the program, with a configuration.
+struct Home(tempfile::TempDir);
+
+#[expect(clippy::disallowed_methods, reason = "the program under test is started here")]
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_vmdeck"))
+}
+
+impl Home {
+    fn new(config: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("config.toml"), config).unwrap();
+        Self(home)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = program();
+        command.args(words.split_whitespace()).env("VMDECK_HOME", self.path()).env_remove("VMDECK_LOG");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// The exit code, and what was written to stdout and stderr.
+    fn run(&self, words: &str) -> (Option<i32>, String, String) {
+        told(&self.command(words).output().unwrap())
+    }
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+const NO_LOCAL: &str = "[[host]]\nname = \"local\"\nenabled = false\n";
+const TROUBLED: &str = "[[host]]\nname = \"gone\"\nbackend = \"lochness\"\nkv = \"http://127.0.0.1:1\"\n\
+    [[host]]\nname = \"silent\"\nbackend = \"demo\"\nfault = \"silent\"\n\
+    [[host]]\nname = \"toys\"\nbackend = \"demo\"\n";
+const BARE: &str = "[[host]]\nname = \"local\"\nbackend = \"demo\"\nfault = \"bare\"\n";
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how long the program takes is what is tested")]
+fn a_host_that_is_down_and_one_that_is_silent_have_their_row_in_time() {
+    let home = Home::new(&format!("{NO_LOCAL}{TROUBLED}"));
+    for words in ["", "hosts"] {
+        let begun = Instant::now();
+        let (code, out, err) = home.run(words);
+        // Three seconds for the silent one; the rest is for a computer that runs other tests.
+        assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        let row = |host: &str| out.lines().find(|line| line.starts_with(host)).unwrap_or_else(|| panic!("{out}"));
+        assert!(row("gone ").contains("down: this version of vmdeck cannot speak to lochness hosts"), "{out}");
+        assert!(row("silent ").contains("no answer yet"), "{out}");
+        assert!(row("toys ").contains(if words.is_empty() { "running" } else { "up" }), "{out}");
+        assert!(!out.contains("local"), "{out}");
+    }
+}
+
+#[test]
+fn whoever_closes_the_pipe_has_read_enough() {
+    let home = Home::new("");
+    for words in ["man", "completions zsh", "keys", "config", "--help", "--demo", "--demo call alpha list --json"] {
+        let mut child = home.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let (code, _, err) = told(&child.wait_with_output().unwrap());
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{words}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_with_its_file_and_line() {
+    let home = Home::new("[ui]\ncolour = \"never\"\n");
+    let file = home.path().join("config.toml");
+    let wanted = format!("vmdeck: {}:2: nothing is called `colour` in [ui]: did you mean `color`?\n", file.display());
+    assert_eq!(home.run("hosts"), (Some(2), String::new(), wanted));
+    let (code, _, err) = home.run("--config /nowhere/c.toml hosts");
+    assert_eq!(
+        (code, err.as_str()),
+        (Some(2), "vmdeck: /nowhere/c.toml: it cannot be read: No such file or directory (os error 2)\n")
+    );
+    let other = home.path().join("other.toml");
+    fs::write(&other, NO_LOCAL.to_owned() + TROUBLED).unwrap();
+    let (code, out, _) = home.run(&format!("--config {} hosts", other.display()));
+    assert_eq!(code, Some(0));
+    assert!(out.contains("toys"), "the file that was named counts, not the user's own: {out}");
+}
+
+#[test]
+fn folders_that_cannot_be_used_are_told_and_a_log_is_not_needed() {
+    let home = Home::new(BARE);
+    let told = told(&home.command("hosts").env("VMDECK_HOME", "here").output().unwrap());
+    assert_eq!(told, (Some(2), String::new(), "vmdeck: VMDECK_HOME is `here`: write the whole path\n".to_owned()));
+    fs::write(home.path().join("state"), "in the way").unwrap();
+    let (code, out, err) = home.run("hosts");
+    assert_eq!(code, Some(0));
+    assert!(out.contains("up, not set up"), "{out}");
+    assert!(err.starts_with(&format!("vmdeck: no log in {}/state: ", home.path().display())), "{err}");
+}
+
+#[test]
+fn the_log_is_a_file_and_tells_what_the_variable_asks_for() {
+    let home = Home::new(BARE);
+    let (code, _, err) = told(&home.command("hosts").env("VMDECK_LOG", "vmdeck=loud").output().unwrap());
+    assert_eq!(code, Some(0));
+    assert!(err.starts_with("vmdeck: VMDECK_LOG: "), "{err}");
+    assert!(err.contains("write error, warn, info, debug or trace"), "{err}");
+    assert_eq!(home.run("hosts").2, "");
+    let names: Vec<_> = fs::read_dir(home.path().join("state")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| name.to_string_lossy().starts_with("vmdeck.")) && !names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn set_up_asks_first_and_ends_with_what_is_there_afterwards() {
+    let home = Home::new(BARE);
+    assert_eq!(home.run("doctor"), (Some(1), "Machines: missing: not made yet\n".to_owned(), String::new()));
+    assert_eq!(home.run("call local start vm=web2").0, Some(3));
+    let (code, out, err) = home.run("setup");
+    assert_eq!((code, err.as_str()), (Some(4), "vmdeck: an answer is needed: run it in a terminal\n"), "{out}");
+    let answered = |answer: &str| {
+        let mut child = home.command("setup").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        told(&child.wait_with_output().unwrap())
+    };
+    let (code, out, _) = answered("n\n");
+    assert_eq!(code, Some(1));
+    assert!(out.ends_with("Run it? [y/N] "), "{out}");
+    // Each program makes its demo anew, so what is read back is that nothing has changed.
+    for (code, out, _) in [answered("y\n"), home.run("setup --yes")] {
+        assert_eq!((code, out.matches("Machines: missing").count()), (Some(1), 2), "{out}");
+    }
+    let ready = Home::new("[[host]]\nname = \"local\"\nbackend = \"demo\"\n");
+    for words in ["doctor", "setup", "setup --yes"] {
+        let wanted = "Machines: ok: in memory\nMachines can run here.\n".to_owned();
+        assert_eq!(ready.run(words), (Some(0), wanted, String::new()), "{words}");
+    }
+}
+
+#[test]
+fn a_qemu_that_is_not_there_is_no_other_and_makes_no_machine() {
+    let home = Home::new("[[host]]\nname = \"local\"\nprogram = \"/nowhere/qemu\"\n");
+    let (code, out, err) = home.run("call local create vm=web");
+    assert_eq!((code, out.as_str()), (Some(3), ""));
+    assert!(err.contains("QEMU is missing"), "{err}");
+    assert!(!home.path().join("machines").exists());
+    let (code, out, _) = home.run("hosts");
+    assert_eq!(code, Some(0));
+    assert!(out.contains("up, not set up"), "{out}");
+}
+
+#[test]
+fn machines_that_want_it_are_started_with_the_computer() {
+    let home = Home::new("[[host]]\nname = \"local\"\nbackend = \"demo\"\n");
+    let (code, out, err) = home.run("autostart");
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+}
