@@ -1,7 +1,7 @@
 //! The real program without a terminal: what it prints, where to, and its exit code.
 use std::{
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -145,6 +145,22 @@ fn set_up_asks_first_and_ends_with_what_is_there_afterwards() {
         let wanted = "Machines: ok: in memory\nMachines can run here.\n".to_owned();
         assert_eq!(ready.run(words), (Some(0), wanted, String::new()), "{words}");
     }
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_the_program() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::os::unix::process::ExitStatusExt as _;
+    let home = Home::new(BARE);
+    let mut child = home.command("setup").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut said, mut bytes) = (String::new(), [0; 1000]);
+    while !said.ends_with("[y/N] ") {
+        let count = child.stdout.as_mut().unwrap().read(&mut bytes).unwrap();
+        assert!(count > 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(Signal::INT.as_raw()));
 }
 
 #[test]

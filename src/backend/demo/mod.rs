@@ -126,7 +126,7 @@ impl Demo {
     /// Why this host does not offer `op`; None: it does.
     fn missing(&self, op: Op, is_set_up: bool) -> Option<&'static str> {
         let waits = !is_set_up && matches!(op, Op::Create | Op::Start | Op::Install);
-        if !self.shared.ops.contains(op) { Some(MISSING) } else { waits.then_some("set up this host first") }
+        if self.shared.ops.contains(op) { waits.then_some("set up this host first") } else { Some(MISSING) }
     }
 
     fn capabilities(&self) -> Capabilities {
