@@ -72,9 +72,17 @@ impl Local {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        let quit = async { self.monitor(vm).await?.ok_or_else(|| Error::conflict("off"))?.ask("quit").await };
-        if timeout(ENDING, quit).await.is_ok_and(|said| said.is_ok()) && timeout(ENDING, ended()).await.is_ok() {
-            return Ok(());
+        let quit = async {
+            match self.monitor(vm).await? {
+                Some(monitor) => monitor.ask("quit").await.map(drop),
+                None => Ok(()),
+            }
+        };
+        match timeout(ENDING, quit).await {
+            Ok(Ok(())) if timeout(ENDING, ended()).await.is_ok() => return Ok(()),
+            // It says that it is another machine: that is no process of ours to end.
+            Ok(Err(error)) if error.kind == ErrorKind::Conflict => return Err(error),
+            _ => {}
         }
         for signal in [Signal::TERM, Signal::KILL] {
             // Asked again: the number may be another process by now.

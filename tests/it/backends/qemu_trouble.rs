@@ -100,3 +100,18 @@ async fn a_disk_that_the_guest_lets_go_of_later_is_gone_without_anybody_asking()
     world.qemu.reset(&vm).await.unwrap();
     eventually("its file to go", async || !file.exists()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_another_machine_is_left_alone() {
+    let world = World::new();
+    let (web, mail) = (world.make("web", true).await, world.make("mail", true).await);
+    world.qemu.start(&web).await.unwrap();
+    let (of_web, of_mail) = (world.place("web"), world.place("mail"));
+    fs::hard_link(of_web.pidfile(), of_mail.pidfile()).unwrap();
+    std::os::unix::fs::symlink(&of_web.run, &of_mail.run).unwrap();
+    let second = world.another(false);
+    for error in [second.power_off(&mail).await, second.pause(&mail).await] {
+        assert_eq!(error.unwrap_err().message, "the process of mail runs another machine");
+    }
+    assert_eq!(power(&world.qemu, &web).await, PowerState::Running);
+}
