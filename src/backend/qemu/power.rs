@@ -25,6 +25,8 @@ impl Local {
         if place.alive().is_some() {
             return Err(Error::conflict(format_args!("{vm} is running already")));
         }
+        // What a killed one has left: written over in place, the new one would not show as a change of the folder.
+        let _ = std::fs::remove_file(place.pidfile());
         if let Some(path) = cdrom {
             self.store.change_locked(vm, &lock, |record| {
                 record.cdrom = path;

@@ -8,6 +8,7 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -29,10 +30,44 @@ struct Glance {
     record: Option<SystemTime>,
 }
 
-fn glance(local: &Local, vm: &VmId) -> Glance {
-    let folder = local.settings.machines.join(vm.as_str());
-    let time = |path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
-    Glance { record: time(folder.join("machine.toml")), folder: time(folder) }
+/// How many rounds look at the folders alone, before one looks at the files too: only an editor that writes in place
+/// changes a file and not its folder.
+const SHORT_ROUNDS: u32 = 3;
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+impl Glance {
+    /// `before`: what a short round takes the file to be.
+    fn new(folder: &Path, before: Option<Self>) -> Self {
+        let now = modified(folder);
+        let kept = before.filter(|before| before.folder == now);
+        Self { folder: now, record: kept.map_or_else(|| modified(&folder.join("machine.toml")), |kept| kept.record) }
+    }
+}
+
+/// The machines there are, read again when their folder has changed.
+#[derive(Default)]
+struct Names {
+    of: Option<SystemTime>,
+    names: Arc<[VmId]>,
+}
+
+impl Names {
+    fn read(&mut self, local: &Local) -> Arc<[VmId]> {
+        let now = modified(&local.settings.machines);
+        // A folder may change twice within one tick of the file system's clock: a young one is not trusted.
+        let is_old = now.and_then(|time| time.elapsed().ok()).is_some_and(|age| age.as_millis() > 100);
+        // A folder that cannot be read is not an empty one.
+        if (!is_old || self.of != now)
+            && let Ok(names) = local.store.names()
+        {
+            self.names = names.into_iter().map(VmId::from).collect();
+            self.of = now.filter(|_| is_old);
+        }
+        self.names.clone()
+    }
 }
 
 /// Tells of machines, and of none twice the same.
@@ -134,6 +169,8 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
     let mut followers: JoinSet<VmId> = JoinSet::new();
     let mut asked = None;
     let mut first = true;
+    let mut names_there = Names::default();
+    let mut short_rounds: u32 = 0;
     loop {
         // Asking QEMU for its version takes longer than a first screen may wait; and it may be installed meanwhile.
         let program = local.settings.qemu();
@@ -143,18 +180,22 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
                 let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
             }
         }
-        let names: Vec<VmId> = local.store.names().unwrap_or_default().into_iter().map(VmId::from).collect();
-        let there: HashSet<&VmId> = names.iter().collect();
-        let gone: Vec<VmId> = seen.keys().filter(|vm| !there.contains(vm)).cloned().collect();
+        let names = names_there.read(&local);
+        // In alphabetical order: no set is needed to find one.
+        let gone: Vec<VmId> = seen.keys().filter(|vm| names.binary_search(vm).is_err()).cloned().collect();
         for vm in gone {
             seen.remove(&vm);
             teller.told.lock().unwrap_or_else(PoisonError::into_inner).remove(&vm);
             local.forget(&vm);
             let _ = teller.events.send(HostEvent::Gone(vm)).await;
         }
-        for vm in &names {
-            let now = glance(&local, vm);
-            let changed = seen.insert(vm.clone(), now) != Some(now);
+        for vm in &*names {
+            let before = seen.get(vm).copied();
+            let now = Glance::new(&local.settings.machines.join(vm.as_str()), before.filter(|_| short_rounds > 0));
+            let changed = before != Some(now);
+            if changed {
+                seen.insert(vm.clone(), now);
+            }
             // A process leaves its mark in the folder, so an unchanged one need not be asked for.
             if changed && !followed.contains(vm) && local.place(vm).is_ok_and(|place| place.alive().is_some()) {
                 followed.insert(vm.clone());
@@ -169,8 +210,8 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
         }
         first = false;
         tokio::select! {
-            () = sleep(pause(names.len())) => {}
-            () = local.changed.notified() => {}
+            () = sleep(pause(names.len())) => short_rounds = short_rounds.checked_sub(1).unwrap_or(SHORT_ROUNDS),
+            () = local.changed.notified() => short_rounds = 0,
             Some(ended) = followers.join_next() => {
                 match ended {
                     // Looked at again: it may live under another monitor, or have been started anew.
