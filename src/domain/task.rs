@@ -63,16 +63,15 @@ impl Task {
         }
     }
 
-    /// A late report on a task that has ended is ignored; a report ends the wait in the queue.
+    /// Takes a report, which is all that is known at that moment: a note that it does not hold is over. A late one on a
+    /// task that has ended is ignored; the first ends the wait in the queue.
     pub fn report(&mut self, next: Progress) {
-        match &mut self.state {
-            TaskState::Running(progress) => progress.merge(next),
-            TaskState::Queued => {
-                let mut progress = Progress::default();
-                progress.merge(next);
-                self.state = TaskState::Running(progress);
-            }
-            _ => {}
+        if matches!(self.state, TaskState::Queued) {
+            self.state = TaskState::Running(Progress::default());
+        }
+        if let TaskState::Running(progress) = &mut self.state {
+            progress.note = None;
+            progress.merge(next);
         }
     }
 
@@ -111,8 +110,9 @@ mod tests {
             job: None,
             steps: Vec::new(),
         };
+        task.report(Progress::note("asking"));
         task.report(Progress::share(10.0));
-        assert!(task.is_running());
+        assert_eq!(task.progress(), Some(&Progress::share(10.0)), "what was going on is over");
         task.set(TaskState::Unknown(Error::new(ErrorKind::Timeout, "no answer")), Stamp(1));
         task.set(TaskState::Succeeded(None), Stamp(2));
         task.set(TaskState::Cancelled, Stamp(3));
