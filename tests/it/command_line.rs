@@ -1,11 +1,13 @@
 //! The real program without a terminal: what it prints, where to, and its exit code.
+use crate::support::{program::vmdeck, qemu::World};
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
+use vmdeck::backend::Backend as _;
 
 /// A folder of its own for the program, with a configuration.
 struct Home(tempfile::TempDir);
@@ -175,9 +177,42 @@ fn a_qemu_that_is_not_there_is_no_other_and_makes_no_machine() {
     assert!(out.contains("up, not set up"), "{out}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_that_want_it_are_started_with_the_computer() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let home = world.path("");
+    fs::write(world.path("config.toml"), "[[host]]\nname = \"local\"\naccel = \"tcg\"\n").unwrap();
+    for vm in ["wanted", "other"] {
+        world.make(vm, true).await;
+    }
+    let set = vmdeck(&home, "call local set-property vm=wanted name=autostart value=yes").await;
+    assert_eq!(set.code, 0, "{set:?}");
+    for out in ["wanted started\n", ""] {
+        let started = vmdeck(&home, "autostart").await;
+        assert_eq!((started.code, started.out.as_str(), started.err.as_str()), (0, out, ""));
+    }
+    assert!(world.place("wanted").alive().is_some(), "it outlives the command");
+    assert!(world.place("other").alive().is_none());
+    let mode = fs::metadata(&world.place("wanted").run).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "the sockets are the user's alone");
+    let node = world.qemu.inventory(false).await.unwrap().nodes.unwrap().remove(0);
+    assert!(node.cpus.is_some() && node.load.is_some() && node.memory.is_some() && node.storage.is_some(), "{node:?}");
+    let detail = |label: &str| node.details.iter().find(|(l, _)| l == label).map(|(_, value)| value.as_str());
+    assert_eq!(detail("Accelerator"), Some("tcg (set for this host)"));
+    assert!(detail("QEMU").is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit())), "{node:?}");
+}
+
 #[test]
-fn machines_that_want_it_are_started_with_the_computer() {
-    let home = Home::new("[[host]]\nname = \"local\"\nbackend = \"demo\"\n");
-    let (code, out, err) = home.run("autostart");
-    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+fn ctrl_c_ends_what_is_under_way_with_a_code_of_its_own() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let home = Home::new("");
+    let words = "--demo call alpha fetch-image url=https://x/a-stream --json";
+    let mut child = home.command(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("progress"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let last = lines.map(Result::unwrap).last().unwrap();
+    assert!(last.contains("\"kind\":\"cancelled\""), "{last}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

@@ -1,4 +1,5 @@
 //! The program without a screen: words, exit codes, the shape of the JSON.
 mod demo;
 mod outcomes;
+mod reads;
 mod words;
