@@ -4,6 +4,13 @@ use crate::domain::{ByteSize, Figures};
 /// A new value takes the place of the shown one once it is this part of a step away.
 const PART: f64 = 0.75;
 
+/// A share takes the place of the shown one once it is this many points away: a guest at rest goes to and fro between
+/// 0 and 1 % all day, and each change is sent to the terminal.
+const POINTS: f32 = 1.2;
+
+/// A large share moves more: it must be this part of itself away.
+const OF_LARGE: f32 = 0.04;
+
 /// What to show after `old` when `new` came: `old` where the difference would not be seen, or only flicker.
 pub fn settle(old: Option<Figures>, new: Figures) -> Figures {
     let old = old.unwrap_or_default();
@@ -20,7 +27,7 @@ pub fn settle(old: Option<Figures>, new: Figures) -> Figures {
 fn percent(old: Option<f32>, new: Option<f32>) -> Option<f32> {
     let new = new.filter(|n| n.is_finite())?.clamp(0.0, 100.0);
     match old {
-        Some(old) if f64::from((new - old).abs()) <= PART => Some(old),
+        Some(old) if (new - old).abs() <= (new * OF_LARGE).max(POINTS) => Some(old),
         _ => Some(new.round()),
     }
 }
@@ -46,11 +53,13 @@ mod tests {
     #[test]
     fn a_value_on_the_edge_does_not_flicker() {
         let mut shown = settle(None, cpu(3.4));
-        for share in [3.6, 3.4, 3.7, 2.3] {
+        for share in [3.6, 4.1, 3.7, 1.9] {
             shown = settle(Some(shown), cpu(share));
             assert_eq!(shown.cpu, Some(3.0), "{share}");
         }
-        assert_eq!(settle(Some(shown), cpu(4.2)).cpu, Some(4.0));
+        assert_eq!(settle(Some(shown), cpu(4.3)).cpu, Some(4.0));
+        assert_eq!(settle(Some(cpu(80.0)), cpu(83.0)).cpu, Some(80.0));
+        assert_eq!(settle(Some(cpu(80.0)), cpu(84.0)).cpu, Some(84.0));
         assert_eq!(settle(Some(shown), cpu(f32::NAN)).cpu, None, "unknown is not the old value");
     }
 

@@ -183,7 +183,11 @@ impl Request {
 
     /// [`Request::verb`] and [`Request::target`]: `power off web1`.
     pub fn title(&self) -> String {
-        format!("{} {}", self.verb(), self.target()).trim_end().to_owned()
+        match self {
+            Self::ResizeDisk { vm, disk, size: SizeChange::To(to) } => format!("grow {vm} {disk} to {to}"),
+            Self::ResizeDisk { vm, disk, size: SizeChange::By(by) } => format!("grow {vm} {disk} by {by}"),
+            _ => format!("{} {}", self.verb(), self.target()).trim_end().to_owned(),
+        }
     }
 
     /// What should be true afterwards, as far as the request alone tells. The rest is known only

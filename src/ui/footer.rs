@@ -131,6 +131,13 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         line.push_span(Span::styled(keymap.first(Action::Back), theme.key));
         line.push_span(Span::raw(" close  "));
     }
+    // Details that are open take the arrow keys: how to leave them, and the other tabs, come first.
+    if app.screen == Screen::Machines && app.details_open && app.overlay.is_none() && app.dialog.is_none() {
+        for (action, what) in [(Action::Back, " close  "), (Action::NextTab, " next tab  ")] {
+            line.push_span(Span::styled(keymap.first(action), theme.key));
+            line.push_span(Span::raw(what));
+        }
+    }
     let shown = |scope: Scope| BINDINGS.iter().filter(move |b| b.scope == scope && !b.label.is_empty());
     // Help and quit stand at the end whatever else fits.
     let last = [Action::Help, Action::Quit].map(|a| format!("{} {}", keymap.first(a), a.binding().label));

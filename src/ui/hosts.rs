@@ -99,6 +99,11 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         Line::from(vec![Span::styled(format!(" {}", fit(label, 14)), theme.dim), Span::raw(value)])
     };
     let (_, _, link) = header::chip(host, app.now(), theme);
+    // The name stands above.
+    let link = match &host.link {
+        Link::Up(c) if c.is_set_up != Some(false) && host.stale.is_none() => "up".to_owned(),
+        _ => link.strip_prefix(&format!("{id} ")).map_or(link.clone(), str::to_owned),
+    };
     let mut lines =
         vec![pair("Backend", host.host.backend.to_owned()), pair("Address", cut(&host.host.address, area.width - 18))];
     let mut label = "Link";

@@ -18,6 +18,7 @@ use ratatui::{
     widgets::{Paragraph, Wrap},
 };
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Columns that may be dropped, in the order in which they stand: name and state never are.
 const NUMBERS: [(Column, u16); 4] = [(Column::Cpu, 5), (Column::Memory, 13), (Column::Disk, 9), (Column::Up, 7)];
@@ -104,9 +105,13 @@ fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Wi
     let is_old = host.stale.is_some() || !matches!(host.link, Link::Up(_));
     let plain = if is_old { theme.dim } else { theme.text };
     let name = if at { plain.patch(theme.selected) } else { plain };
+    // Blanks have no style: those behind a bold name would be sent again with each arrow key.
+    let text = cut(&machine.vm.name, widths.name);
+    let blank = " ".repeat(usize::from(widths.name).saturating_sub(text.width()));
     let mut spans = vec![
         Span::raw(format!(" {} ", if at { theme.marker } else { " " })),
-        Span::styled(fit(&machine.vm.name, widths.name), name),
+        Span::styled(text, name),
+        Span::raw(blank),
     ];
     if widths.host > 0 {
         spans.push(Span::styled(format!("  {}", fit(host.id().as_str(), widths.host)), plain));

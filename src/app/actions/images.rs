@@ -56,6 +56,10 @@ impl App {
             return vec![Effect::Cancel { host, task: id }];
         }
         self.put_away(id);
+        // Its sentence in the strip goes with it.
+        if self.tasks.told().is_some_and(|told| told.id == id) {
+            self.tasks.dismiss();
+        }
         Vec::new()
     }
 

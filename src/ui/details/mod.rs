@@ -52,8 +52,8 @@ impl Page {
         let parts = super::widget::wrap(value, width.saturating_sub(LABEL + 1).max(8));
         for (i, part) in parts.into_iter().enumerate() {
             let head = if i == 0 { head.clone() } else { " ".repeat(LABEL.into()) };
-            let style = if part == "–" { theme.dim } else { theme.text };
-            self.line(Line::from(vec![Span::styled(format!("{head} "), theme.dim), Span::styled(part, style)]));
+            // One style for all values: each change of style is sent with each arrow key.
+            self.line(Line::from(vec![Span::styled(format!("{head} "), theme.dim), Span::styled(part, theme.text)]));
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     tabs(frame, inner, app.tab, theme);
     let width = inner.width;
     let page = match app.tab {
-        Tab::Overview => overview::page(machine, app.now(), width, theme),
+        Tab::Overview => overview::page(host, machine, app.now(), width, theme),
         Tab::Disks => disks::page(app, host, machine, width, theme),
         Tab::Properties => properties::page(app, machine, width, theme),
         Tab::Log => log::page(app, host.id(), &machine.vm.id, width, theme),

@@ -1,7 +1,7 @@
 use super::Page;
 use crate::{
-    app::Machine,
-    domain::{ByteSize, PowerState, Stamp, clean_line},
+    app::{HostState, Machine},
+    domain::{ByteSize, Stamp, clean_line},
     ui::{
         Theme,
         widget::{power, uptime},
@@ -9,8 +9,11 @@ use crate::{
 };
 use ratatui::text::{Line, Span};
 
+/// How many machines are looked at for whether their host tells what they send and receive.
+const LOOKED_AT: usize = 50;
+
 /// What it is and what it does now. What is not known is `–`.
-pub(super) fn page(machine: &Machine, now: Stamp, width: u16, theme: &Theme) -> Page {
+pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let vm = &machine.vm;
     let (glyph, style) = power(theme, vm.power());
@@ -34,20 +37,19 @@ pub(super) fn page(machine: &Machine, now: Stamp, width: u16, theme: &Theme) -> 
     };
     let memory = match (figures.memory, vm.memory) {
         (Some(used), Some(all)) => format!("{} of {}", ByteSize(used).number_beside(ByteSize(all)), ByteSize(all)),
-        (used, all) => size(all.or(used)),
+        (None, Some(all)) => format!("– of {}", ByteSize(all)),
+        (used, None) => size(used),
     };
-    let is_alive = vm.power() != PowerState::Off;
-    page.pair(theme, "CPU", &if is_alive { format!("{cpu} of {cpus}") } else { cpus }, width);
+    page.pair(theme, "CPU", &format!("{cpu} of {cpus}"), width);
     page.pair(theme, "Memory", &memory, width);
     page.pair(theme, "Disks", &size(vm.disk), width);
-    if is_alive {
-        page.gap();
-        page.pair(theme, "Disk read", &rate(figures.disk_read), width);
-        page.pair(theme, "Disk write", &rate(figures.disk_write), width);
-        if figures.net_in.is_some() || figures.net_out.is_some() {
-            page.pair(theme, "Received", &rate(figures.net_in), width);
-            page.pair(theme, "Sent", &rate(figures.net_out), width);
-        }
+    // The lines are the same for all machines of a host, so that little is sent on the way from one to the next.
+    page.gap();
+    page.pair(theme, "Disk read", &rate(figures.disk_read), width);
+    page.pair(theme, "Disk write", &rate(figures.disk_write), width);
+    if host.machines().take(LOOKED_AT).any(|m| m.figures.is_some_and(|f| f.net_in.is_some() || f.net_out.is_some())) {
+        page.pair(theme, "Received", &rate(figures.net_in), width);
+        page.pair(theme, "Sent", &rate(figures.net_out), width);
     }
     if !vm.details.is_empty() {
         page.gap();

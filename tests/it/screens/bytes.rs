@@ -8,7 +8,7 @@ use std::{
 };
 use vmdeck::{
     app::{App, Message},
-    domain::PowerState,
+    domain::{Figures, HostEvent, PowerState},
     ui::{Theme, Viewport, render},
 };
 
@@ -68,6 +68,76 @@ fn an_arrow_key_costs_little() {
         let cost = line.draw(&app);
         assert!(cost <= most, "{cost} bytes at {columns} columns");
     }
+}
+
+/// Machines that run and some that are off, with all that a local host tells of them. Between one that runs and one
+/// that is off, the footer's grey moves too.
+#[test]
+fn an_arrow_key_costs_little_with_the_details_of_machines_that_differ() {
+    let mut app = empty();
+    let mut all = Vec::new();
+    let mut figures = Vec::new();
+    for i in 0..10_u8 {
+        let mut vm = vm(&format!("web{i}"), if i % 5 != 1 { PowerState::Running } else { PowerState::Off });
+        let mut tell = |label: &str, value: String| vm.details.push((label.to_owned(), value));
+        tell("Firmware", "BIOS".to_owned());
+        tell("Network", "user".to_owned());
+        tell("MAC", format!("52:54:00:94:{i:02}:58"));
+        if i % 5 != 1 {
+            tell("Process", format!("{}", 3419 + u32::from(i) * 977));
+            tell("QEMU", "10.0.2".to_owned());
+            let number = f32::from(i) * 7.0;
+            let bytes = u64::from(i) * 123_456_789;
+            let some =
+                Figures { cpu: Some(number), memory: Some(bytes / 2), disk_read: Some(bytes), ..Figures::default() };
+            figures.push((vm.id.clone(), some));
+        }
+        all.push(vm);
+    }
+    up(&mut app, "local", all);
+    app.update(Message::Host("local".into(), HostEvent::Figures(figures)));
+    app.update(Message::Resized(120, 40));
+    let mut line = Line::new(120, 40);
+    press(&mut app, "home");
+    line.draw(&app);
+    let keys = ["down"; 9].into_iter().chain(["up"; 9]);
+    let mut costs: Vec<usize> = keys
+        .map(|key| {
+            press(&mut app, key);
+            line.draw(&app)
+        })
+        .collect();
+    costs.sort_unstable();
+    assert!(costs[9] <= 200 && costs[17] <= 500, "{costs:?}");
+}
+
+#[test]
+fn what_changes_nothing_on_the_screen_sends_nothing() {
+    let mut app = machines(20);
+    app.update(Message::Resized(120, 40));
+    let mut line = Line::new(120, 40);
+    line.draw(&app);
+    assert!(app.take_changed());
+    let figures = |app: &mut App, cpu: f32, memory: u64| {
+        let all = (0..20).map(|i| {
+            let id = format!("machine-{i:05}");
+            (id.as_str().into(), Figures { cpu: Some(cpu), memory: Some(memory), ..Figures::default() })
+        });
+        app.update(Message::Host("local".into(), HostEvent::Figures(all.collect())));
+    };
+    figures(&mut app, 0.4, 300 << 20);
+    assert!(app.take_changed());
+    line.draw(&app);
+    let mut sent = 0;
+    for second in 0_u16..60 {
+        let jitter = f32::from(second % 3);
+        figures(&mut app, 0.2 + 0.4 * jitter, (300 << 20) + u64::from(second % 5) * 8192);
+        // The loop draws only what changed.
+        if app.take_changed() {
+            sent += line.draw(&app);
+        }
+    }
+    assert_eq!(sent, 0, "bytes for guests between 0 and 1 %");
 }
 
 #[test]
