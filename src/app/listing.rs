@@ -20,6 +20,9 @@ pub enum Column {
 }
 
 impl Column {
+    /// All, from left to right.
+    pub const ALL: [Self; 7] = [Self::Name, Self::Host, Self::State, Self::Cpu, Self::Memory, Self::Disk, Self::Up];
+
     pub const fn title(self) -> &'static str {
         match self {
             Self::Name => "NAME",

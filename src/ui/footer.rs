@@ -18,6 +18,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// Columns of the bar in the strip.
 const BAR: u16 = 16;
+const LEAST_BAR: u16 = 6;
 
 /// The longest sentence that is looked at, in characters.
 const LONGEST: usize = 1000;
@@ -76,10 +77,16 @@ fn running(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'static> {
         TaskState::Running(progress) if progress.percent().is_some() || progress.done.is_some() => {
             let percent = progress.percent().map(|p| format!(" {p:>3} %")).unwrap_or_default();
             let told = format!("{percent}  {}", progress.figures());
-            let tail = u16::try_from(told.chars().count()).unwrap_or(0) + BAR;
-            spans.push(Span::raw(cut(&title, room.saturating_sub(tail))));
-            if room > tail + 12 {
-                spans.extend(gauge(progress, BAR, app.now().0 / 1000, theme));
+            // The bar gives way to the title, down to a few columns; then the title is cut.
+            let told_width = u16::try_from(told.width()).unwrap_or(0);
+            let title_width = u16::try_from(title.width()).unwrap_or(u16::MAX);
+            let left = room.saturating_sub(told_width);
+            let bar = left.saturating_sub(title_width).clamp(LEAST_BAR, BAR);
+            let has_bar = left > bar + 12;
+            let left = if has_bar { left - bar } else { left };
+            spans.push(Span::raw(format!("{}  ", cut(title.trim_end(), left.saturating_sub(2)))));
+            if has_bar {
+                spans.extend(gauge(progress, bar, app.now().0 / 1000, theme));
             }
             spans.push(Span::raw(told));
         }

@@ -1,10 +1,12 @@
 //! What is generated stands in the files as it is generated now: `UPDATE=1 cargo test docs` rewrites them.
 use clap::CommandFactory as _;
 use std::{fs, path::Path};
+use unicode_width::UnicodeWidthStr as _;
 use vmdeck::{
+    app::Column,
     cli::{Cli, Command, generated},
     config::{BACKENDS, Config},
-    input::{config_table, readme_table},
+    input::{BINDINGS, Scope, config_table, readme_table},
 };
 
 fn file(name: &str) -> std::path::PathBuf {
@@ -34,6 +36,22 @@ fn the_readmes_tables_are_in_step() {
     check_part("README.md", "<!-- help -->\n```\n", "```\n<!-- end -->", &options);
     for (name, what) in BACKENDS {
         assert!(read("README.md").contains(&format!("| `{name}` | {what} |")), "the README does not tell of {name}");
+    }
+}
+
+/// The picture is a capture; what is drawn on every screen must be in it as it is drawn now.
+#[test]
+fn the_readmes_picture_is_not_stale() {
+    let text = read("README.md");
+    let picture = text.split_once("<!-- picture -->\n```\n").unwrap().1.split_once("\n```\n<!-- end -->").unwrap().0;
+    assert_eq!(picture.lines().count(), 24);
+    assert_eq!(picture.lines().map(|line| line.width()).max(), Some(100));
+    let footer = picture.lines().last().unwrap();
+    let keys = BINDINGS.iter().filter(|b| b.scope == Scope::Machines && !b.label.is_empty()).take(8);
+    let first = keys.map(|b| format!("{} {}", b.keys[0], b.label)).collect::<Vec<_>>().join("  ");
+    assert!(footer.starts_with(&format!(" {first}")), "the keys are {first}");
+    for column in Column::ALL {
+        assert!(picture.contains(column.title()), "the picture has no column {}", column.title());
     }
 }
 

@@ -78,7 +78,7 @@ fn an_arrow_key_costs_little_with_the_details_of_machines_that_differ() {
     let mut all = Vec::new();
     let mut figures = Vec::new();
     for i in 0..10_u8 {
-        let mut vm = vm(&format!("web{i}"), if i % 5 != 1 { PowerState::Running } else { PowerState::Off });
+        let mut vm = vm(&format!("web{i}"), if i % 5 == 1 { PowerState::Off } else { PowerState::Running });
         let mut tell = |label: &str, value: String| vm.details.push((label.to_owned(), value));
         tell("Firmware", "BIOS".to_owned());
         tell("Network", "user".to_owned());
