@@ -1,7 +1,7 @@
 //! What is generated stands in the files as it is generated now: `UPDATE=1 cargo test docs` rewrites them.
 use clap::CommandFactory as _;
 use std::{fs, path::Path};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 use vmdeck::{
     app::Column,
     cli::{Cli, Command, generated},
@@ -45,7 +45,7 @@ fn the_readmes_picture_is_not_stale() {
     let text = read("README.md");
     let picture = text.split_once("<!-- picture -->\n```\n").unwrap().1.split_once("\n```\n<!-- end -->").unwrap().0;
     assert_eq!(picture.lines().count(), 24);
-    assert_eq!(picture.lines().map(|line| line.width()).max(), Some(100));
+    assert_eq!(picture.lines().map(UnicodeWidthStr::width).max(), Some(100));
     let footer = picture.lines().last().unwrap();
     let keys = BINDINGS.iter().filter(|b| b.scope == Scope::Machines && !b.label.is_empty()).take(8);
     let first = keys.map(|b| format!("{} {}", b.keys[0], b.label)).collect::<Vec<_>>().join("  ");
