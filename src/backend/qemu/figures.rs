@@ -15,7 +15,8 @@ pub(super) struct Sample {
     pid: Pid,
     /// The threads of its processors, asked for once in a life.
     threads: Vec<u64>,
-    ticks: Option<u64>,
+    /// How long they have run in all, in nanoseconds.
+    ran: Option<u64>,
     read: Option<u64>,
     written: Option<u64>,
 }
@@ -33,11 +34,11 @@ impl Sample {
         if before.pid != self.pid || time == 0 {
             return Figures::default();
         }
-        let ticks = rate(before.ticks, self.ticks, time);
+        let ran = rate(before.ran, self.ran, time);
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
-        let share = |ticks: u64| ticks as f32 * 100.0 / proc::TICKS as f32 / self.threads.len().max(1) as f32;
+        let share = |ran: u64| ran as f32 / 1e7 / self.threads.len().max(1) as f32;
         Figures {
-            cpu: ticks.map(|t| share(t).min(100.0)),
+            cpu: ran.map(|ran| share(ran).min(100.0)),
             disk_read: rate(before.read, self.read, time),
             disk_write: rate(before.written, self.written, time),
             ..Figures::default()
@@ -78,12 +79,12 @@ impl Local {
             _ => threads(&monitor).await,
         };
         let stats = monitor.ask("query-blockstats").await.unwrap_or_default();
-        let ticks = threads.iter().map(|t| proc::thread_ticks(monitor.pid, *t)).sum();
+        let ran = threads.iter().map(|t| proc::thread_ran(monitor.pid, *t)).sum();
         let sample = Sample {
             at: now(),
             pid: monitor.pid,
             threads,
-            ticks,
+            ran,
             read: total(&stats, "rd_bytes"),
             written: total(&stats, "wr_bytes"),
         };
@@ -100,11 +101,11 @@ mod tests {
 
     #[test]
     fn rates_are_of_one_life() {
-        let sample = |at, ticks, read| Sample {
+        let sample = |at, ran: u64, read| Sample {
             at: Stamp(at),
             pid: rustix::process::getpid(),
             threads: vec![1, 2],
-            ticks: Some(ticks),
+            ran: Some(ran * 10_000_000),
             read: Some(read),
             written: None,
         };
