@@ -137,6 +137,7 @@ fn main() {
         accel: Some("tcg".to_owned()),
         headless: false,
         fetch: fetch::Options::default(),
+        worker: "vmdeck".into(),
         fetch_at_once: 1,
     };
     let place = |vm: &VmId| Place::new(&inside("machines"), &inside("run"), vm);

@@ -2,6 +2,8 @@
 use crate::{
     app,
     config::{Config, LOCAL, Paths},
+    domain::Secret,
+    fetch,
     input::{self, KeyMap},
     logging,
     runtime::{
@@ -14,7 +16,7 @@ use crate::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{
     ffi::OsString,
-    io::{IsTerminal as _, Write as _},
+    io::{IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -84,6 +86,18 @@ pub enum Command {
     Doctor,
     /// Start the machines whose property `autostart` is `yes`
     Autostart,
+    /// Fetch one image, as a process of its own
+    #[command(hide = true)]
+    FetchWorker {
+        #[arg(long)]
+        at_once: usize,
+        #[arg(long)]
+        rate: Option<u64>,
+        #[arg(long)]
+        ca: Option<PathBuf>,
+        folder: PathBuf,
+        name: String,
+    },
     /// Print the completions of a shell
     Completions { shell: clap_complete::Shell },
     /// Print the man page
@@ -135,6 +149,11 @@ impl Cli {
             let _ = std::io::stdout().write_all(&text);
             return Ok(0);
         }
+        if let Some(Command::FetchWorker { at_once, rate, ca, folder, name }) = &self.command {
+            let options =
+                fetch::Options { limit: fetch::Limit::new(*rate), ca: ca.clone(), ..fetch::Options::default() };
+            return fetch_worker(*at_once, &options, folder, name);
+        }
         let paths = Paths::find()?;
         let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
         let config = match self.demo {
@@ -184,6 +203,21 @@ impl Cli {
         runtime.shutdown_background();
         code
     }
+}
+
+/// Works on one fetch, without a terminal and whoever asked for it. How it ends stands in its journal.
+fn fetch_worker(at_once: usize, options: &fetch::Options, folder: &Path, name: &str) -> Result<u8, String> {
+    // From here on no terminal that closes can end it. It fails where it leads a session already, which does as well.
+    let _ = rustix::process::setsid();
+    let mut words = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().take(65_536).read_to_string(&mut words).map_err(|e| e.to_string())?;
+    }
+    let login = words.split_once('\n').map(|(user, password)| (user.to_owned(), Secret::new(password.to_owned())));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let done = runtime.block_on(fetch::work(folder, name, login, at_once, options));
+    runtime.shutdown_background();
+    done.map(|_| 0).map_err(|error| error.to_string())
 }
 
 /// What the configuration says about the application.

@@ -99,11 +99,14 @@ impl App {
         let fetch = self.chosen_fetch();
         let is_image = fetch.is_none() && !self.image_rows().is_empty();
         match (action, fetch) {
-            (Action::ImageCancel | Action::ImageStory | Action::ImageAgain, None) => {
+            (Action::ImageCancel | Action::ImageStory | Action::ImageAgain | Action::ImagePause, None) => {
                 Some("no fetch is selected".to_owned())
             }
             (Action::ImageCancel, Some(task)) if task.is_running() => self.cancel_refusal(Some(task)),
             (Action::ImageAgain, Some(task)) if task.is_running() => Some(format!("{}: it is under way", task.title)),
+            (Action::ImagePause, Some(task)) if !task.is_running() => {
+                Some(format!("{}: it is not under way", task.title))
+            }
             (Action::ImageAgain, Some(Task { request: None, .. })) => {
                 Some("it was begun elsewhere: its address is not known here".to_owned())
             }

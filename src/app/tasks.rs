@@ -158,12 +158,13 @@ impl Tasks {
         let known = self.all.values().find(|t| t.host == *host && t.job.as_ref() == Some(&job.id)).map(|t| t.id);
         let id = match known {
             Some(id) => id,
-            None if job.state.is_ended() => return false,
+            None if job.state.is_ended() && job.request.is_none() => return false,
             None => {
                 let title = crate::domain::clean_line(&job.title).into_owned();
                 let id = self.insert(host, Op::FetchImage, title, job.vm, now);
                 if let Some(task) = self.all.get_mut(&id) {
                     task.job = Some(job.id);
+                    task.request = job.request;
                 }
                 id
             }
@@ -206,6 +207,8 @@ pub(super) fn outcome(task: &Task) -> String {
         },
         TaskState::Cancelled => format!("{title}: cancelled"),
         TaskState::Failed(error) => failed(task, error),
+        // A fetch that was interrupted is known: it waits to be gone on with.
+        TaskState::Unknown(error) if task.job.is_some() => format!("{title}: {error}"),
         TaskState::Unknown(error) => format!("{title}: outcome unknown: {error}"),
     }
 }

@@ -81,6 +81,8 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::OpenConsole(vm) => backend.open_console(vm).await.map(|_| Reply::Done),
         Request::ListImages => backend.images().await.map(Reply::Images),
         Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),
+        Request::PauseFetch { image } => backend.pause_fetch(image).await.map(done),
+        Request::CancelFetch { image } => backend.cancel_fetch(image).await.map(done),
         Request::RenameImage { image, name } => backend.rename_image(image, name).await.map(done),
         Request::RemoveImage { image } => backend.remove_image(image).await.map(done),
         Request::CheckSetup => backend.check_setup().await.map(Reply::Setup),

@@ -15,6 +15,18 @@ pub trait Images {
         unsupported(Op::FetchImage)
     }
 
+    /// Requires [`Op::PauseFetch`]. Asks a fetch, whoever began it, to rest; [`Images::fetch_image`] with the same
+    /// address goes on with it.
+    fn pause_fetch(&self, _image: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::PauseFetch)
+    }
+
+    /// Requires [`Op::CancelFetch`]. Asks a fetch, whoever began it, to end and to leave nothing; one that was
+    /// interrupted is thrown away.
+    fn cancel_fetch(&self, _image: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::CancelFetch)
+    }
+
     /// Requires [`Op::RenameImage`]. Refused while a machine has it in its drive, and when the new name is taken.
     fn rename_image(&self, _image: &str, _name: &str) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::RenameImage)

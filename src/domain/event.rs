@@ -31,6 +31,8 @@ pub struct Job {
     pub vm: Option<VmId>,
     pub title: String,
     pub state: TaskState,
+    /// What to ask for, to go on with it once it was interrupted.
+    pub request: Option<super::Request>,
 }
 
 /// What a host says of its own accord, or in answer to the actor's own polling.

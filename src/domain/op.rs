@@ -57,6 +57,8 @@ ops! {
     OpenConsole "open-console" Read "Attach to the serial console";
     ListImages "list-images" Read "List the images of a host";
     FetchImage "fetch-image" Change "Fetch an image to the host";
+    PauseFetch "pause-fetch" Change "Let a fetch rest, to be gone on with";
+    CancelFetch "cancel-fetch" Change "End a fetch and throw away what came";
     RenameImage "rename-image" Change "Rename an image";
     RemoveImage "remove-image" Risk "Remove an image";
     CheckSetup "check-setup" Read "Say what a host has and lacks";

@@ -64,6 +64,13 @@ pub enum Request {
         url: String,
         name: Option<String>,
     },
+    /// `image`: what it will be called.
+    PauseFetch {
+        image: String,
+    },
+    CancelFetch {
+        image: String,
+    },
     RenameImage {
         image: String,
         name: String,
@@ -106,6 +113,8 @@ impl Request {
             Self::OpenConsole(_) => Op::OpenConsole,
             Self::ListImages => Op::ListImages,
             Self::FetchImage { .. } => Op::FetchImage,
+            Self::PauseFetch { .. } => Op::PauseFetch,
+            Self::CancelFetch { .. } => Op::CancelFetch,
             Self::RenameImage { .. } => Op::RenameImage,
             Self::RemoveImage { .. } => Op::RemoveImage,
             Self::CheckSetup => Op::CheckSetup,
@@ -154,7 +163,10 @@ impl Request {
                 let path = url.split(['?', '#']).next().unwrap_or(url);
                 clean_line(path.rsplit('/').next().unwrap_or(path)).into_owned()
             }
-            Self::RenameImage { image, .. } | Self::RemoveImage { image } => clean_line(image).into_owned(),
+            Self::PauseFetch { image }
+            | Self::CancelFetch { image }
+            | Self::RenameImage { image, .. }
+            | Self::RemoveImage { image } => clean_line(image).into_owned(),
             _ => self.vm().map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -175,6 +187,8 @@ impl Request {
             Self::SetUp => "set up this host".to_owned(),
             Self::CheckSetup => "check this host".to_owned(),
             Self::FetchImage { .. } => "fetch".to_owned(),
+            Self::PauseFetch { .. } => "pause the fetch of".to_owned(),
+            Self::CancelFetch { .. } => "cancel the fetch of".to_owned(),
             Self::RenameImage { .. } => "rename".to_owned(),
             Self::RemoveImage { .. } => "remove".to_owned(),
             _ => self.op().name().replace('-', " "),

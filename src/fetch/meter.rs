@@ -40,6 +40,12 @@ impl Meter {
         Some(self.report())
     }
 
+    /// A report while nothing comes: the rate falls.
+    pub(super) fn idle(&mut self) -> Progress {
+        self.rate.take(self.done, self.watch.elapsed());
+        self.report()
+    }
+
     /// Like [`Meter::add`], from the whole count.
     pub(super) fn set(&mut self, done: u64) -> Option<Progress> {
         self.add(done.saturating_sub(self.done))
@@ -81,6 +87,11 @@ impl Limit {
     /// At most `rate` bytes a second; None or 0: no limit.
     pub fn new(rate: Option<u64>) -> Self {
         Self { rate: rate.filter(|r| *r > 0), passed: Arc::default() }
+    }
+
+    /// Bytes a second at most.
+    pub const fn rate(&self) -> Option<u64> {
+        self.rate
     }
 
     /// Waits until `size` more bytes are within the rate. Time that was not used is not saved up for longer than a second.

@@ -18,6 +18,7 @@ mod part;
 mod receive;
 mod source;
 mod sums;
+mod worker;
 mod writer;
 
 pub use address::Address;
@@ -28,6 +29,7 @@ pub use name::{MISMATCH, PART, check_library_name};
 pub use origin::Origin;
 pub use part::move_to_free_name;
 pub use sums::Expected;
+pub use worker::{Wish, ask_to, follow, is_live, start, start_with, work};
 
 use crate::{
     domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line},
@@ -93,6 +95,30 @@ pub struct Order {
     pub name: Option<String>,
     /// The checksum that a person gave; None: one is looked for beside the image.
     pub sum: Option<Sum>,
+}
+
+impl Order {
+    /// Reads an address as people write it; one that ends in `#sha256=...` or `#sha512=...` brings its checksum along.
+    pub fn new(url: &str, name: Option<&str>) -> Result<Self> {
+        let (url, sum) = match url.rsplit_once('#') {
+            Some((url, sum)) if sum.starts_with("sha") => (url, Some(sum.parse()?)),
+            _ => (url, None),
+        };
+        Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum })
+    }
+
+    /// The name of the same fetch that runs, or was left unfinished, in `folder`.
+    pub fn find(&self, folder: &Path) -> Option<String> {
+        let url = self.address.without_secrets();
+        Journal::names(folder).into_iter().find(|name| {
+            let is_named = self.name.as_ref().is_none_or(|wanted| wanted == name);
+            let journal = || Journal::read(folder, name).ok().flatten();
+            is_named
+                && journal().is_some_and(|journal| {
+                    journal.url == url && (self.sum.is_none() || journal.expected.map(|e| e.sum) == self.sum)
+                })
+        })
+    }
 }
 
 /// What a look before the fetch tells.
@@ -192,9 +218,22 @@ pub async fn resume(
     login: Option<(String, Secret)>,
     options: &Options,
     stop: &CancellationToken,
-    mut progress: impl FnMut(Progress) + Send,
+    progress: impl FnMut(Progress) + Send,
 ) -> Result<Fetched> {
     let part = Part::open(folder, name)?;
+    resume_part(part, folder, name, login, options, stop, progress).await
+}
+
+/// [`resume`] with a part that is locked already.
+async fn resume_part(
+    part: Part,
+    folder: &Path,
+    name: &str,
+    login: Option<(String, Secret)>,
+    options: &Options,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Fetched> {
     let Some(journal) = Journal::read(folder, name)? else {
         part.discard();
         return Err(Error::not_found(format_args!("nothing is known of a fetch of {}", clean_line(name))));

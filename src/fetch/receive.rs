@@ -147,7 +147,7 @@ impl Receive<'_> {
         });
         let pump = async {
             teller.tell(meter.report());
-            while let Some(piece) = source.next().await? {
+            while let Some(piece) = Self::next(&mut source, &mut meter, teller).await? {
                 let size = piece.len() as u64;
                 if pieces.send(piece).await.is_err() {
                     break; // The writer gave up: it says why below.
@@ -163,5 +163,21 @@ impl Receive<'_> {
         // The writer is waited for in any case: what came is in the part.
         drop(pieces);
         Ok((ended(thread).await?, received))
+    }
+
+    /// The next piece; until it comes, those who watch see once a second that it does not.
+    async fn next<F: FnMut(Progress) + Send>(
+        source: &mut Source,
+        meter: &mut Meter,
+        teller: &mut Teller<'_, F>,
+    ) -> Result<Option<Bytes>, Broken> {
+        let mut next = std::pin::pin!(source.next());
+        loop {
+            tokio::select! {
+                biased;
+                piece = &mut next => return piece,
+                () = sleep(Duration::from_secs(1)) => teller.tell(meter.idle()),
+            }
+        }
     }
 }

@@ -108,7 +108,7 @@ impl Writer {
                 let source = clean_line(&expected.source).into_owned();
                 if found != expected.sum {
                     self.part.keep_apart()?;
-                    super::Journal::remove(folder, name);
+                    self.ledger.save(0, None)?;
                     return Err(Error::refused(format_args!(
                         "what came is not what it should be: its {kind} begins with {}, {source} says {}. It was kept apart \
                          as {}{}",

@@ -112,7 +112,8 @@ bindings! {
     }
     Images: {
         ImageFetch "image-fetch" ["f"] "fetch" "Fetch an image to this host" requires FetchImage;
-        ImageAgain "image-again" ["R"] "again" "Fetch again what came to nothing" requires FetchImage;
+        ImageAgain "image-again" ["R"] "again" "Go on with a fetch that was interrupted, or begin it anew" requires FetchImage;
+        ImagePause "image-pause" ["p"] "" "Let a fetch rest; `again` goes on with it" requires PauseFetch;
         ImageCancel "image-cancel" ["x"] "cancel" "Stop a fetch, or put away one that came to nothing";
         ImageStory "image-story" ["enter"] "" "Show all that happened to a fetch";
         ImageRename "image-rename" ["m"] "rename" "Rename the image" requires RenameImage;

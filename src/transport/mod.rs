@@ -1,5 +1,6 @@
 //! What every product's adapter stands on: the clock, programs, sockets, storage.
 mod clock;
+mod lines;
 mod process;
 mod storage;
 

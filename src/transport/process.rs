@@ -1,16 +1,15 @@
 //! The one place that starts programs: lists of arguments, never a shell; nothing on stdin; what they write is kept up to
 //! a limit; a time-out for each; killed when nobody waits for them any more.
-use crate::domain::{Error, ErrorKind, Result, clean_line};
+use super::lines::{Lines, keep};
+use crate::domain::{Error, ErrorKind, Result, Secret, clean_line};
 use std::{
     ffi::{OsStr, OsString},
-    future::pending,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, Command},
     time::{sleep, timeout},
 };
@@ -20,8 +19,6 @@ use tokio_util::sync::CancellationToken;
 const PIPES: Duration = Duration::from_millis(500);
 /// How long a program may take to end by itself when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
-/// The longest line that is passed on, in bytes.
-const LINE: usize = 4096;
 
 /// A program to run, with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,19 +136,36 @@ impl Program {
         &self.path
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
     fn start(&self) -> Result<Child> {
+        self.start_with(Stdio::null(), false)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
+    fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
         let mut command = Command::new(&self.path);
         // The words of a program are matched and shown: in the language that its documentation has.
         command.args(&self.arguments).env("LC_ALL", "C");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        if !self.in_terminal {
+        let output = || if detached { Stdio::null() } else { Stdio::piped() };
+        command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached);
+        if !self.in_terminal && !detached {
             command.process_group(0);
         }
         command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::not_found(format_args!("{} is not installed", self.name())),
             _ => Error::from(error).context(format_args!("{} cannot be started", self.name())),
         })
+    }
+
+    /// Starts it and lets it go: it lives on without us. It must make a session of its own (`setsid`), which a program
+    /// that leads a process group could not. `words` are written to its standard input.
+    pub fn detach(&self, words: Option<&Secret>) -> Result<()> {
+        let mut child = self.start_with(if words.is_some() { Stdio::piped() } else { Stdio::null() }, true)?;
+        if let (Some(words), Some(stdin)) = (words, child.stdin.take()) {
+            // A few bytes always fit into a pipe, so this waits for nobody.
+            let mut pipe = std::fs::File::from(stdin.into_owned_fd()?);
+            std::io::Write::write_all(&mut pipe, words.expose().as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Runs it to its end. An exit code other than 0 is no error here.
@@ -258,60 +272,6 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
     let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
     folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
-}
-
-/// Reads to the end and keeps the first `limit` bytes, so that the program is never held up.
-async fn keep(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>, limit: usize) {
-    let Some(mut pipe) = pipe else { return };
-    let mut chunk = vec![0; 16 << 10];
-    while let Ok(n @ 1..) = pipe.read(&mut chunk).await {
-        let room = limit.saturating_sub(kept.len());
-        kept.extend(chunk.iter().take(n.min(room)));
-    }
-}
-
-/// The lines of a pipe. A carriage return ends one too: progress bars use it.
-struct Lines<R> {
-    pipe: Option<BufReader<R>>,
-    partial: Vec<u8>,
-    ended: bool,
-}
-
-impl<R: AsyncRead + Unpin> Lines<R> {
-    fn new(pipe: Option<R>) -> Self {
-        Self { ended: pipe.is_none(), pipe: pipe.map(BufReader::new), partial: Vec::new() }
-    }
-
-    /// The next line that is not empty; None: the pipe has ended. Nothing is lost when it is dropped between two polls.
-    async fn next(&mut self) -> Option<String> {
-        let Some(pipe) = &mut self.pipe else { return pending().await };
-        loop {
-            let buffer = match pipe.fill_buf().await {
-                Ok(buffer) if !buffer.is_empty() => buffer,
-                _ => {
-                    self.ended = true;
-                    return line(&mut self.partial);
-                }
-            };
-            let end = buffer.iter().position(|b| matches!(b, b'\n' | b'\r'));
-            let taken = end.unwrap_or(buffer.len());
-            let room = LINE.saturating_sub(self.partial.len());
-            self.partial.extend(buffer.iter().take(taken.min(room)));
-            let used = end.map_or(taken, |at| at + 1);
-            pipe.consume(used);
-            if end.is_some()
-                && let Some(line) = line(&mut self.partial)
-            {
-                return Some(line);
-            }
-        }
-    }
-}
-
-fn line(bytes: &mut Vec<u8>) -> Option<String> {
-    let text = String::from_utf8_lossy(bytes).trim().to_owned();
-    bytes.clear();
-    (!text.is_empty()).then(|| clean_line(&text).into_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::{
         App, Effect, ImageRow, Overlay,
         dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
     },
-    domain::{FieldKind, FieldSpec, HostId, Image, Op, clean_line},
+    domain::{FieldKind, FieldSpec, HostId, Image, Op, Request, clean_line},
 };
 
 impl App {
@@ -12,7 +12,8 @@ impl App {
     pub(super) fn fetch_to(&mut self, host: &HostId) -> Vec<Effect> {
         let Some(state) = self.hosts.get(host) else { return Vec::new() };
         let fields = vec![
-            FieldSpec::new("url", "Address", FieldKind::Url).help("http://, https:// or file://; paste works"),
+            FieldSpec::new("url", "Address", FieldKind::Url)
+                .help("http://, https:// or file://; #sha256=... after it is checked"),
             FieldSpec::new("name", "Name", FieldKind::ImageName)
                 .optional()
                 .help("what to call it here, if not as there"),
@@ -52,6 +53,10 @@ impl App {
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
         let Some(task) = self.chosen_fetch() else { return Vec::new() };
         let (host, id) = (task.host.clone(), task.id);
+        if let (Some(job), Some(Request::FetchImage { .. })) = (&task.job, &task.request) {
+            let image = job.as_str().to_owned();
+            return self.call(host, Request::CancelFetch { image });
+        }
         if task.is_running() {
             return vec![Effect::Cancel { host, task: id }];
         }
@@ -63,7 +68,15 @@ impl App {
         Vec::new()
     }
 
-    /// Asks again for what came to nothing.
+    /// Lets the fetch of the selected row rest.
+    pub(super) fn image_pause(&mut self) -> Vec<Effect> {
+        let Some(task) = self.chosen_fetch() else { return Vec::new() };
+        let name = task.job.as_ref().map(|job| job.as_str().to_owned());
+        let image = name.or_else(|| task.request.as_ref().map(Request::target)).unwrap_or_default();
+        self.call(task.host.clone(), Request::PauseFetch { image })
+    }
+
+    /// Asks again for what came to nothing, or goes on with what was interrupted.
     pub(super) fn image_again(&mut self) -> Vec<Effect> {
         let Some((id, host, request)) = self.chosen_fetch().map(|t| (t.id, t.host.clone(), t.request.clone())) else {
             return Vec::new();

@@ -34,6 +34,7 @@ impl App {
             Action::ImageFetch => self.image_fetch(),
             Action::ImageCancel => self.image_cancel(),
             Action::ImageAgain => self.image_again(),
+            Action::ImagePause => self.image_pause(),
             Action::ImageStory => self.image_story(),
             Action::ImageRename => self.image_rename(),
             Action::ImageRemove => self.image_remove(),

@@ -31,7 +31,7 @@ pub(super) async fn job(shared: Arc<Shared>) {
     let Some((name, total)) = shared.world().job.clone() else { return };
     let job = |state| {
         let id = JobId::from("demo-fetch");
-        HostEvent::Job(Job { id, vm: None, title: format!("fetch {name}"), state })
+        HostEvent::Job(Job { id, vm: None, title: format!("fetch {name}"), state, request: None })
     };
     let (mut steps, mut done) = (0, total / 3);
     while done < total {

@@ -76,6 +76,9 @@ impl Shared {
     }
 }
 
+/// Downloads in memory end with the program: there is no process to ask.
+const NEVER: OpSet = OpSet::of(&[Op::PauseFetch, Op::CancelFetch]);
+
 impl Demo {
     /// A host with the machines of `scene`.
     pub fn new(scene: Scene) -> Self {
@@ -84,7 +87,7 @@ impl Demo {
 
     /// The same without the operations in `missing`, on a day of the caller's choice.
     pub fn limited(scene: Scene, missing: OpSet, today: Stamp) -> Self {
-        let ops = OPS.iter().fold(OpSet::default(), |ops, row| match missing.contains(row.op) {
+        let ops = OPS.iter().fold(OpSet::default(), |ops, row| match missing.contains(row.op) || NEVER.contains(row.op) {
             true => ops,
             false => ops.with(row.op),
         });

@@ -2,15 +2,15 @@
 use super::{Local, Qemu};
 use crate::{
     backend::{Call, Images},
-    domain::{ByteSize, Error, ErrorKind, Expect, Image, Progress, Result, Stamp, Verdict, VmId, clean_line},
-    fetch::{self, Order, Origin, check_library_name, move_to_free_name},
+    domain::{ByteSize, Error, Expect, Image, Result, Stamp, Verdict, VmId, clean_line},
+    fetch::{Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
 
 impl Local {
     /// Whole images by name. What is hidden, unfinished or no file is not listed.
-    fn list_images(&self) -> Result<Vec<Image>> {
+    pub(super) fn list_images(&self) -> Result<Vec<Image>> {
         let folder = &self.settings.images;
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -62,22 +62,6 @@ impl Local {
             None => Ok(()),
         }
     }
-
-    async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
-        let settings = &self.settings;
-        fs::create_dir_all(&settings.images).map_err(at(&settings.images))?;
-        if self.fetches.available_permits() == 0 {
-            call.progress(Progress::note("waiting for other fetches"));
-        }
-        let _turn = tokio::select! {
-            turn = self.fetches.acquire() => turn,
-            () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
-        };
-        let order = Order { address: url.parse()?, name: name.map(str::to_owned), sum: None };
-        let done = fetch::fetch(&order, &settings.images, &settings.fetch, &call.cancel, |p| call.progress(p)).await?;
-        let listed = self.list_images()?.into_iter().find(|image| image.name == done.name);
-        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&done.name))))
-    }
 }
 
 impl Images for Qemu {
@@ -87,6 +71,14 @@ impl Images for Qemu {
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         self.local.fetch_image(url, name, call).await
+    }
+
+    async fn pause_fetch(&self, image: &str) -> Result<()> {
+        std::future::ready(self.local.wish(image, Wish::Pause)).await
+    }
+
+    async fn cancel_fetch(&self, image: &str) -> Result<()> {
+        std::future::ready(self.local.wish(image, Wish::Cancel)).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {

@@ -3,6 +3,7 @@ mod command_line;
 mod describe;
 mod disks;
 mod drive;
+mod fetches;
 mod figures;
 mod image_header;
 mod images;
@@ -45,7 +46,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
-    sync::{Notify, OnceCell, Semaphore},
+    sync::{Notify, OnceCell},
     task::JoinSet,
 };
 
@@ -73,6 +74,8 @@ const OPS: OpSet = OpSet::of(&[
     Op::OpenConsole,
     Op::ListImages,
     Op::FetchImage,
+    Op::PauseFetch,
+    Op::CancelFetch,
     Op::RenameImage,
     Op::RemoveImage,
     Op::CheckSetup,
@@ -101,6 +104,8 @@ pub struct Settings {
     pub fetch: fetch::Options,
     /// How many images are fetched at once; the others wait.
     pub fetch_at_once: usize,
+    /// The program that fetches, called with `fetch-worker`: vmdeck itself.
+    pub worker: PathBuf,
 }
 
 /// What the calls and the watching tasks share.
@@ -113,7 +118,7 @@ pub struct Local {
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     resets: resets::Resets,
     probe: OnceCell<Probe>,
-    fetches: Semaphore,
+    followed: fetches::Followed,
     /// What a person was told to think about before installing.
     caution_told: Mutex<Option<String>>,
     /// Something was changed by us: the watch looks at once.
@@ -171,10 +176,9 @@ pub struct Qemu {
 impl Qemu {
     pub fn new(settings: Settings) -> Self {
         let store = Store::new(settings.machines.clone());
-        let fetches = Semaphore::new(settings.fetch_at_once.max(1));
         let local = Local {
             settings,
-            fetches,
+            followed: fetches::Followed::default(),
             caution_told: Mutex::default(),
             store,
             places: Mutex::default(),

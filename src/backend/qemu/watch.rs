@@ -163,6 +163,10 @@ struct News {
 /// Watches until it is aborted. `known`: the machines that were there when the connection was made, which the inventory
 /// tells of; one made since is told here.
 pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+    tokio::join!(super::fetches::watch(&local, &events), watch_machines(local.clone(), events.clone(), known));
+}
+
+async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
     let teller = Arc::new(Teller { local: local.clone(), events, told: Mutex::default() });
     let mut seen: HashMap<VmId, Glance> = HashMap::new();
     let mut followed: HashSet<VmId> = HashSet::new();

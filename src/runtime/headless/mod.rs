@@ -10,8 +10,8 @@ pub use words::{Asked, parse};
 use super::{Hosts, Policy, spawn};
 use crate::{
     app::{Effect, Message},
-    config::{Config, Paths},
-    domain::{Error, ErrorKind, HostEvent, HostId, Link, Reply, Result, Secret, TaskId, TaskState},
+    config::{BackendConfig, Config, Paths},
+    domain::{Error, ErrorKind, HostEvent, HostId, Link, Reply, Request, Result, Secret, TaskId, TaskState},
 };
 use std::{
     io::{Read, Write},
@@ -110,6 +110,8 @@ pub(super) async fn run(
     spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
     let id = host.name.clone();
     let Asked { request, mut answer } = asked;
+    // A process of its own fetches: it was only watched from here.
+    let goes_on = matches!((&request, &host.backend), (Request::FetchImage { .. }, BackendConfig::Qemu(_)));
     if let Some(Message::TaskEnded(_, refused)) = hosts.execute(Effect::Call { host: id.clone(), task: TASK, request })
     {
         return refused;
@@ -117,7 +119,11 @@ pub(super) async fn run(
     let mut shows = Shows { json: call.json, is_open: false };
     let result = tokio::select! {
         result = end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams) => result,
-        () = interrupt.cancelled() => {
+        () = interrupt.cancelled(), if goes_on => {
+            let why = "the fetch goes on: the same command shows it again, cancel-fetch ends it";
+            Err(Error::new(ErrorKind::Cancelled, why))
+        }
+        () = interrupt.cancelled(), if !goes_on => {
             hosts.execute(Effect::Cancel { host: id.clone(), task: TASK });
             let ended = timeout(GRACE, end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams)).await;
             ended.unwrap_or_else(|_| {

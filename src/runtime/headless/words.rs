@@ -24,9 +24,9 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::ResizeDisk => (&["vm", "disk", "size"], &[]),
         Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
         Op::SetProperty => (&["vm", "name", "value"], &[]),
-        Op::FetchImage => (&["url"], &["name"]),
+        Op::FetchImage => (&["url"], &["name", "sha256", "sha512"]),
         Op::RenameImage => (&["image", "name"], &[]),
-        Op::RemoveImage => (&["image"], &[]),
+        Op::PauseFetch | Op::CancelFetch | Op::RemoveImage => (&["image"], &[]),
     }
 }
 
@@ -194,7 +194,17 @@ fn request(words: &mut Words) -> Result<Request> {
         }
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
-        Op::FetchImage => Request::FetchImage { url: words.need("url")?, name: words.take("name") },
+        Op::FetchImage => {
+            let mut url = words.need("url")?;
+            for kind in ["sha256", "sha512"] {
+                if let Some(sum) = words.take(kind) {
+                    url = format!("{url}#{kind}={sum}");
+                }
+            }
+            Request::FetchImage { url, name: words.take("name") }
+        }
+        Op::PauseFetch => Request::PauseFetch { image: words.need("image")? },
+        Op::CancelFetch => Request::CancelFetch { image: words.need("image")? },
         Op::RenameImage => Request::RenameImage { image: words.need("image")?, name: words.need("name")? },
         Op::RemoveImage => Request::RemoveImage { image: words.need("image")? },
         Op::CheckSetup => Request::CheckSetup,

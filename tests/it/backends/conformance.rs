@@ -183,6 +183,8 @@ async fn what_the_demo_does_without_is_refused_and_changes_nothing() {
         Request::OpenConsole(vm()),
         Request::ListImages,
         Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
+        Request::PauseFetch { image: text() },
+        Request::CancelFetch { image: text() },
         Request::RenameImage { image: text(), name: text() },
         Request::RemoveImage { image: text() },
         Request::CheckSetup,

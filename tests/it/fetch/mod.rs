@@ -4,6 +4,7 @@ mod refusals;
 mod resume;
 mod sums;
 mod whole;
+mod worker;
 
 use std::{fs, path::Path, time::Duration};
 use tokio_util::sync::CancellationToken;

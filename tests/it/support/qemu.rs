@@ -118,6 +118,7 @@ fn settings(folder: &tempfile::TempDir, headless: bool) -> Settings {
         headless,
         fetch: fetch::Options::default(),
         fetch_at_once: 2,
+        worker: env!("CARGO_BIN_EXE_vmdeck").into(),
     }
 }
 

@@ -188,7 +188,7 @@ async fn quitting_waits_neither_for_jobs_of_the_host_nor_against_the_persons_wil
     let fake = quiet(&[("web", PowerState::Off)]);
     fake.set(|w| w.start = Way::Hangs);
     let state = TaskState::Running(Progress::bytes(1, Some(2)));
-    let job = Job { id: "fetch-1".into(), vm: None, title: "fetch x.iso".into(), state };
+    let job = Job { id: "fetch-1".into(), vm: None, title: "fetch x.iso".into(), state, request: None };
     let mut show = Show::new(&[("a", &fake)]);
     show.play_to_the_end(async |hands, frames| {
         until_shown(frames, 0, "web").await;
