@@ -87,10 +87,11 @@ impl Demo {
 
     /// The same without the operations in `missing`, on a day of the caller's choice.
     pub fn limited(scene: Scene, missing: OpSet, today: Stamp) -> Self {
-        let ops = OPS.iter().fold(OpSet::default(), |ops, row| match missing.contains(row.op) || NEVER.contains(row.op) {
-            true => ops,
-            false => ops.with(row.op),
-        });
+        let ops =
+            OPS.iter().fold(OpSet::default(), |ops, row| match missing.contains(row.op) || NEVER.contains(row.op) {
+                true => ops,
+                false => ops.with(row.op),
+            });
         let shared =
             Shared { world: Mutex::new(scene.world(today)), events: Mutex::new(None), ops, clock: Stopwatch::start() };
         Self { shared: Arc::new(shared), tasks: Mutex::new(JoinSet::new()) }

@@ -120,7 +120,7 @@ pub(super) async fn run(
     let result = tokio::select! {
         result = end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams) => result,
         () = interrupt.cancelled(), if goes_on => {
-            let why = "the fetch goes on: the same command shows it again, cancel-fetch ends it";
+            let why = "a fetch that has begun goes on: the same command shows it again, cancel-fetch ends it";
             Err(Error::new(ErrorKind::Cancelled, why))
         }
         () = interrupt.cancelled(), if !goes_on => {
