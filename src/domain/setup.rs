@@ -16,6 +16,8 @@ pub struct SetupReport {
     pub items: Vec<SetupItem>,
     /// The command that would install what is missing, for a person to read; None: nothing to install, or unknown how.
     pub command: Option<String>,
+    /// Why there is no command though something is missing: no package manager that is known, no way to be root.
+    pub obstacle: Option<String>,
     /// What a person should know before saying yes: a downgrade, for instance.
     pub caution: Option<String>,
 }

@@ -121,6 +121,9 @@ fn tell(report: &SetupReport, streams: &mut Streams<'_>) {
         };
         let _ = writeln!(streams.out, "{}: {mark}: {}", clean_line(&item.name), clean_line(&item.detail));
     }
+    if let Some(obstacle) = &report.obstacle {
+        let _ = writeln!(streams.out, "What is missing cannot be installed from here: {}", clean_line(obstacle));
+    }
     if let Some(caution) = &report.caution {
         let _ = writeln!(streams.out, "Careful: {}", clean_line(caution));
     }
@@ -136,4 +139,27 @@ fn confirm(command: &str, streams: &mut Streams<'_>) -> Option<bool> {
     let mut line = String::new();
     let count = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line).ok()?;
     (count > 0).then(|| matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_is_told() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+        let item = |name: &str, required| crate::domain::SetupItem {
+            name: name.to_owned(),
+            present: false,
+            required,
+            detail: "not installed".to_owned(),
+        };
+        let items = vec![item("QEMU", true), item("firmware", false)];
+        let report = SetupReport { items, obstacle: Some("there is no sudo".to_owned()), ..SetupReport::default() };
+        tell(&report, &mut streams);
+        let wanted = "QEMU: missing: not installed\nfirmware: not there, not needed: not installed\n\
+            What is missing cannot be installed from here: there is no sudo\n";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
 }

@@ -175,6 +175,9 @@ fn a_qemu_that_is_not_there_is_no_other_and_makes_no_machine() {
     let (code, out, _) = home.run("hosts");
     assert_eq!(code, Some(0));
     assert!(out.contains("up, not set up"), "{out}");
+    let (code, out, _) = home.run("doctor");
+    assert_eq!(code, Some(1));
+    assert!(out.contains("QEMU: missing: the `program` of the configuration is not there"), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,10 @@ impl App {
         let Some(command) = &report.command else {
             let text = match report.is_ready() {
                 true => format!("{host} is set up: machines can run here"),
-                false => format!("{host} lacks something, and how to get it is not known"),
+                false => match &report.obstacle {
+                    Some(why) => format!("{host} lacks something: {}", clean_line(why)),
+                    None => format!("{host} lacks something, and how to get it is not known"),
+                },
             };
             notes.push(Note::plain(text));
             let mut confirm = Confirm::new(format!("{host} as it is"), "look again");

@@ -17,7 +17,7 @@ impl Setup for Demo {
         Ok(SetupReport {
             items: vec![item("Machines", if present { "in memory" } else { "not made yet" })],
             command: (!present).then(|| "nothing to type: set it up here".to_owned()),
-            caution: None,
+            ..SetupReport::default()
         })
     }
 

@@ -59,14 +59,21 @@ fn kvm_item() -> SetupItem {
     item("/dev/kvm", false, found)
 }
 
+fn no_packager() -> Error {
+    Error::refused("no package manager that is known here: install qemu-system-x86_64 and qemu-img by hand")
+}
+
 impl Local {
     async fn items(&self) -> (Vec<SetupItem>, Vec<Need>) {
         let mut missing = Vec::new();
+        // A package would not bring one that was asked for by its path.
+        let is_named = self.settings.program.is_some();
         let qemu = match self.settings.qemu() {
             Some(path) => match self.probe().await {
                 Ok(probe) => Ok(format!("{} at {}", probe.version, path.display())),
                 Err(_) => Err("is there but does not run"),
             },
+            None if is_named => Err("the `program` of the configuration is not there: no machine can run"),
             None => Err("not installed: no machine can run"),
         };
         let tool = find_program("qemu-img").map(|path| path.display().to_string());
@@ -74,7 +81,7 @@ impl Local {
         let firmware = uefi().map(|(code, _)| code.display().to_string());
         let firmware = firmware.ok_or("not installed: only machines with a BIOS can run");
         for (need, present) in
-            [(Need::Qemu, qemu.is_ok()), (Need::Tools, tool.is_ok()), (Need::Firmware, firmware.is_ok())]
+            [(Need::Qemu, qemu.is_ok() || is_named), (Need::Tools, tool.is_ok()), (Need::Firmware, firmware.is_ok())]
         {
             if !present {
                 missing.push(need);
@@ -96,11 +103,18 @@ impl Local {
     async fn check(&self) -> SetupReport {
         let (items, missing) = self.items().await;
         let mut report = SetupReport { items, ..SetupReport::default() };
-        if let Some(packager) = packager(&System).filter(|_| !missing.is_empty())
-            && let Ok(plan) = self.planned(packager, &missing).await
-        {
-            report.command = Some(plan.shown());
-            report.caution = plan.caution;
+        if !missing.is_empty() {
+            let planned = match packager(&System) {
+                Some(packager) => self.planned(packager, &missing).await,
+                None => Err(no_packager()),
+            };
+            match planned {
+                Ok(plan) => {
+                    report.command = Some(plan.shown());
+                    report.caution = plan.caution;
+                }
+                Err(why) => report.obstacle = Some(why.message),
+            }
         }
         self.caution_told.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&report.caution);
         report
@@ -111,9 +125,7 @@ impl Local {
         if missing.is_empty() {
             return Ok(());
         }
-        let packager = packager(&System).ok_or_else(|| {
-            Error::refused("no package manager that is known here: install qemu-system-x86_64 and qemu-img by hand")
-        })?;
+        let packager = packager(&System).ok_or_else(no_packager)?;
         let first = self.planned(packager, &missing).await?;
         let mut told = |line: &str| call.progress(Progress::note(line));
         let (refresh, install) = first.commands.split_at(first.commands.len().saturating_sub(1));

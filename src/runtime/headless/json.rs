@@ -61,7 +61,8 @@ fn reply(reply: &Reply) -> Value {
                 .map(|i| json!({ "name": i.name, "present": i.present, "required": i.required, "detail": i.detail }))
                 .collect();
             json!({
-                "ready": report.is_ready(), "items": items, "command": report.command, "caution": report.caution,
+                "ready": report.is_ready(), "items": items, "command": report.command,
+                "obstacle": report.obstacle, "caution": report.caution,
             })
         }
         Reply::Remark(text) => json!({ "remark": text }),

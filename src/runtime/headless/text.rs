@@ -107,7 +107,7 @@ pub(super) fn reply(reply: &Reply) -> String {
                 .command
                 .iter()
                 .map(|c| format!("to install: {c}\n"))
-                .chain(report.caution.iter().map(|c| format!("{c}\n")))
+                .chain(report.obstacle.iter().chain(&report.caution).map(|c| format!("{c}\n")))
             {
                 text.push_str(&line);
             }

@@ -66,6 +66,7 @@ fn set_up() {
         detail: detail.into(),
     };
     let report = SetupReport {
+        obstacle: None,
         items: vec![
             item("QEMU", false, true, "qemu-system-x86_64 is not there"),
             item("/dev/kvm", true, false, "may be used"),

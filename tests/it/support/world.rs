@@ -3,24 +3,13 @@ use vmdeck::{
     app::{App, Effect, Message, Settings},
     domain::{
         Amount, ByteSize, Capabilities, Choice, Disk, DiskKind, FieldKind, FieldSpec, Figures, Host, HostEvent, Image,
-        Inventory, Link, Node, OPS, Op, OpSet, PowerState, Property, Reply, Stamp, TaskId, Vm,
+        Inventory, Link, Node, OPS, Op, OpSet, PowerState, Property, Reply, Stamp, TaskId,
     },
 };
 
-const G: u64 = 1 << 30;
-/// 2026-11-21 14:02:11 UTC.
-pub(crate) const NOW: Stamp = Stamp(1_795_269_731_000);
+pub(crate) use super::fleet::{NOW, vm};
 
-pub(crate) fn vm(name: &str, power: PowerState) -> Vm {
-    Vm {
-        power: Some(power),
-        cpus: Some(2),
-        memory: Some(2 * G),
-        disk: Some(20 * G),
-        started: power.is_alive().then_some(Stamp(NOW.0 - 273_600_000)),
-        ..Vm::named(name)
-    }
-}
+const G: u64 = 1 << 30;
 
 pub(crate) fn disk(id: &str, size: u64, real: u64) -> Disk {
     Disk {
