@@ -14,7 +14,10 @@ use std::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use vmdeck::{
-    backend::{Backend, Call, Images, qemu::Qemu},
+    backend::{
+        Backend, Call, Images,
+        qemu::{Qemu, Settings},
+    },
     domain::{ErrorKind, HostEvent, Job, TaskState},
     fetch::{Journal, State, is_live},
 };
@@ -60,30 +63,34 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        kill(&self.folder());
+        for name in Journal::names(&self.folder()) {
+            kill(&self.folder(), &name);
+        }
     }
 }
 
 /// The process of a fetch, by what the system knows of its words.
-fn process(folder: &Path) -> Option<i32> {
+fn process(folder: &Path, name: &str) -> Option<i32> {
     let folder = folder.to_string_lossy().into_owned();
     fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let words = fs::read(entry.path().join("cmdline")).ok()?;
         let words: Vec<_> = words.split(|b| *b == 0).map(String::from_utf8_lossy).collect();
-        (words.iter().any(|w| w == "fetch-worker") && words.iter().any(|w| *w == folder)).then_some(pid)
+        (words.iter().any(|w| w == "fetch-worker")
+            && words.ends_with(&[folder.as_str().into(), name.into(), "".into()]))
+        .then_some(pid)
     })
 }
 
-fn kill(folder: &Path) {
-    if let Some(pid) = process(folder).and_then(rustix::process::Pid::from_raw) {
+fn kill(folder: &Path, name: &str) {
+    if let Some(pid) = process(folder, name).and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 }
 
 /// Kills it; returns when it is gone.
 async fn killed(folder: &Path) {
-    kill(folder);
+    kill(folder, "a.iso");
     eventually("the death", async || !is_live(folder, "a.iso")).await;
 }
 
@@ -133,7 +140,7 @@ async fn a_fetch_outlives_its_vmdeck_and_another_shows_and_joins_it() {
     let seen = |state: &TaskState| matches!(state, TaskState::Running(p) if p.done.is_some_and(|done| done.0 > 0));
     let job = told(&second, seen).await;
     assert_eq!((job.id.as_str(), job.title.as_str()), ("a.iso", "fetch a.iso"));
-    let pid = process(&folder);
+    let pid = process(&folder, "a.iso");
     // The same fetch twice is one fetch.
     let (mut calls, mut seen_by) = (JoinSet::new(), Vec::new());
     for qemu in [second, rig.another()] {
@@ -143,7 +150,7 @@ async fn a_fetch_outlives_its_vmdeck_and_another_shows_and_joins_it() {
         calls.spawn(async move { qemu.fetch_image(&url, None, call).await });
     }
     eventually("both", async || seen_by.iter().all(|progress| progress.borrow().done.is_some())).await;
-    assert_eq!(process(&folder), pid);
+    assert_eq!(process(&folder, "a.iso"), pid);
     may.store(true, Ordering::Relaxed);
     killed(&folder).await;
     let ends = calls.join_all().await;
@@ -218,4 +225,41 @@ async fn wherever_the_process_is_killed_the_image_is_right() {
         rig.another().fetch_image(&url, None, Call::new().0).await.unwrap();
     }
     assert!(fs::read(folder.join("a.iso")).unwrap() == body, "the image is wrong");
+}
+
+#[tokio::test]
+async fn a_password_reaches_the_process_and_is_kept_nowhere() {
+    let server = Http::serve_heads(|head| {
+        let is_known = head.contains("authorization: Basic bWU6aHVudGVyMg==\r\n");
+        if is_known { answer("200 OK", "", b"iso") } else { answer("401 Unauthorized", "", b"") }
+    });
+    let rig = Rig::new();
+    let url = format!("http://me:hunter2@127.0.0.1:{}/a.iso", server.port());
+    let done = rig.another().fetch_image(&url, None, Call::new().0).await.unwrap();
+    assert_eq!(fs::read(done.path.unwrap()).unwrap(), b"iso");
+    for entry in fs::read_dir(rig.folder()).unwrap().flatten() {
+        let text = fs::read(entry.path()).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{:?}", entry.path());
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_waits_for_its_turn() {
+    let (server, _) = halting(&image(400_000));
+    let rig = Rig::new();
+    let (folder, url) = (rig.folder(), server.url("/a.iso"));
+    begun(&rig, &url).await;
+    let one = Qemu::new(Settings { fetch_at_once: 1, ..rig.0.settings() });
+    let (call, progress) = Call::new();
+    let waits = || progress.borrow().note.as_deref() == Some("waiting for other fetches");
+    let works = || fs::metadata(folder.join("b.iso.part")).is_ok_and(|meta| meta.len() > 0);
+    tokio::select! {
+        ended = one.fetch_image(&url, Some("b.iso"), call) => panic!("{ended:?}"),
+        () = async {
+            eventually("its wait", async || waits()).await;
+            assert!(!works(), "it did not wait");
+            killed(&folder).await;
+            eventually("its turn", async || works()).await;
+        } => {}
+    }
 }
