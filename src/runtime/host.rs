@@ -36,6 +36,8 @@ pub(super) enum Command {
 
 /// How many events of a backend may wait.
 const EVENTS: usize = 64;
+/// However long a list takes, the next comes within this time.
+const LONGEST_RESYNC: Duration = Duration::from_secs(300);
 
 /// Where the connection stands.
 enum Phase {
@@ -229,7 +231,8 @@ impl<B: Backend> Actor<B> {
 
     fn list_every(&self) -> Duration {
         match self.capabilities().map(|c| c.events) {
-            Some(Events::Push) => self.policy.resync_every,
+            // A large host that reports its changes is not kept busy with telling what nobody changed.
+            Some(Events::Push) => self.policy.resync_every.max((self.reads.list_took * 1000).min(LONGEST_RESYNC)),
             _ => self.policy.poll_every,
         }
     }

@@ -1,6 +1,6 @@
 //! What an actor reads unasked: lists, single machines after a hint, figures and details of what is on the screen.
 //! Readings are numbered, so that one that began before a push or a change does not undo it.
-use super::guarded::guarded;
+use super::guarded::{guarded, instant};
 use crate::{
     backend::Backend,
     domain::{
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 /// What a reading brought.
 pub(super) enum Read {
-    List { quick: bool, inventory: Result<Inventory> },
+    List { quick: bool, took: Duration, inventory: Result<Inventory> },
     Vm(VmId, Result<Vm>),
     Figures(Vec<VmId>, Result<Vec<(VmId, Figures)>>),
     Details(VmId, Option<Vec<Disk>>, Option<Vec<Property>>),
@@ -50,6 +50,8 @@ pub(super) struct Reads<B> {
     /// The number of the last change of the images.
     images_touched: u64,
     listing: Listing,
+    /// How long the last list took.
+    pub(super) list_took: Duration,
     finding: HashSet<VmId>,
     find_again: HashSet<VmId>,
     measuring: bool,
@@ -70,6 +72,7 @@ impl<B: Backend> Reads<B> {
             touched: HashMap::new(),
             images_touched: 0,
             listing: Listing::Idle,
+            list_took: Duration::ZERO,
             finding: HashSet::new(),
             find_again: HashSet::new(),
             measuring: false,
@@ -97,9 +100,11 @@ impl<B: Backend> Reads<B> {
         }
         self.listing = Listing::Once;
         let (backend, within) = (self.backend.clone(), self.within);
-        self.spawn(
-            async move { Read::List { quick, inventory: guarded(Some(within), backend.inventory(quick)).await } },
-        );
+        self.spawn(async move {
+            let begun = instant();
+            let inventory = guarded(Some(within), backend.inventory(quick)).await;
+            Read::List { quick, took: begun.elapsed(), inventory }
+        });
     }
 
     /// Reads one machine again; asked for again meanwhile, once more.
@@ -208,7 +213,8 @@ impl<B: Backend> Reads<B> {
     /// What a reading means for the application: older readings are mended with what was learnt since.
     pub(super) fn settle(&mut self, begun: u64, read: Read, capabilities: &Capabilities) -> Result<Vec<HostEvent>> {
         let told = match read {
-            Read::List { quick, inventory } => {
+            Read::List { quick, took, inventory } => {
+                self.list_took = took;
                 let again = std::mem::replace(&mut self.listing, Listing::Idle) == Listing::Again;
                 if quick || again {
                     self.list(false);

@@ -40,6 +40,20 @@ async fn a_host_that_pushes_is_listed_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_longer_a_list_takes_the_rarer_it_comes() {
+    let fake = Fake::new(&[]);
+    fake.set(|w| {
+        w.capabilities.events = Events::Push;
+        w.list = Way::After(SECOND / 10);
+    });
+    let mut stage = serve(&fake).await;
+    stage.pass(129 * SECOND).await;
+    assert_eq!(fake.count("list"), 2, "at once, after the 30 s that hold while nothing is known, then after 100 s");
+    stage.pass(10 * SECOND).await;
+    assert_eq!(fake.count("list"), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_began_before_a_push_does_not_undo_it() {
     let fake = Fake::new(&[("web", PowerState::Off)]);
     let mut stage = serve(&fake).await;
