@@ -1,8 +1,8 @@
 //! Images: fetched, renamed, removed, put into machines.
 use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
 use vmdeck::{
-    app::{Effect, Message},
-    domain::{Error, HostEvent, Inventory, Op, Progress, Reply, Request},
+    app::{App, Effect, Message},
+    domain::{Error, HostEvent, Inventory, Job, Op, Progress, Reply, Request, TaskState},
 };
 
 #[test]
@@ -118,4 +118,23 @@ fn a_fetch_that_came_to_nothing_is_asked_for_again_with_one_key() {
     app.update(Message::TaskEnded(call(&again).0, Err(Error::refused("404"))));
     assert_eq!(press(&mut app, "home x"), [], "there is nothing to be stopped any more");
     assert_eq!(app.image_rows().len(), rows - 1);
+}
+
+#[test]
+fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
+    let mut app = world();
+    let again = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("y.iso".into()) };
+    let tell = |app: &mut App, state| {
+        let request = Some(again.clone());
+        let job = Job { id: "y.iso".into(), vm: None, title: "fetch y.iso".into(), state, request };
+        app.update(Message::Host("local".into(), HostEvent::Job(job)));
+    };
+    let interrupted = || TaskState::Unknown(Error::refused("interrupted at 1 of 3 GiB"));
+    tell(&mut app, interrupted());
+    press(&mut app, "2 home");
+    assert_eq!(*call(&press(&mut app, "x")).2, Request::CancelFetch { image: "y.iso".into() });
+    tell(&mut app, TaskState::Running(Progress::bytes(1, Some(3))));
+    assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
+    tell(&mut app, interrupted());
+    assert_eq!(*call(&press(&mut app, "R")).2, again);
 }
