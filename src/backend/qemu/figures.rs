@@ -88,6 +88,8 @@ impl Local {
             read: total(&stats, "rd_bytes"),
             written: total(&stats, "wr_bytes"),
         };
+        // It may have ended meanwhile; its monitor hears of that later.
+        self.place(vm).ok()?.alive()?;
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let figures = samples.get(vm).map(|before| sample.against(before)).unwrap_or_default();
         samples.insert(vm.clone(), sample);
