@@ -12,6 +12,7 @@ mod power;
 mod properties;
 pub mod qemu;
 mod setup;
+pub mod sysadm;
 
 pub use disks::Disks;
 pub use dispatch::{Prepared, dispatch, prepare};

@@ -28,6 +28,8 @@ pub enum Cancel {
 pub struct Limits {
     /// How many changes may be under way at once; None: any number. The others are queued.
     pub changes_at_once: Option<usize>,
+    /// Changes that the host queues itself and that take no place among the others: a download of an hour.
+    pub beside: OpSet,
     /// Answers of these operations may need longer (or come sooner) than the rule of [`Limits::patience`].
     pub patience: Vec<(Op, Duration)>,
     /// The state may follow an answer later than the rule of [`Limits::settle`].

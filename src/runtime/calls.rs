@@ -29,7 +29,13 @@ enum Outcome {
 
 struct Live {
     cancel: CancellationToken,
-    is_change: bool,
+    /// It takes one of the places for changes.
+    has_place: bool,
+}
+
+/// Whether the request takes one of the places for changes.
+fn takes_place(request: &Request, capabilities: &Capabilities) -> bool {
+    request.is_change() && !capabilities.limits.beside.contains(request.op())
 }
 
 /// The requests of one host.
@@ -77,12 +83,12 @@ impl<B: Backend> Calls<B> {
 
     fn has_room(&self, request: &Request, capabilities: &Capabilities) -> bool {
         let most = capabilities.limits.changes_at_once;
-        !request.is_change() || most.is_none_or(|most| self.changes() < most.max(1))
+        !takes_place(request, capabilities) || most.is_none_or(|most| self.changes() < most.max(1))
     }
 
-    /// How many changes are under way.
+    /// How many places for changes are taken.
     pub(super) fn changes(&self) -> usize {
-        self.live.values().filter(|live| live.is_change).count() + self.silent.len()
+        self.live.values().filter(|live| live.has_place).count() + self.silent.len()
     }
 
     async fn begin(&mut self, task: TaskId, request: Request, capabilities: &Arc<Capabilities>) {
@@ -90,7 +96,7 @@ impl<B: Backend> Calls<B> {
             return self.end(task, Error::unsupported(request.op(), why)).await;
         }
         let (call, progress) = Call::new();
-        self.live.insert(task, Live { cancel: call.cancel.clone(), is_change: request.is_change() });
+        self.live.insert(task, Live { cancel: call.cancel.clone(), has_place: takes_place(&request, capabilities) });
         let change = Change {
             backend: self.backend.clone(),
             task,

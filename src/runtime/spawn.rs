@@ -5,11 +5,12 @@ use crate::{
         Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup,
         demo::{self, Demo},
         qemu::{self, Qemu},
+        sysadm::{self, Sysadm},
     },
-    config::{self, BackendConfig, Config, HostConfig, Paths},
+    config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
     fetch,
-    transport::now,
+    transport::{Known, Password, Program, now},
 };
 use std::path::PathBuf;
 
@@ -52,13 +53,37 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             };
             hosts.add(id, made, policy);
         }
-        BackendConfig::Sysadm(_)
-        | BackendConfig::Chypervisord(_)
+        BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
+        BackendConfig::Chypervisord(_)
         | BackendConfig::Govirthost(_)
         | BackendConfig::Velocity(_)
         | BackendConfig::Libvirt(_)
         | BackendConfig::Iohyve(_)
         | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
+    }
+}
+
+fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
+    let trust = match &own.tls {
+        Tls::System => sysadm::Trust::System { ca: own.ca.clone() },
+        Tls::Pin(pin) => sysadm::Trust::Pin(pin.clone()),
+        Tls::AcceptNew => sysadm::Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
+        Tls::Insecure => sysadm::Trust::Insecure,
+    };
+    let (url, user, key) = (own.url.clone(), own.user.clone(), own.key.clone());
+    sysadm::Settings { url, user, password: password(&own.password), key, trust }
+}
+
+/// Where a password comes from when a host wants it; what a program prints is read at each sign-in.
+fn password(source: &PasswordSource) -> Password {
+    match (source, source.read_now()) {
+        (_, Err(why)) => Password::Missing(why),
+        (_, Ok(Some(secret))) => Password::Given(secret),
+        (PasswordSource::Command(words), Ok(None)) => match words.split_first() {
+            Some((program, arguments)) => Password::Program(Program::new(program).args(arguments).in_terminal(false)),
+            None => Password::Ask,
+        },
+        (_, Ok(None)) => Password::Ask,
     }
 }
 

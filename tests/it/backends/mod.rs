@@ -5,3 +5,6 @@ mod qemu_life;
 mod qemu_records;
 mod qemu_trouble;
 mod qmp;
+mod sysadm_jobs;
+mod sysadm_link;
+mod sysadm_truth;

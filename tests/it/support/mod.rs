@@ -1,6 +1,8 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
+pub(crate) mod fake_iohyve;
 pub(crate) mod fake_qmp;
+pub(crate) mod fake_sysadm;
 pub(crate) mod film;
 pub(crate) mod fleet;
 pub(crate) mod guests;

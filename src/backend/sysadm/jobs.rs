@@ -1,0 +1,232 @@
+//! The server's jobs: what its events say is kept by job, so that neither their order nor their number matters.
+//!
+//! Events of a job may come before the answer that names it, its end may come twice or never, and others begin jobs too.
+use super::wire::{JobEvent, last_line};
+use crate::{
+    backend::EventSink,
+    domain::{Error, ErrorKind, HostEvent, Job, JobId, Progress, TaskState},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
+
+/// How many jobs are remembered: beyond that the oldest that have ended are forgotten.
+const MOST: usize = 256;
+/// The longest log that is kept of a command of our own, in bytes.
+const LOG: usize = 64 << 10;
+/// Between two reports on the jobs of others: a flood of events becomes the newest of them.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Where a job stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum State {
+    Running(Progress),
+    Ended(End),
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// What its command returned; None: the server did not tell.
+    pub(super) code: Option<i64>,
+    /// Nobody saw it end.
+    pub(super) is_unseen: bool,
+    pub(super) log: String,
+}
+
+impl End {
+    /// The last words of the job, or what stands for them.
+    pub(super) fn words(&self) -> String {
+        last_line(&self.log).unwrap_or_else(|| match self.code {
+            Some(-1) => "the server could not start the command".to_owned(),
+            Some(code) => format!("the command ended with code {code}"),
+            None => "the server did not tell how it ended".to_owned(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: watch::Sender<State>,
+    title: String,
+    /// A call of ours waits for it: it is no job of others.
+    is_ours: bool,
+    /// It has changed since it was told.
+    is_new: bool,
+    born: u64,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    jobs: HashMap<String, Entry>,
+    born: u64,
+    /// Calls that have begun a job whose name is not known yet: what is new may be theirs.
+    claims: usize,
+}
+
+/// The jobs of a server, over all connections to it.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    all: Mutex<All>,
+    changed: Notify,
+}
+
+/// The right to a job that a call is about to begin.
+#[derive(Debug)]
+pub(super) struct Claim(Arc<Jobs>);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut all = self.0.all();
+        all.claims = all.claims.saturating_sub(1);
+        drop(all);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Claim {
+    /// The job is called `id`: follows it.
+    pub(super) fn take(self, id: &str) -> watch::Receiver<State> {
+        let mut all = self.0.all();
+        let entry = all.entry(id);
+        entry.is_ours = true;
+        entry.state.subscribe()
+    }
+}
+
+impl All {
+    fn entry(&mut self, id: &str) -> &mut Entry {
+        if !self.jobs.contains_key(id) && self.jobs.len() >= MOST {
+            let ended = self.jobs.iter().filter(|(_, e)| matches!(*e.state.borrow(), State::Ended(_)));
+            let oldest = ended.min_by_key(|(_, e)| e.born).or_else(|| self.jobs.iter().min_by_key(|(_, e)| e.born));
+            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
+                self.jobs.remove(&oldest);
+            }
+        }
+        self.born += 1;
+        let born = self.born;
+        self.jobs.entry(id.to_owned()).or_insert_with(|| Entry {
+            state: watch::Sender::new(State::Running(Progress::default())),
+            title: "a job of the server".to_owned(),
+            is_ours: false,
+            is_new: true,
+            born,
+        })
+    }
+}
+
+impl Jobs {
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be had before the request that begins a job, and kept until its name is known.
+    pub(super) fn claim(self: &Arc<Self>) -> Claim {
+        self.all().claims += 1;
+        Claim(self.clone())
+    }
+
+    /// Takes in an event. The first end is final.
+    pub(super) fn heard(&self, event: JobEvent) {
+        let mut all = self.all();
+        let entry = all.entry(&event.id);
+        if let Some(command) = &event.command {
+            entry.title = title(command);
+        }
+        let is_ended = matches!(*entry.state.borrow(), State::Ended(_));
+        if is_ended {
+            return;
+        }
+        entry.is_new = true;
+        entry.state.send_modify(|state| {
+            if event.is_finished {
+                let mut log = event.log;
+                let cut = log.char_indices().map(|(at, _)| at).find(|at| log.len() - at <= LOG).unwrap_or(log.len());
+                log.drain(..cut);
+                *state = State::Ended(End { code: event.code, is_unseen: false, log });
+            } else if let State::Running(progress) = state {
+                progress.merge(event.progress);
+            }
+        });
+        drop(all);
+        self.changed.notify_one();
+    }
+
+    /// Takes in the server's list of jobs: those that are not in it have ended while nobody listened.
+    pub(super) fn listed(&self, listed: &[(String, Option<String>)]) {
+        let mut all = self.all();
+        for entry in all.jobs.iter_mut().filter(|(id, _)| !listed.iter().any(|(l, _)| l == *id)).map(|(_, e)| e) {
+            entry.state.send_if_modified(|state| {
+                let is_running = matches!(state, State::Running(_));
+                if is_running {
+                    *state = State::Ended(End { code: None, is_unseen: true, log: String::new() });
+                    entry.is_new = true;
+                }
+                is_running
+            });
+        }
+        for (id, command) in listed {
+            let entry = all.entry(id);
+            if let Some(command) = command {
+                entry.title = title(command);
+            }
+        }
+        drop(all);
+        self.changed.notify_one();
+    }
+
+    /// What is new about jobs that are not ours.
+    fn news(&self) -> Vec<Job> {
+        let mut all = self.all();
+        if all.claims > 0 {
+            return Vec::new();
+        }
+        let new = all.jobs.iter_mut().filter(|(_, entry)| entry.is_new && !entry.is_ours);
+        new.map(|(id, entry)| {
+            entry.is_new = false;
+            let state = entry.state.borrow().clone();
+            Job { id: JobId::from(id.as_str()), vm: None, title: entry.title.clone(), state: told(state) }
+        })
+        .collect()
+    }
+
+    /// Reports the jobs of others for as long as it runs. Nothing is lost by a pause: the newest state is told.
+    pub(super) async fn tell(&self, events: &EventSink) {
+        loop {
+            self.changed.notified().await;
+            for job in self.news() {
+                if events.send(HostEvent::Job(job)).await.is_err() {
+                    return;
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+fn told(state: State) -> TaskState {
+    match state {
+        State::Running(progress) => TaskState::Running(progress),
+        State::Ended(End { code: Some(0), .. }) => TaskState::Succeeded(None),
+        State::Ended(end @ End { code: Some(_), .. }) => TaskState::Failed(Error::refused(end.words())),
+        State::Ended(end) => {
+            let why = if end.is_unseen { "it ended while nobody listened".to_owned() } else { end.words() };
+            TaskState::Unknown(Error::new(ErrorKind::Timeout, why))
+        }
+    }
+}
+
+/// `fetch x.iso` of `iohyve fetch http://host/x.iso`; other commands as they are.
+fn title(command: &str) -> String {
+    let short = match command.strip_prefix("iohyve fetch ") {
+        Some(url) => format!("fetch {}", url.rsplit('/').next().unwrap_or(url)),
+        None => command.to_owned(),
+    };
+    crate::domain::clean(&short, 80).into_owned()
+}

@@ -1,0 +1,206 @@
+//! Machines that iohyve runs on `FreeBSD` and `TrueOS`, through the `iohyve` class of a SysAdm server.
+//!
+//! The server runs the command and often says yes when it failed, so nothing counts before it was read back. It is
+//! documented in one way and answers in another: both are read, see [`wire`].
+mod client;
+mod disks;
+mod images;
+mod jobs;
+mod link;
+mod look;
+mod machines;
+mod names;
+mod power;
+mod properties;
+mod session;
+mod setup;
+mod sizes;
+pub mod wire;
+
+use crate::{
+    backend::{Backend, EventSink},
+    domain::{
+        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, PowerState, Question, QuestionKind, Result,
+        Secret, Verdict, Vm, VmId,
+    },
+    transport::{Known, Password, Stopwatch},
+};
+use jobs::Jobs;
+use link::Link;
+use serde_json::{Map, Value};
+use session::Session;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
+use wire::Row;
+
+/// How long a machine that is no longer running may still be in memory before that is nothing passing.
+const STOPPING: Duration = Duration::from_secs(15);
+
+/// How the server's certificate is judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    System {
+        ca: Option<PathBuf>,
+    },
+    Pin(String),
+    /// A person is shown the fingerprint; the answer is kept in this file.
+    AcceptNew(Known),
+    Insecure,
+}
+
+/// Where the server is and how to sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `wss://host:12150`.
+    pub url: String,
+    /// None: root.
+    pub user: Option<String>,
+    pub password: Password,
+    /// A private key, which this version cannot sign in with.
+    pub key: Option<PathBuf>,
+    pub trust: Trust,
+}
+
+/// A SysAdm server.
+#[derive(Debug)]
+pub struct Sysadm {
+    settings: Settings,
+    session: Mutex<Option<Session>>,
+    jobs: Arc<Jobs>,
+    /// The password that a person typed, until it turns out to be wrong.
+    typed: Mutex<Option<Secret>>,
+    asked: Mutex<Option<(u64, oneshot::Sender<Option<Secret>>)>>,
+    questions: AtomicU64,
+    /// When each machine was last seen running.
+    seen_running: Mutex<HashMap<VmId, Stopwatch>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sysadm {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            session: Mutex::default(),
+            jobs: Arc::default(),
+            typed: Mutex::default(),
+            asked: Mutex::default(),
+            questions: AtomicU64::new(1),
+            seen_running: Mutex::default(),
+        }
+    }
+
+    /// What is known of the present connection, and the way to use it.
+    fn session(&self) -> Result<(Link, Arc<session::Facts>)> {
+        let session = locked(&self.session);
+        let session = session.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
+        Ok((session.link.clone(), session.facts.clone()))
+    }
+
+    /// Asks the class for `action`; what stands below the action's name comes back. Values are texts only: the server
+    /// takes anything else for nothing.
+    async fn iohyve(&self, action: &str, fields: &[(&str, &str)]) -> Result<Value> {
+        let (link, _) = self.session()?;
+        iohyve(&link, action, fields).await
+    }
+
+    /// All machines, as they are now.
+    async fn rows(&self) -> Result<Vec<Row>> {
+        wire::rows(&self.iohyve("listvms", &[]).await?)
+    }
+
+    /// One machine as it is now, and all others.
+    async fn row(&self, vm: &VmId) -> Result<(Row, Vec<Row>)> {
+        let mut rows = self.rows().await?;
+        let at = rows.iter().position(|row| row.name == vm.as_str()).ok_or_else(|| missing(vm))?;
+        Ok((rows.swap_remove(at), rows))
+    }
+
+    async fn isos(&self) -> Result<Vec<String>> {
+        wire::names(&self.iohyve("listisos", &[]).await?, "listisos")
+    }
+
+    fn vm(&self, row: &Row) -> Vm {
+        let id = VmId::from(row.name.as_str());
+        let mut seen = locked(&self.seen_running);
+        if row.is_running {
+            seen.insert(id.clone(), Stopwatch::start());
+        } else if !row.is_loaded {
+            seen.remove(&id);
+        }
+        let was_running = seen.get(&id).is_some_and(|since| since.elapsed() < STOPPING);
+        let (power, remark) = match (row.is_loaded, row.is_running) {
+            (_, true) => (PowerState::Running, None),
+            (true, false) if was_running => (PowerState::Stopping, None),
+            (true, false) => (PowerState::Off, Some("still in memory".to_owned())),
+            (false, false) => (PowerState::Off, None),
+        };
+        let starts = if row.starts_at_boot { "yes" } else { "no" };
+        let details = [("Description", row.description.as_str()), ("Starts with the host", starts)];
+        let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
+        Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
+    }
+
+    /// Asks the person, and waits for as long as the answer takes. None: no answer will come.
+    async fn ask(&self, events: &EventSink, kind: QuestionKind, text: String) -> Result<Option<Secret>> {
+        let number = self.questions.fetch_add(1, Ordering::Relaxed);
+        let (answered, answer) = oneshot::channel();
+        *locked(&self.asked) = Some((number, answered));
+        let gone = |_| Error::new(ErrorKind::NeedsAnswer, "nobody can be asked");
+        events.send(HostEvent::Asks(Question { number, kind, text })).await.map_err(gone)?;
+        Ok(answer.await.unwrap_or(None))
+    }
+}
+
+async fn iohyve(link: &Link, action: &str, fields: &[(&str, &str)]) -> Result<Value> {
+    let mut args = Map::from_iter([("action".to_owned(), Value::from(action))]);
+    args.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))));
+    wire::below(action, &link.call("sysadm", "iohyve", Value::Object(args)).await?)
+}
+
+fn missing(vm: &VmId) -> Error {
+    Error::not_found(format_args!("no machine is called {vm}"))
+}
+
+impl Backend for Sysadm {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        drop(locked(&self.session).take());
+        let (session, capabilities) = self.begin(&events).await?;
+        let link = session.link.clone();
+        let may_list = session.facts.may_list_jobs;
+        *locked(&self.session) = Some(session);
+        if may_list {
+            self.find_jobs(&link).await?;
+        }
+        link.is_up()?;
+        Ok(capabilities)
+    }
+
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let (rows, isos) = tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } });
+        let vms = rows?.into_iter().map(|row| self.vm(&row)).collect();
+        let images = isos.and_then(Result::ok).map(|names| names.into_iter().map(crate::domain::Image::new).collect());
+        Ok(Inventory { vms: Some(vms), images, nodes: None })
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        self.judge(expect).await.unwrap_or_else(Verdict::Unknown)
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        let asked = locked(&self.asked).take_if(|(number, _)| *number == question);
+        if let Some((_, waits)) = asked {
+            let _ = waits.send(answer);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Names that iohyve would take for others: it looks for them with patterns and without quotes.
+use super::wire::Row;
+use crate::domain::{Error, Result, clean};
+
+/// Words that make a machine vanish from iohyve's own lists.
+const FORBIDDEN: [&str; 5] = ["disk", "ISO", "Firmware", "VMM", "iohyve"];
+
+/// iohyve's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(u32, u32, u32);
+
+impl Version {
+    /// From here on a deletion looks for the exact name.
+    pub(super) const EXACT: Self = Self(0, 7, 6);
+
+    /// Reads `iohyve v0.7.9 2017/06/26 ...`.
+    pub(super) fn read(line: &str) -> Option<Self> {
+        let number = line.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
+        let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
+        Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+    }
+}
+
+/// Whether iohyve, looking for `name`, would find `other` too: it looks for a pattern in which a dot is any character.
+pub(super) fn mixes(name: &str, other: &str) -> bool {
+    let (name, other): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
+    !name.is_empty() && other.windows(name.len()).any(|part| part.iter().zip(&name).all(|(o, n)| o == n || *n == '.'))
+}
+
+/// A machine's name that may be sent at all: one word without a meaning to a shell or to an option parser.
+pub(super) fn check(name: &str) -> Result<()> {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if is_plain {
+        return Ok(());
+    }
+    let shown = clean(name, 60);
+    Err(Error::invalid(format_args!("iohyve would misread the name `{shown}`: rename the machine on the server first")))
+}
+
+/// [`check`], and that no other machine is meant by the name too.
+pub(super) fn check_alone(name: &str, others: &[Row]) -> Result<()> {
+    check(name)?;
+    match others.iter().find(|other| mixes(name, &other.name)) {
+        Some(other) => Err(Error::conflict(format_args!(
+            "iohyve would mix up {name} with {}, whose name contains it: nothing was sent",
+            clean(&other.name, 60)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether the machine can be deleted without another one going with it.
+pub(super) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
+    if version.is_none_or(|version| version < Version::EXACT) {
+        return check_alone(name, others).map_err(|error| {
+            Error::new(error.kind, format_args!("{}; before 0.7.6 iohyve deletes the other one too", error.message))
+        });
+    }
+    check(name)?;
+    match others.iter().find(|other| other.name.chars().count() == name.chars().count() && mixes(name, &other.name)) {
+        Some(other) => Err(Error::conflict(format_args!("iohyve would mix up {name} with {}", clean(&other.name, 60)))),
+        None => Ok(()),
+    }
+}
+
+/// A name for a new machine.
+pub(super) fn check_new(name: &str, others: &[Row]) -> Result<()> {
+    let shown = clean(name, 60);
+    let wrong = |why: String| Err(Error::invalid(format_args!("name: {why}")));
+    let is_safe = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.len() <= 31
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_safe {
+        return wrong(format!("`{shown}`: iohyve takes a letter, then at most 30 letters, digits and `_`"));
+    }
+    if let Some(word) = FORBIDDEN.iter().find(|word| name.contains(**word)) {
+        return wrong(format!("`{shown}` contains `{word}`, which iohyve takes for its own"));
+    }
+    if others.iter().any(|other| other.name == name) {
+        return Err(Error::conflict(format_args!("{name} is there already")));
+    }
+    match others.iter().find(|other| mixes(name, &other.name) || mixes(&other.name, name)) {
+        Some(other) => wrong(format!("iohyve would mix up `{shown}` with {}: choose another", clean(&other.name, 60))),
+        None => Ok(()),
+    }
+}
+
+/// A name of an image, which becomes a dataset and stands unquoted in commands.
+pub(super) fn check_iso(name: &str) -> Result<()> {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 200
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
+    if is_plain {
+        return Ok(());
+    }
+    let shown = clean(name, 60);
+    Err(Error::invalid(format_args!(
+        "`{shown}`: iohyve takes letters, digits, `.`, `_`, `-` and `:` in names of images"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str) -> Row {
+        Row {
+            name: name.to_owned(),
+            is_loaded: false,
+            is_running: false,
+            starts_at_boot: false,
+            description: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_old_iohyve_would_delete_what_contains_the_name() {
+        let others = [row("myweb"), row("db")];
+        assert!(check_deletion("web", &others, Version::read("iohyve v0.7.3 2016/01/08 Bear")).is_err());
+        assert!(check_deletion("web", &others, None).is_err());
+        assert!(check_deletion("web", &others, Version::read("iohyve v0.7.9 2017/06/26")).is_ok());
+        assert!(check_deletion("w.b", &[row("wab")], Some(Version::EXACT)).is_err());
+        assert!(check_deletion("-f", &[], Some(Version::EXACT)).is_err());
+    }
+
+    #[test]
+    fn a_new_name_is_told_apart_from_all_others() {
+        let others = [row("web2")];
+        for name in ["web", "web22", "2web", "a b", "-f", "mydisk", "VMMx", "a.b", ""] {
+            assert!(check_new(name, &others).is_err(), "{name}");
+        }
+        assert!(check_new("bsdguest", &others).is_ok());
+    }
+}

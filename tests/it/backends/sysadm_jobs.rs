@@ -1,0 +1,184 @@
+//! Downloads on a SysAdm server: their events in any order and number, their ends, and what happens when nobody listens.
+use crate::support::{
+    fake_iohyve::{Face, event},
+    fake_sysadm::{FakeSysadm, sysadm},
+};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use vmdeck::{
+    backend::{Backend, Call, Images, sysadm::Sysadm},
+    domain::{ErrorKind, HostEvent, Image, Job, Result, TaskState},
+};
+
+const URL: &str = "file:///iso/tiny.iso";
+const LONG: Duration = Duration::from_secs(20);
+
+async fn connected(server: &FakeSysadm) -> (Arc<Sysadm>, mpsc::Receiver<HostEvent>) {
+    let sysadm = Arc::new(sysadm(&server.url()));
+    let (sink, events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    (sysadm, events)
+}
+
+fn fetching(work: &mut JoinSet<Result<Image>>, sysadm: &Arc<Sysadm>, call: Call) {
+    let sysadm = sysadm.clone();
+    work.spawn(async move { sysadm.fetch_image(URL, None, call).await });
+}
+
+/// Waits until the server has begun the download, and tells its name there.
+async fn begun(server: &FakeSysadm) -> String {
+    let begun = async {
+        loop {
+            if let Some(id) = server.world().iohyve.jobs.keys().next() {
+                break id.clone();
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, begun).await.unwrap()
+}
+
+async fn ended(work: &mut JoinSet<Result<Image>>) -> Result<Image> {
+    timeout(LONG, work.join_next()).await.unwrap().unwrap().unwrap()
+}
+
+/// The next end of a job of others.
+async fn end_of_job(events: &mut mpsc::Receiver<HostEvent>) -> Job {
+    let end = async {
+        loop {
+            match events.recv().await.unwrap() {
+                HostEvent::Job(job) if job.state.is_ended() => break job,
+                _ => {}
+            }
+        }
+    };
+    timeout(LONG, end).await.unwrap()
+}
+
+fn end_of_theirs() -> Job {
+    Job { id: "of-others".into(), vm: None, title: "x".to_owned(), state: TaskState::Succeeded(None) }
+}
+
+#[tokio::test]
+async fn finished_is_not_success() {
+    for face in [Face::Recorded, Face::Documented] {
+        let server = FakeSysadm::new(face).await;
+        let (sysadm, mut events) = connected(&server).await;
+        assert_eq!(sysadm.fetch_image(URL, None, Call::new().0).await.unwrap().name, "tiny.iso");
+        if face == Face::Recorded {
+            let failed = sysadm.fetch_image("http://x/missing.iso", None, Call::new().0).await.unwrap_err();
+            assert_eq!(failed.kind, ErrorKind::Refused);
+            assert!(failed.message.contains("fetch: File not found"), "{failed}");
+            assert!(failed.message.contains("missing.iso is in the library: remove it"), "{failed}");
+        }
+        // What is ours is no job of others: the first that is told is theirs.
+        let code = json!({"return_codes/x": "0"});
+        server.tell(&event("of-others", "x", "finished", json!({}), code));
+        assert_eq!(events.recv().await, Some(HostEvent::Job(end_of_theirs())));
+    }
+}
+
+#[tokio::test]
+async fn progress_is_what_the_server_tells() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    let (sysadm, _events) = connected(&server).await;
+    let (call, mut progress) = Call::new();
+    let mut work = JoinSet::new();
+    fetching(&mut work, &sysadm, call);
+    let id = begun(&server).await;
+    let command = format!("iohyve fetch {URL}");
+    let line = json!({command.clone(): "tiny.iso\t16% of 5000  B\t1659  Bps\n"});
+    server.tell(&event(
+        &id,
+        &command,
+        "running",
+        json!({"percent_done": "16% of 5000  B", "download_rate": "1659  Bps"}),
+        line,
+    ));
+    let seen = timeout(LONG, progress.wait_for(|p| p.rate.is_some())).await.unwrap().unwrap().clone();
+    assert_eq!((seen.percent(), seen.rate, seen.total.map(|t| t.0)), (Some(16), Some(1659.0), Some(5000)));
+    assert_eq!(seen.note.as_deref(), Some("tiny.iso 16% of 5000 B 1659 Bps"));
+    let end = server.world().iohyve.finish(&id, 0);
+    for event in &end {
+        server.tell(event);
+    }
+    assert!(ended(&mut work).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_flood_loses_no_end() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    let (sysadm, mut events) = connected(&server).await;
+    let mut work = JoinSet::new();
+    fetching(&mut work, &sysadm, Call::new().0);
+    let id = begun(&server).await;
+    let other = "iohyve fetch http://x/other.iso";
+    for n in 0..5_000 {
+        for (id, command) in [(id.as_str(), "iohyve fetch x"), ("of-others", other)] {
+            let progress = json!({"percent_done": format!("{}% of 5000 kB", n / 50)});
+            server.tell(&event(id, command, "running", progress, json!({})));
+        }
+    }
+    let code = json!({format!("return_codes/{other}"): "1", other: "fetch: out of room\n"});
+    server.tell(&event("of-others", other, "finished", json!({}), code));
+    let end = server.world().iohyve.finish(&id, 0);
+    for event in &end {
+        server.tell(event);
+    }
+    assert!(ended(&mut work).await.is_ok());
+    // Requests are answered beside the flood, and few of its events are told.
+    sysadm.inventory(true).await.unwrap();
+    let told = events.len();
+    assert!(told < 30, "{told} events");
+    let job = end_of_job(&mut events).await;
+    assert_eq!(job.title, "fetch other.iso");
+    let TaskState::Failed(error) = job.state else { panic!("it failed: {:?}", job.state) };
+    assert_eq!(error.message, "fetch: out of room");
+}
+
+#[tokio::test]
+async fn a_download_outlives_its_connection() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    let (sysadm, mut events) = connected(&server).await;
+    let mut work = JoinSet::new();
+    fetching(&mut work, &sysadm, Call::new().0);
+    let id = begun(&server).await;
+    server.cut();
+    while !matches!(events.recv().await.unwrap(), HostEvent::Disconnected(_)) {}
+    let (sink, _events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    let end = server.world().iohyve.finish(&id, 0);
+    for event in &end {
+        server.tell(event);
+    }
+    assert_eq!(ended(&mut work).await.unwrap().name, "tiny.iso");
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_saw_is_unknown_and_never_a_success() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    server.world().iohyve.jobs.insert("of-others".to_owned(), "iohyve fetch http://x/other.iso".to_owned());
+    let (sysadm, mut events) = connected(&server).await;
+    let mut work = JoinSet::new();
+    server.world().iohyve.jobs.clear();
+    fetching(&mut work, &sysadm, Call::new().0);
+    begun(&server).await;
+    server.cut();
+    while !matches!(events.recv().await.unwrap(), HostEvent::Disconnected(_)) {}
+    server.world().iohyve.jobs.clear();
+    let (sink, mut events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    let error = ended(&mut work).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert!(error.message.contains("whether tiny.iso is whole is not known"), "{error}");
+    assert!(matches!(end_of_job(&mut events).await.state, TaskState::Unknown(_)));
+}

@@ -1,0 +1,214 @@
+//! Signing in to a SysAdm server, its certificates, and every way in which the connection can go wrong.
+use crate::support::{
+    fake_iohyve::Face,
+    fake_sysadm::{FakeSysadm, Odd, settings, sysadm},
+};
+use std::{path::Path, time::Duration};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use vmdeck::{
+    backend::{
+        Backend, Machines, Power,
+        sysadm::{Settings, Sysadm, Trust},
+    },
+    domain::{Capabilities, Error, ErrorKind, HostEvent, QuestionKind, Result, Secret},
+    transport::{Known, Password, Program},
+};
+
+async fn connect(settings: Settings) -> Result<Capabilities> {
+    timeout(Duration::from_secs(10), Sysadm::new(settings).connect(mpsc::channel(64).0)).await.unwrap()
+}
+
+async fn fails(settings: Settings, kind: ErrorKind, words: &str) {
+    let Err(error) = connect(settings).await else { panic!("no error that says {words}") };
+    assert_eq!(error.kind, kind, "{error}");
+    assert!(error.message.contains(words), "{error}");
+}
+
+fn with(password: &str, url: &str) -> Settings {
+    Settings { password: Password::Given(Secret::new(password.to_owned())), ..settings(url) }
+}
+
+/// Connects, and answers what is asked.
+async fn answering(sysadm: &Sysadm, answer: Option<&str>) -> (Result<Capabilities>, Vec<(QuestionKind, String)>) {
+    let (sink, mut events) = mpsc::channel(64);
+    let mut asked = Vec::new();
+    let connecting = sysadm.connect(sink);
+    tokio::pin!(connecting);
+    let result = loop {
+        tokio::select! {
+            result = &mut connecting => break result,
+            Some(HostEvent::Asks(question)) = events.recv() => {
+                asked.push((question.kind, question.text));
+                sysadm.answer(question.number, answer.map(|a| Secret::new(a.to_owned()))).await;
+            }
+        }
+    };
+    (result, asked)
+}
+
+async fn disconnected(events: &mut mpsc::Receiver<HostEvent>) -> Error {
+    let lost = async {
+        loop {
+            if let HostEvent::Disconnected(error) = events.recv().await.unwrap() {
+                break error;
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), lost).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_even_where_the_server_says_yes() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    fails(with("wrong", &server.url()), ErrorKind::Unauthorized, "user or password is wrong").await;
+    server.world().says_yes = true;
+    fails(with("wrong", &server.url()), ErrorKind::Unauthorized, "user or password is wrong").await;
+    assert!(connect(settings(&server.url())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_password_is_asked_for_and_asked_again_when_it_was_wrong() {
+    let server = FakeSysadm::new(Face::Documented).await;
+    let sysadm = Sysadm::new(Settings { password: Password::Ask, ..settings(&server.url()) });
+    let (result, asked) = answering(&sysadm, Some("wrong")).await;
+    assert_eq!(result.unwrap_err().kind, ErrorKind::Unauthorized);
+    assert_eq!(asked[0].0, QuestionKind::Secret);
+    let (result, asked) = answering(&sysadm, Some("secret")).await;
+    assert!(result.is_ok() && asked.len() == 1);
+    let (result, asked) = answering(&sysadm, None).await;
+    assert!(result.is_ok() && asked.is_empty(), "it is remembered");
+}
+
+#[tokio::test]
+async fn the_password_of_a_program_is_its_first_line() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    let run = |script: &str| Settings {
+        password: Password::Program(Program::new("/bin/sh").args(["-c", script])),
+        ..settings(&server.url())
+    };
+    assert!(connect(run("echo secret; echo more")).await.is_ok());
+    fails(run("echo a-secret; echo locked >&2; exit 3"), ErrorKind::NeedsAnswer, "sh failed: locked").await;
+    fails(run("true"), ErrorKind::NeedsAnswer, "sh printed none").await;
+    assert!(!connect(run("echo a-secret; exit 3")).await.unwrap_err().message.contains("a-secret"));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_and_a_changed_one_is_shown_loudly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = FakeSysadm::secure(Face::Recorded, "first").await;
+    let trust = Trust::AcceptNew(Known { file: folder.path().join("certificates") });
+    let sysadm = Sysadm::new(Settings { trust, ..settings(&server.url()) });
+    let (result, asked) = answering(&sysadm, None).await;
+    assert_eq!(result.unwrap_err().kind, ErrorKind::NeedsAnswer);
+    assert!(asked[0].1.contains("for the first time"), "{asked:?}");
+    assert!(server.world().requests.is_empty(), "nothing was sent before the answer");
+    let (result, asked) = answering(&sysadm, Some("yes")).await;
+    assert!(result.is_ok() && asked.len() == 1);
+    let (result, asked) = answering(&sysadm, None).await;
+    assert!(result.is_ok() && asked.is_empty(), "it is known now");
+    server.present("second");
+    server.world().requests.clear();
+    let (result, asked) = answering(&sysadm, None).await;
+    assert!(result.is_err() && server.world().requests.is_empty());
+    assert!(asked[0].1.contains("ANOTHER certificate than before"), "{asked:?}");
+    assert!(answering(&sysadm, Some("yes")).await.0.is_ok());
+}
+
+#[tokio::test]
+async fn certificates_are_judged_as_configured() {
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm").join(name);
+    let own = FakeSysadm::secure(Face::Recorded, "first").await;
+    let trusting = |url: String, trust| Settings { trust, ..settings(&url) };
+    let system = || Trust::System { ca: None };
+    fails(trusting(own.url(), system()), ErrorKind::NeedsAnswer, "no authority that is trusted here").await;
+    fails(trusting(own.url(), Trust::Pin("ab".repeat(32))), ErrorKind::NeedsAnswer, "not the one that was pinned")
+        .await;
+    let told = connect(trusting(own.url(), Trust::Insecure)).await.unwrap().details;
+    assert!(told.iter().any(|(label, value)| label == "Certificate" && value.starts_with("NOT CHECKED")), "{told:?}");
+    let ca = || Trust::System { ca: Some(fixture("authority.pem")) };
+    let signed = FakeSysadm::secure(Face::Recorded, "signed").await;
+    assert!(connect(trusting(signed.url(), ca())).await.is_ok());
+    let expired = FakeSysadm::secure(Face::Recorded, "expired").await;
+    fails(trusting(expired.url(), ca()), ErrorKind::NeedsAnswer, "has expired").await;
+    assert!(expired.world().requests.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_sysadm_server_is_told_in_a_sentence() {
+    let plain = FakeSysadm::new(Face::Recorded).await;
+    let secure = plain.url().replace("ws:", "wss:");
+    fails(settings(&secure), ErrorKind::Unreachable, "is it the right port?").await;
+    let http = crate::support::http::Http::serve(|_| crate::support::http::answer("404 Not Found", "", b""));
+    let url = format!("ws://127.0.0.1:{}", http.port());
+    fails(settings(&url), ErrorKind::Unreachable, "answers HTTP 404").await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    fails(settings(&format!("ws://{closed}")), ErrorKind::Unreachable, "nothing listens there").await;
+    fails(settings("ws://192.0.2.1:1"), ErrorKind::Invalid, "for all to read").await;
+}
+
+#[tokio::test]
+async fn a_session_that_ended_is_begun_anew_and_the_call_was_not_done() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "1G");
+    let sysadm = sysadm(&server.url());
+    let (sink, mut events) = mpsc::channel(64);
+    sysadm.connect(sink.clone()).await.unwrap();
+    server.world().is_expired = true;
+    let error = sysadm.start(&"web".into()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthorized, "{error}");
+    assert!(disconnected(&mut events).await.message.contains("signing in again"));
+    sysadm.connect(sink).await.unwrap();
+    assert!(sysadm.find(&"web".into()).await.is_ok());
+}
+
+#[tokio::test]
+async fn answers_may_come_in_any_order() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "1G");
+    server.world().slow.insert("delete".to_owned(), Duration::from_millis(600));
+    let sysadm = sysadm(&server.url());
+    sysadm.connect(mpsc::channel(64).0).await.unwrap();
+    let vm = "web".into();
+    let (mut slow, mut first) = (Box::pin(sysadm.delete(&vm, false)), None);
+    for _ in 0..3 {
+        tokio::select! {
+            biased;
+            _ = &mut slow => { first.get_or_insert("the deletion"); break }
+            found = sysadm.inventory(false) => { found.unwrap(); first.get_or_insert("the list"); }
+        }
+    }
+    assert_eq!(first, Some("the list"));
+    slow.await.unwrap();
+}
+
+#[tokio::test]
+async fn hostile_servers_end_the_connection_with_a_sentence_and_nothing_else() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    let sysadm = sysadm(&server.url());
+    let giant = format!("{{\"args\":\"{}\"}}", "x".repeat(9 << 20));
+    let cases = [
+        (Odd::Text("hello".to_owned()), "no SysAdm message"),
+        (Odd::Text("[1,2".to_owned()), "no SysAdm message"),
+        (Odd::Text(giant), "more than is taken"),
+        (Odd::Close(1011, "out of\u{1b}[31m order"), "code 1011: out of [31m order"),
+        (Odd::Close(1000, ""), "closed the connection (code 1000)"),
+        (Odd::Cut, "without a word"),
+    ];
+    for (odd, words) in cases {
+        let (sink, mut events) = mpsc::channel(64);
+        sysadm.connect(sink).await.unwrap();
+        server.world().odd.insert("listvms".to_owned(), vec![odd]);
+        let error = sysadm.inventory(true).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+        assert!(error.message.contains(words), "{words}: {error}");
+        assert!(disconnected(&mut events).await.message.contains(words));
+    }
+    // What is odd but whole concerns its own request alone.
+    let (sink, _events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    for text in [r#"{"args":7,"id":"ID"}"#, r#"{"id":"ID"}"#, r#"{"args":{"listvms":"x"},"id":"ID","more":[]}"#] {
+        server.world().odd.insert("listvms".to_owned(), vec![Odd::WithId(text)]);
+        assert_eq!(sysadm.inventory(true).await.unwrap_err().kind, ErrorKind::Protocol, "{text}");
+    }
+    assert!(sysadm.inventory(true).await.is_ok());
+}

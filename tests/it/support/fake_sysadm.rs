@@ -1,0 +1,309 @@
+//! A SysAdm server of our own on loopback, with machines and images, that answers as documented or as servers really do,
+//! and does worse when told.
+#![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
+use crate::support::fake_iohyve::{Face, Iohyve};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::{broadcast, mpsc},
+    task::JoinSet,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+use tokio_tungstenite::{
+    accept_async,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use vmdeck::{
+    backend::sysadm::{Settings, Sysadm, Trust},
+    domain::Secret,
+    transport::Password,
+};
+
+/// An adapter that signs in at the server with the right password and believes every certificate.
+pub(crate) fn sysadm(url: &str) -> Sysadm {
+    Sysadm::new(settings(url))
+}
+
+pub(crate) fn settings(url: &str) -> Settings {
+    let password = Password::Given(Secret::new("secret".to_owned()));
+    Settings { url: url.to_owned(), user: None, password, key: None, trust: Trust::Insecure }
+}
+
+/// What is sent instead of an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Odd {
+    Text(String),
+    /// A text with the request's id in the place of `ID`.
+    WithId(&'static str),
+    Close(u16, &'static str),
+    /// Breaks off without a word.
+    Cut,
+}
+
+/// All that the server has and does.
+pub(crate) struct World {
+    pub(crate) iohyve: Iohyve,
+    /// Every request, without its id.
+    pub(crate) requests: Vec<Value>,
+    /// What is done instead of answering an action, once for each entry.
+    pub(crate) odd: HashMap<String, Vec<Odd>>,
+    /// How long the answer to an action takes.
+    pub(crate) slow: HashMap<String, Duration>,
+    /// Whether sessions end: each request is answered with 401 until the next sign-in.
+    pub(crate) is_expired: bool,
+    /// A wrong password is answered with success and an empty token, as happens while others are signed in.
+    pub(crate) says_yes: bool,
+    pub(crate) is_wheel: bool,
+}
+
+pub(crate) struct FakeSysadm {
+    port: u16,
+    is_secure: bool,
+    tls: Arc<Mutex<Option<TlsAcceptor>>>,
+    world: Arc<Mutex<World>>,
+    events: broadcast::Sender<String>,
+    cut: broadcast::Sender<()>,
+    _tasks: JoinSet<()>,
+}
+
+impl FakeSysadm {
+    /// Serves without TLS.
+    pub(crate) async fn new(face: Face) -> Self {
+        Self::start(face, None).await
+    }
+
+    /// Serves with the certificate of this name among the fixtures.
+    pub(crate) async fn secure(face: Face, certificate: &str) -> Self {
+        Self::start(face, Some(acceptor(certificate))).await
+    }
+
+    /// Shows another certificate from now on, as after a new start.
+    pub(crate) fn present(&self, certificate: &str) {
+        *self.tls.lock().unwrap() = Some(acceptor(certificate));
+    }
+
+    async fn start(face: Face, tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let world = Arc::new(Mutex::new(World {
+            iohyve: Iohyve::new(face),
+            requests: Vec::new(),
+            odd: HashMap::new(),
+            slow: HashMap::new(),
+            is_expired: false,
+            says_yes: false,
+            is_wheel: true,
+        }));
+        let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
+        let mut tasks = JoinSet::new();
+        let is_secure = tls.is_some();
+        let tls = Arc::new(Mutex::new(tls));
+        let (shared, hub, cuts, shown) = (world.clone(), events.clone(), cut.clone(), tls.clone());
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let tls = shown.lock().unwrap().clone();
+                let (world, hub, mut cut) = (shared.clone(), hub.clone(), cuts.subscribe());
+                connections.spawn(async move {
+                    let serve = async {
+                        match tls {
+                            Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) => converse(stream, world, hub).await,
+                                Err(_) => None,
+                            },
+                            None => converse(stream, world, hub).await,
+                        }
+                    };
+                    tokio::select! { _ = serve => {}, _ = cut.recv() => {} }
+                });
+            }
+        });
+        Self { port, is_secure, tls, world, events, cut, _tasks: tasks }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", if self.is_secure { "wss" } else { "ws" }, self.port)
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// Breaks all connections off.
+    pub(crate) fn cut(&self) {
+        let _ = self.cut.send(());
+    }
+
+    /// Sends an event to all who listen.
+    pub(crate) fn tell(&self, event: &Value) {
+        let _ = self.events.send(event.to_string());
+    }
+
+    /// How often an action was asked for.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.world().requests.iter().filter(|r| r["args"]["action"] == action).count()
+    }
+}
+
+/// The certificate of this name and its key.
+fn acceptor(certificate: &str) -> TlsAcceptor {
+    let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm").join(name);
+    // The one that has expired is for the same key as the good one.
+    let key = if certificate == "expired" { "signed" } else { certificate };
+    let chain = vec![CertificateDer::from_pem_file(file(&format!("{certificate}.pem"))).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(file(&format!("{key}.key"))).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key);
+    TlsAcceptor::from(Arc::new(config.unwrap()))
+}
+
+/// Serves one connection until it ends.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    world: Arc<Mutex<World>>,
+    hub: broadcast::Sender<String>,
+) -> Option<()> {
+    let (mut out, mut incoming) = accept_async(stream).await.ok()?.split();
+    let (answers, mut ready) = mpsc::unbounded_channel();
+    let mut events = hub.subscribe();
+    let (mut listens, mut work) = (false, JoinSet::new());
+    loop {
+        tokio::select! {
+            message = incoming.next() => {
+                let Message::Text(text) = message?.ok()? else { continue };
+                let request: Value = serde_json::from_str(&text).unwrap();
+                listens |= request["name"] == "subscribe";
+                let (answers, world, hub) = (answers.clone(), world.clone(), hub.clone());
+                work.spawn(async move { answer(&request, &world, &hub, &answers).await; });
+            }
+            Some(message) = ready.recv() => match message {
+                Some(message) => out.send(message).await.ok()?,
+                None => return None,
+            },
+            event = events.recv(), if listens => out.send(Message::text(event.ok()?)).await.ok()?,
+            Some(_) = work.join_next() => {}
+        }
+    }
+}
+
+/// Answers one request. None on the way out: the connection breaks off.
+async fn answer(
+    request: &Value,
+    world: &Mutex<World>,
+    hub: &broadcast::Sender<String>,
+    out: &mpsc::UnboundedSender<Option<Message>>,
+) {
+    let (id, name) = (request["id"].as_str().unwrap_or_default(), request["name"].as_str().unwrap());
+    let action = request["args"]["action"].as_str().unwrap_or(name).to_owned();
+    let (odd, slow) = {
+        let mut world = world.lock().unwrap();
+        let mut seen = request.clone();
+        seen.as_object_mut().unwrap().remove("id");
+        world.requests.push(seen);
+        let odd = world.odd.get_mut(&action).filter(|odd| !odd.is_empty()).map(|odd| odd.remove(0));
+        (odd, world.slow.get(&action).copied())
+    };
+    if let Some(slow) = slow {
+        tokio::time::sleep(slow).await;
+    }
+    let send = |text: String| drop(out.send(Some(Message::text(text))));
+    match odd {
+        Some(Odd::Text(text)) => return send(text),
+        Some(Odd::WithId(text)) => return send(text.replace("ID", id)),
+        Some(Odd::Close(code, reason)) => {
+            let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+            let _ = out.send(Some(Message::Close(Some(frame))));
+            return;
+        }
+        Some(Odd::Cut) => return drop(out.send(None)),
+        None => {}
+    }
+    let (face, result, events) = {
+        let mut world = world.lock().unwrap();
+        let (result, events) = world.reply(request, &action);
+        (world.iohyve.face, result, events)
+    };
+    // The first event of a job comes before the answer that names it.
+    let mut events = events.into_iter();
+    if face == Face::Recorded
+        && let Some(first) = events.next()
+    {
+        let _ = hub.send(first.to_string());
+    }
+    let envelope = match (result, face) {
+        (Ok(args), _) => json!({"args": args, "id": id, "name": "response", "namespace": request["namespace"]}),
+        (Err(code), Face::Recorded) => {
+            json!({"args": {"code": code.to_string(), "message": "No"}, "id": id, "name": "error", "namespace": "error"})
+        }
+        (Err(code), Face::Documented) => {
+            json!({"args": {"code": code, "message": "No"}, "id": id, "name": "error", "namespace": "rpc"})
+        }
+    };
+    send(envelope.to_string());
+    for event in events {
+        let _ = hub.send(event.to_string());
+    }
+}
+
+impl World {
+    fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
+        let args = &request["args"];
+        let none = Vec::new;
+        let name = format!("{}/{}", request["namespace"].as_str().unwrap(), request["name"].as_str().unwrap());
+        if name == "rpc/auth" {
+            let is_right = args["password"] == "secret";
+            if is_right {
+                self.is_expired = false;
+            }
+            let life = if self.iohyve.face == Face::Documented { 300 } else { 0 };
+            return match (is_right, self.says_yes) {
+                (true, _) => (Ok(json!(["a-token-of-20-letters", life])), none()),
+                (false, true) => (Ok(json!(["", 0])), none()),
+                (false, false) => (Err(401), none()),
+            };
+        }
+        if name == "rpc/identify" {
+            return (Ok(json!({"hostname": "bsd1", "type": "server"})), none());
+        }
+        if self.is_expired {
+            return (Err(401), none());
+        }
+        let dispatcher = if self.is_wheel { "read/write" } else { "read" };
+        let answer = match name.as_str() {
+            "rpc/query" => {
+                Ok(json!({"rpc/dispatcher": dispatcher, "sysadm/iohyve": "read/write", "sysadm/zfs": "read"}))
+            }
+            "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
+            "sysadm/zfs" => Ok(json!({"list_pools": {"tank": {"free": "451G", "health": "ONLINE"}}})),
+            "sysadm/network" => {
+                Ok(json!({"em0": {"is_active": "true", "is_wireless": "false"}, "lo0": {"is_active": "true"}}))
+            }
+            "rpc/dispatcher" if action == "run" => return self.iohyve.run(args),
+            "rpc/dispatcher" if action == "kill" => Ok(json!({"killed": {"jobs": [args["job_id"]]}})),
+            "rpc/dispatcher" => Ok(self.iohyve.list_jobs()),
+            "sysadm/iohyve" => return self.iohyve.answer(action, args),
+            _ => Err(404),
+        };
+        (answer, none())
+    }
+}
