@@ -191,7 +191,13 @@ impl Jobs {
         new.map(|(id, entry)| {
             entry.is_new = false;
             let state = entry.state.borrow().clone();
-            Job { id: JobId::from(id.as_str()), vm: None, title: entry.title.clone(), state: told(state) }
+            Job {
+                id: JobId::from(id.as_str()),
+                vm: None,
+                request: None,
+                title: entry.title.clone(),
+                state: told(state),
+            }
         })
         .collect()
     }

@@ -77,16 +77,15 @@ impl Setup for Sysadm {
             (Ok(pool), Ok(nic)) => Some(format!("iohyve setup pool={pool} kmod=1 net={nic}")),
             _ => None,
         };
-        let detail = match &command {
-            Some(_) => "not set up".to_owned(),
-            None => "not set up: run `iohyve setup pool=POOL kmod=1 net=DEVICE` on the server".to_owned(),
-        };
+        let unclear = "which pool and device to use is not clear: run `iohyve setup pool=POOL kmod=1 net=DEVICE` there";
+        let obstacle = command.is_none().then(|| unclear.to_owned());
         let told = |name: &str, found: Result<String, String>| {
             let present = found.is_ok();
             item(name, present, found.unwrap_or_else(|why| why))
         };
-        let items = vec![item("iohyve", false, detail), told("ZFS pool", pool), told("Network device", nic)];
-        Ok(SetupReport { items, command, caution: None })
+        let items =
+            vec![item("iohyve", false, "not set up".to_owned()), told("ZFS pool", pool), told("Network device", nic)];
+        Ok(SetupReport { items, command, obstacle, ..SetupReport::default() })
     }
 
     async fn set_up(&self, call: Call) -> Result<()> {

@@ -61,7 +61,7 @@ async fn end_of_job(events: &mut mpsc::Receiver<HostEvent>) -> Job {
 }
 
 fn end_of_theirs() -> Job {
-    Job { id: "of-others".into(), vm: None, title: "x".to_owned(), state: TaskState::Succeeded(None) }
+    Job { id: "of-others".into(), vm: None, request: None, title: "x".to_owned(), state: TaskState::Succeeded(None) }
 }
 
 #[tokio::test]
