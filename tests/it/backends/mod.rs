@@ -8,3 +8,4 @@ mod qmp;
 mod sysadm_jobs;
 mod sysadm_link;
 mod sysadm_truth;
+mod sysadm_wire;
