@@ -2,4 +2,5 @@
 mod demo;
 mod outcomes;
 mod reads;
+mod sysadm;
 mod words;

@@ -1,0 +1,47 @@
+//! From the configuration to a SysAdm server and back, through the same actor as the screen.
+use crate::support::{fake_iohyve::Face, fake_sysadm::FakeSysadm};
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
+use vmdeck::{
+    config::{Config, Paths},
+    runtime::headless::{self, Call, Streams},
+};
+
+/// The exit code, and what was written to stdout and stderr. `password` is a table of the configuration.
+async fn call(server: &FakeSysadm, password: &str, line: &str) -> (u8, String, String) {
+    let text = format!("[[host]]\nname = \"bsd1\"\nbackend = \"sysadm\"\nurl = \"{}\"\n{password}", server.url());
+    let config = Config::parse(Path::new("test.toml"), &text).unwrap();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let call = Call { host: "bsd1".to_owned(), op: words.next().unwrap(), words: words.collect(), json: false };
+    let paths = Paths::below(Path::new("/nowhere"));
+    let code = headless::call(&config, &paths, &call, &mut streams, CancellationToken::new()).await;
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[tokio::test]
+async fn a_call_reads_back_what_the_server_has() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "10G");
+    let program = "password = { command = [\"/bin/sh\", \"-c\", \"echo $0\", \"secret\"] }\n";
+    let grown = call(&server, program, "resize-disk vm=web disk=disk0 size=+10G").await;
+    assert_eq!(grown, (0, "web disk0: 10 → 20 GiB, read back 20 GiB\n".to_owned(), String::new()));
+    assert_eq!(call(&server, program, "start vm=web").await.1, "web is running\n");
+    let (code, _, err) = call(&server, program, "power-off vm=web yes=web").await;
+    assert_eq!((code, err.contains("SysAdm offers no way to power off")), (3, true), "{err}");
+    server.world().iohyve.lies = vec!["renameiso"];
+    server.world().iohyve.isos.push("a.iso".to_owned());
+    let (code, _, err) = call(&server, program, "rename-image image=a.iso name=b.iso").await;
+    assert_eq!((code, err.contains("the host said yes, but it is not there")), (1, true), "{err}");
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_had_is_told() {
+    let server = FakeSysadm::new(Face::Documented).await;
+    let (code, _, err) = call(&server, "password = { command = [\"/bin/false\"] }\n", "list").await;
+    assert_eq!((code, err.contains("password: false failed")), (4, true), "{err}");
+    let (code, _, err) = call(&server, "", "list").await;
+    assert_eq!((code, err.contains("bsd1 asks: Password of root on 127.0.0.1")), (4, true), "{err}");
+    assert!(server.world().requests.iter().all(|r| r["name"] != "auth"), "no password was tried");
+}
