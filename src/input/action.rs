@@ -150,7 +150,7 @@ bindings! {
         Refresh "refresh" ["ctrl-r"] "" "Read all hosts again now";
         Redraw "redraw" ["ctrl-l"] "" "Draw the whole screen again";
         Suspend "suspend" ["ctrl-z"] "" "Leave vmdeck standing and go back to the shell";
-        Quit "quit" ["q", "ctrl-c"] "quit" "Quit; machines go on";
+        Quit "quit" ["q", "ctrl-c"] "quit" "Quit; machines and fetches go on";
     }
     Filter: {
         FilterKeep "filter-keep" ["enter"] "keep" "Keep the filter and go back to the list";

@@ -266,16 +266,13 @@ where
         Ok(())
     }
 
-    /// Gives changes that are under way a moment; fetches are told to stop. Another key, and it ends at once.
+    /// Gives changes that are under way a moment. Another key, and it ends at once.
     async fn finish(&mut self) -> io::Result<()> {
-        for task in self.app.tasks.running().filter(|t| t.op == Op::FetchImage && t.job.is_none()) {
-            self.hosts.execute(Effect::Cancel { host: task.host.clone(), task: task.id });
-        }
         let until = instant() + GRACE;
         let mut told = Vec::new();
         loop {
-            // A job is its host's own and goes on without us.
-            let own = self.app.tasks.running().filter(|t| t.job.is_none());
+            // A job and a fetch are their host's own and go on without us.
+            let own = self.app.tasks.running().filter(|t| t.job.is_none() && t.op != Op::FetchImage);
             self.left = own.map(|t| format!("{} on {}", t.title, t.host)).collect();
             if self.left.is_empty() {
                 return Ok(());

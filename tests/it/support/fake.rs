@@ -187,7 +187,10 @@ impl Images for Fake {
             call.progress(Progress::bytes(i, Some(5_000)));
             tokio::select! {
                 () = sleep(Duration::from_millis(1)) => {}
-                () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+                () = call.cancel.cancelled() => {
+                    self.set(|w| w.log.push("cancelled".into()));
+                    return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
+                }
             }
         }
         Ok(Image::new("x.iso"))

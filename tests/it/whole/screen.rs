@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::{task::JoinSet, time::sleep};
 use vmdeck::{
     domain::{Events, HostEvent, Job, PowerState, Progress, TaskState},
+    input::Input,
     runtime::Outside,
 };
 
@@ -209,6 +210,26 @@ async fn quitting_waits_neither_for_jobs_of_the_host_nor_against_the_persons_wil
     .await;
     assert!(begun.elapsed() < SECOND);
     assert_eq!(show.screen.left, ["start web on a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_neither_waits_for_a_fetch_nor_ends_it() {
+    let fake = quiet(&[("web", PowerState::Off)]);
+    let mut show = Show::new(&[("a", &fake)]);
+    let begun = clock();
+    show.play_to_the_end(async |hands, frames| {
+        until_shown(frames, 0, "web").await;
+        hands.press("f").await;
+        until_shown(frames, 0, "Address").await;
+        hands.0.send(Outside::Input(Input::Paste("https://host/x.iso".to_owned()))).await.unwrap();
+        hands.press("enter").await;
+        until_shown(frames, 0, "fetch x.iso").await;
+        hands.press("q").await;
+    })
+    .await;
+    assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+    assert_eq!(show.screen.left, Vec::<String>::new());
+    assert_eq!(fake.count("cancelled"), 0);
 }
 
 #[tokio::test(start_paused = true)]
