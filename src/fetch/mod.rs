@@ -261,6 +261,8 @@ impl Work<'_> {
         F: FnMut(Progress) + Send,
     {
         self.ledger.change(|journal| journal.state = State::Running)?;
+        // The lock lasts until the end is written down: whoever finds no lock reads how it ended.
+        let _lock = part.file().try_clone().map_err(|error| part.error(error))?;
         let done = self.bring(part, opened, progress).await;
         if let Err(error) = &done
             && Journal::read(self.folder, self.name)?.is_some()

@@ -103,6 +103,8 @@ pub async fn follow(
     let since = Stopwatch::start();
     let mut has_lived = false;
     let mut is_cancelled = false;
+    // How an earlier process left it: that is not how this one ends.
+    let mut left = None;
     loop {
         // First whether it lives: a journal that is read after that tells how it ended.
         let lives = is_live(folder, name);
@@ -113,7 +115,11 @@ pub async fn follow(
         has_lived |= lives;
         match &journal.state {
             _ if lives => progress(journal.progress()),
-            State::Waiting | State::Running if !has_lived && since.elapsed() < START => {}
+            state
+                if !has_lived
+                    && since.elapsed() < START
+                    && (matches!(state, State::Waiting | State::Running)
+                        || left.get_or_insert(state.clone()) == state) => {}
             _ => {
                 let why = journal.halt();
                 if matches!(journal.state, State::Stopped(_)) && journal.saved.offset == 0 {
