@@ -113,6 +113,8 @@ pub(super) fn client(address: &Address, options: &Options) -> Result<Client> {
         .user_agent(concat!("vmdeck/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(options.connect)
         .read_timeout(options.stall)
+        // What comes in another form than its own is seen and refused, not unpacked.
+        .no_gzip()
         .referer(false)
         .redirect(redirects());
     if address.is_loopback() {

@@ -1,11 +1,13 @@
 //! What every product's adapter stands on: the clock, programs, sockets, storage.
 mod clock;
+pub mod http;
 mod known;
 mod lines;
 mod password;
 mod process;
 mod storage;
 pub mod tls;
+mod trust;
 pub mod ws;
 
 pub use clock::{Stopwatch, now};
@@ -13,3 +15,4 @@ pub use known::Known;
 pub use password::Password;
 pub use process::{Output, Program, find_program};
 pub use storage::{at, free_space, real_size};
+pub use trust::{Trust, spaced};

@@ -4,7 +4,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 use rustls_platform_verifier::Verifier;
 use sha2::{Digest as _, Sha256};
@@ -65,8 +65,26 @@ pub enum Trust {
     Any,
 }
 
+/// The certificate and the key by which a server knows us: two PEM files, or one with both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
 /// A connection and, with TLS, the fingerprint of the server's certificate.
 pub async fn connect(server: &Server, trust: &Trust) -> Result<(Stream, Option<String>)> {
+    connect_as(server, trust, None).await
+}
+
+/// The fingerprint of the certificate that the server shows, whatever it is worth. Nothing is sent.
+pub(super) async fn certificate(server: &Server, identity: Option<&Identity>) -> Result<String> {
+    let (_, seen) = connect_as(server, &Trust::Any, identity).await?;
+    let why = format_args!("{}: it shows no certificate", server.shown());
+    seen.ok_or_else(|| Error::new(ErrorKind::Unreachable, why))
+}
+
+async fn connect_as(server: &Server, trust: &Trust, identity: Option<&Identity>) -> Result<(Stream, Option<String>)> {
     let shown = server.shown();
     let tcp = TcpStream::connect((server.host.as_str(), server.port)).await;
     let tcp = tcp.map_err(|error| unreachable(&shown, &error))?;
@@ -77,13 +95,13 @@ pub async fn connect(server: &Server, trust: &Trust) -> Result<(Stream, Option<S
     }
     let name = ServerName::try_from(server.host.clone())
         .map_err(|_| Error::invalid(format_args!("url: `{}` is no name of a host", clean_line(&server.host))))?;
-    let stream = TlsConnector::from(Arc::new(config(trust)?)).connect(name, tcp).await;
+    let stream = TlsConnector::from(Arc::new(config(trust, identity)?)).connect(name, tcp).await;
     let stream = stream.map_err(|error| no_tls(&shown, &error))?;
     let seen = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(fingerprint);
     Ok((Either::Right(stream), seen))
 }
 
-fn unreachable(shown: &str, error: &io::Error) -> Error {
+pub(super) fn unreachable(shown: &str, error: &io::Error) -> Error {
     let why = match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there (connection refused)".to_owned(),
         io::ErrorKind::TimedOut => "no answer".to_owned(),
@@ -94,20 +112,39 @@ fn unreachable(shown: &str, error: &io::Error) -> Error {
 
 /// Why there is no TLS, in words. What a person has to decide is not tried again by itself.
 fn no_tls(shown: &str, error: &io::Error) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(inner) => refused(shown, inner),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let why = format_args!("{shown}: closed before TLS was agreed on: is it the right port?");
+            Error::new(ErrorKind::Unreachable, why)
+        }
+        None => unreachable(shown, error),
+    }
+}
+
+/// What TLS has against the server, or the server against us.
+pub(super) fn refused(shown: &str, error: &rustls::Error) -> Error {
     use CertificateError as C;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let certificate = match inner {
-        Some(rustls::Error::InvalidCertificate(certificate)) => certificate,
-        Some(rustls::Error::InvalidMessage(_)) => {
+    use rustls::AlertDescription as A;
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::InvalidMessage(_) => {
             let why = format_args!("{shown}: it does not speak TLS: is it the right port?");
             return Error::new(ErrorKind::Unreachable, why);
         }
-        Some(other) => return Error::new(ErrorKind::Unreachable, format_args!("{shown}: TLS failed: {other}")),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            let why = format_args!("{shown}: closed before TLS was agreed on: is it the right port?");
-            return Error::new(ErrorKind::Unreachable, why);
+        rustls::Error::AlertReceived(A::CertificateRequired | A::HandshakeFailure) => {
+            let why =
+                format_args!("{shown}: it wants a certificate of ours: write cert = \"/file\" and key = \"/file\"");
+            return Error::new(ErrorKind::NeedsAnswer, why);
         }
-        None => return unreachable(shown, error),
+        rustls::Error::AlertReceived(
+            alert
+            @ (A::BadCertificate | A::UnknownCA | A::CertificateExpired | A::CertificateUnknown | A::AccessDenied),
+        ) => {
+            let why = format_args!("{shown}: it does not take our certificate ({alert:?}): see cert and key");
+            return Error::new(ErrorKind::NeedsAnswer, why);
+        }
+        other => return Error::new(ErrorKind::Unreachable, format_args!("{shown}: TLS failed: {other}")),
     };
     let why = match certificate {
         C::Expired | C::ExpiredContext { .. } => "its certificate has expired".to_owned(),
@@ -134,11 +171,12 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     })
 }
 
-fn config(trust: &Trust) -> Result<ClientConfig> {
+/// What TLS connections are made with.
+pub(super) fn config(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig> {
     let provider = Arc::new(default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::System { ca } => {
-            let extra = ca.as_ref().map(authorities).transpose()?.unwrap_or_default();
+            let extra = ca.as_ref().map(|file| pem("ca", file)).transpose()?.unwrap_or_default();
             let made = Verifier::new_with_extra_roots(extra, provider.clone());
             Arc::new(made.map_err(|why| Error::invalid(format_args!("the authorities cannot be used: {why}")))?)
         }
@@ -147,15 +185,22 @@ fn config(trust: &Trust) -> Result<ClientConfig> {
     };
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|why| Error::invalid(format_args!("TLS cannot be set up: {why}")))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    let Some(identity) = identity else { return Ok(builder.with_no_client_auth()) };
+    let chain = pem("cert", &identity.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&identity.key)
+        .map_err(|why| Error::invalid(format_args!("key: {} cannot be read: {why}", identity.key.display())))?;
+    let made = builder.with_client_auth_cert(chain, key);
+    made.map_err(|why| Error::invalid(format_args!("cert and key cannot be used together: {why}")))
 }
 
-fn authorities(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>> {
+/// The certificates in a PEM file; `setting` is what names the file.
+fn pem(setting: &str, file: &PathBuf) -> Result<Vec<CertificateDer<'static>>> {
     let found: Vec<_> = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .map_err(|why| Error::invalid(format_args!("ca: {} cannot be read: {why}", file.display())))?;
+        .map_err(|why| Error::invalid(format_args!("{setting}: {} cannot be read: {why}", file.display())))?;
     if found.is_empty() {
-        return Err(Error::invalid(format_args!("ca: {} holds no PEM certificate", file.display())));
+        return Err(Error::invalid(format_args!("{setting}: {} holds no PEM certificate", file.display())));
     }
     Ok(found)
 }

@@ -12,5 +12,6 @@ mod layers;
 mod pty;
 mod screens;
 mod support;
+mod transport;
 mod update;
 mod whole;

@@ -17,13 +17,14 @@ mod setup;
 mod sizes;
 pub mod wire;
 
+pub use crate::transport::Trust;
 use crate::{
     backend::{Backend, EventSink},
     domain::{
         Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, PowerState, Question, QuestionKind, Result,
         Secret, Verdict, Vm, VmId,
     },
-    transport::{Known, Password, Stopwatch},
+    transport::{Password, Stopwatch},
 };
 use jobs::Jobs;
 use link::Link;
@@ -43,18 +44,6 @@ use wire::Row;
 
 /// How long a machine that is no longer running may still be in memory before that is nothing passing.
 const STOPPING: Duration = Duration::from_secs(15);
-
-/// How the server's certificate is judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    System {
-        ca: Option<PathBuf>,
-    },
-    Pin(String),
-    /// A person is shown the fingerprint; the answer is kept in this file.
-    AcceptNew(Known),
-    Insecure,
-}
 
 /// Where the server is and how to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]

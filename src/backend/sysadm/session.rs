@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Limits, Op, OpSet, QuestionKind, Result, Secret, clean_line,
     },
-    transport::{tls, ws},
+    transport::{spaced, tls, ws},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -175,12 +175,6 @@ impl Sysadm {
         }
         Ok(())
     }
-}
-
-/// Four digits at a time, so that a person can compare them.
-fn spaced(fingerprint: &str) -> String {
-    let digits: Vec<char> = fingerprint.chars().collect();
-    digits.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
 async fn authenticate(link: &Link, user: &str, secret: &Secret) -> Result<()> {

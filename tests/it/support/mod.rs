@@ -12,4 +12,5 @@ pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod qemu;
 pub(crate) mod screen;
+pub(crate) mod web;
 pub(crate) mod world;
