@@ -6,6 +6,7 @@
 pub mod demo;
 mod disks;
 mod dispatch;
+pub mod domain_xml;
 mod images;
 mod machines;
 mod power;

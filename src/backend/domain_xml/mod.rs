@@ -1,0 +1,7 @@
+//! Machines as libvirt describes them: read from its XML, and written for a new one. Knows nothing of connections, so
+//! that every backend that meets such a description can use it.
+mod read;
+mod write;
+
+pub use read::{Description, Drive, Network, Source};
+pub use write::{DiskFile, NewMachine, cdrom, disk, escape};
