@@ -9,6 +9,12 @@ pub enum Effect {
         task: TaskId,
         request: Request,
     },
+    /// A [`Effect::Call`] that waits until the person has paused: the next one takes its place.
+    CallSoon {
+        host: HostId,
+        task: TaskId,
+        request: Request,
+    },
     Cancel {
         host: HostId,
         task: TaskId,

@@ -6,6 +6,7 @@ mod effect;
 mod hosts;
 mod images;
 mod listing;
+mod look_ahead;
 mod message;
 mod notices;
 mod refusal;
@@ -21,6 +22,8 @@ use dialog::Dialog;
 pub use effect::Effect;
 pub use hosts::{HostState, Hosts, Machine};
 pub use images::{Entry, ImageRow, Library};
+use look_ahead::Ahead;
+pub use look_ahead::Sight;
 pub use listing::{Column, Listing, RowId};
 pub use message::Message;
 pub use notices::{Notice, Notices};
@@ -64,6 +67,8 @@ pub struct App {
     pub size: (u16, u16),
     /// The questions of hosts that were put to the person.
     asked: Vec<(HostId, u64)>,
+    /// The last look at the address in a fetch form.
+    ahead: Option<Ahead>,
     now: Stamp,
     changed: bool,
     visible: Vec<RowId>,
@@ -89,6 +94,7 @@ impl App {
             quit: false,
             size: (0, 0),
             asked: Vec::new(),
+            ahead: None,
             now: Stamp::default(),
             changed: true,
             visible: Vec::new(),

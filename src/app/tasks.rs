@@ -98,6 +98,11 @@ impl Tasks {
         id
     }
 
+    /// Drops a task that nobody waits for any more.
+    pub(super) fn forget(&mut self, id: TaskId) {
+        self.all.remove(&id);
+    }
+
     pub(super) fn progress(&mut self, id: TaskId, progress: Progress) -> bool {
         let Some(task) = self.all.get_mut(&id) else { return false };
         let before = task.state.clone();

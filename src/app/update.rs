@@ -47,6 +47,7 @@ impl App {
             }
         };
         self.follow_questions();
+        self.look_ahead(&mut effects);
         self.watch(&mut effects);
         effects
     }
@@ -117,6 +118,9 @@ impl App {
     }
 
     fn task_ended(&mut self, id: TaskId, result: crate::domain::Result<Reply>) -> Vec<Effect> {
+        if self.looked_ahead(id, &result) {
+            return Vec::new();
+        }
         let Some(task) = self.tasks.get(id).cloned() else { return Vec::new() };
         self.changed = true;
         self.tasks.end(id, result.clone(), self.now);

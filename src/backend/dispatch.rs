@@ -80,6 +80,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
         Request::OpenConsole(vm) => backend.open_console(vm).await.map(|_| Reply::Done),
         Request::ListImages => backend.images().await.map(Reply::Images),
+        Request::ProbeImage { url } => backend.probe_image(url).await.map(Reply::Probed),
         Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),
         Request::PauseFetch { image } => backend.pause_fetch(image).await.map(done),
         Request::CancelFetch { image } => backend.cancel_fetch(image).await.map(done),

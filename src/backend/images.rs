@@ -1,5 +1,5 @@
 use super::{Call, unsupported};
-use crate::domain::{Image, Op, Result};
+use crate::domain::{Image, Op, Prospect, Result};
 use std::future::Future;
 
 /// The library of installation images.
@@ -7,6 +7,11 @@ pub trait Images {
     /// Requires [`Op::ListImages`]. Whole images only: what is still being fetched is a task.
     fn images(&self) -> impl Future<Output = Result<Vec<Image>>> + Send {
         unsupported(Op::ListImages)
+    }
+
+    /// Requires [`Op::ProbeImage`]. Asks what an address holds; nothing is fetched. What is no image is refused.
+    fn probe_image(&self, _url: &str) -> impl Future<Output = Result<Prospect>> + Send {
+        unsupported(Op::ProbeImage)
     }
 
     /// Requires [`Op::FetchImage`]. Returns when the host has the image, whole and under its name; reports progress

@@ -56,6 +56,7 @@ ops! {
     SetProperty "set-property" Change "Change a setting of a machine";
     OpenConsole "open-console" Read "Attach to the serial console";
     ListImages "list-images" Read "List the images of a host";
+    ProbeImage "probe-image" Read "Say what an address holds, before it is fetched";
     FetchImage "fetch-image" Change "Fetch an image to the host";
     PauseFetch "pause-fetch" Change "Let a fetch rest, to be gone on with";
     CancelFetch "cancel-fetch" Change "End a fetch and throw away what came";

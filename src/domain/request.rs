@@ -1,5 +1,5 @@
 use super::{
-    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, SetupReport, SizeChange, Values, Vm, VmId,
+    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, Prospect, SetupReport, SizeChange, Values, Vm, VmId,
     clean_line,
 };
 
@@ -59,6 +59,9 @@ pub enum Request {
     },
     OpenConsole(VmId),
     ListImages,
+    ProbeImage {
+        url: String,
+    },
     /// `name`: what to call it; None: what the address says.
     FetchImage {
         url: String,
@@ -112,6 +115,7 @@ impl Request {
             Self::SetProperty { .. } => Op::SetProperty,
             Self::OpenConsole(_) => Op::OpenConsole,
             Self::ListImages => Op::ListImages,
+            Self::ProbeImage { .. } => Op::ProbeImage,
             Self::FetchImage { .. } => Op::FetchImage,
             Self::PauseFetch { .. } => Op::PauseFetch,
             Self::CancelFetch { .. } => Op::CancelFetch,
@@ -159,7 +163,7 @@ impl Request {
         match self {
             Self::Create { values } => values.get("name").map(|n| clean_line(n).into_owned()).unwrap_or_default(),
             Self::FetchImage { name: Some(name), .. } => clean_line(name).into_owned(),
-            Self::FetchImage { url, .. } => {
+            Self::FetchImage { url, .. } | Self::ProbeImage { url } => {
                 let path = url.split(['?', '#']).next().unwrap_or(url);
                 clean_line(path.rsplit('/').next().unwrap_or(path)).into_owned()
             }
@@ -246,6 +250,8 @@ pub enum Reply {
     },
     Properties(Vec<Property>),
     Images(Vec<Image>),
+    /// What an address would bring.
+    Probed(Prospect),
     /// An image that is whole and has its name.
     Fetched(Image),
     Form(Vec<FieldSpec>),

@@ -11,6 +11,7 @@ mod copy;
 mod http;
 mod journal;
 mod ledger;
+mod look;
 mod meter;
 mod name;
 mod origin;
@@ -24,6 +25,7 @@ mod writer;
 pub use address::Address;
 pub use checksum::{Kind, Sum};
 pub use journal::{Journal, State};
+pub use look::{Look, look, probe};
 pub use meter::Limit;
 pub use name::{MISMATCH, PART, check_library_name};
 pub use origin::Origin;
@@ -119,39 +121,6 @@ impl Order {
                 })
         })
     }
-}
-
-/// What a look before the fetch tells.
-#[derive(Debug)]
-pub struct Look {
-    pub name: String,
-    /// None: the server does not tell.
-    pub size: Option<ByteSize>,
-    /// Whether it can go on where it was interrupted.
-    pub is_resumable: bool,
-    pub expected: Option<Expected>,
-    source: Source,
-}
-
-/// Asks for an image and refuses what cannot be fetched: a name that is taken, a web page, more than there is room for.
-pub async fn look(order: &Order, folder: &Path, options: &Options) -> Result<Look> {
-    if let Some(name) = &order.name {
-        check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
-        refuse_existing(folder, name)?;
-    }
-    let source = source::open(&order.address, options, None).await.map_err(|broken| broken.error)?;
-    let name = match &order.name {
-        Some(name) => name.clone(),
-        None => name::choose(&source.names)?,
-    };
-    source.refuse_other_than_image(&name)?;
-    refuse_existing(folder, &name)?;
-    refuse_too_large(folder, source.total)?;
-    let expected = match &order.sum {
-        Some(sum) => Some(Expected { sum: sum.clone(), source: "given".to_owned() }),
-        None => sums::find(&order.address, options).await,
-    };
-    Ok(Look { name, size: source.total.map(ByteSize), is_resumable: source.validator.is_some(), expected, source })
 }
 
 /// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.

@@ -2,7 +2,7 @@
 use crate::domain::{Error, ErrorKind, Result, span};
 use futures_util::FutureExt;
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The clock of waiting, which tests can stop.
 #[expect(clippy::disallowed_methods, reason = "the runtime is where the clock is read")]
@@ -36,4 +36,12 @@ pub(super) async fn guarded<T>(patience: Option<Duration>, work: impl Future<Out
 /// The error of a wait that was in vain.
 pub(super) fn no_answer(patience: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format_args!("no answer within {}", span(patience)))
+}
+
+/// Sleeps until then; for ever without a time.
+pub(super) async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }

@@ -2,7 +2,7 @@
 //! knows the backend's type, and it alone waits for it.
 use super::{
     calls::Calls,
-    guarded::{guarded, instant, unpanicked},
+    guarded::{at, guarded, instant, unpanicked},
     policy::Policy,
     reads::{Read, Reads},
 };
@@ -22,7 +22,7 @@ use std::{
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -100,14 +100,6 @@ pub(super) async fn run<B: Backend>(
     tokio::select! {
         () = stop.cancelled() => {}
         () = actor.serve(&mut commands) => {}
-    }
-}
-
-/// Sleeps until then; for ever without a time.
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => pending().await,
     }
 }
 
@@ -274,7 +266,9 @@ impl<B: Backend> Actor<B> {
                 self.side.spawn(async move { backend.answer(question, answer).await });
             }
             Command::Effect(
-                Effect::Console { .. } | Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Suspend,
+                Effect::CallSoon { .. }
+                | Effect::Console { .. }
+                | Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Suspend,
             ) => {}
         }
     }

@@ -46,8 +46,13 @@ impl Hosts {
 
     /// Passes an effect to its host, without waiting. Some: what the application must be told instead.
     pub fn execute(&self, effect: Effect) -> Option<Message> {
+        let effect = match effect {
+            Effect::CallSoon { host, task, request } => Effect::Call { host, task, request },
+            effect => effect,
+        };
         let host = match &effect {
             Effect::Call { host, .. }
+            | Effect::CallSoon { host, .. }
             | Effect::Cancel { host, .. }
             | Effect::Watch { host, .. }
             | Effect::Answer { host, .. }

@@ -1,6 +1,6 @@
 //! The loop of the screen: wait, drain, update, execute, draw. Keys come first and are drawn at once; what hosts cause
 //! is drawn thirty times a second at most.
-use super::{Hosts, guarded::instant, terminal::Outside};
+use super::{Hosts, guarded::{at, instant}, terminal::Outside};
 use crate::{
     app::{App, Effect, Message},
     backend::Console,
@@ -21,6 +21,8 @@ use tokio::{
 const FRAME: Duration = Duration::from_millis(33);
 /// So many frames may follow at once after a rest: the first rows after the first frame, the answer after a key.
 const SPARE: u32 = 2;
+/// How long a person pauses who has typed something whole.
+const PAUSE: Duration = Duration::from_millis(400);
 const TICK: Duration = Duration::from_secs(1);
 /// How long changes that are under way get to end when the program does.
 const GRACE: Duration = Duration::from_secs(2);
@@ -54,6 +56,8 @@ pub struct ScreenLoop<S> {
     viewport: Viewport,
     told_visible: Vec<(HostId, VmId)>,
     consoles: JoinSet<(HostId, VmId, Result<Console>)>,
+    /// What is asked for when the person pauses, and when that will have been.
+    soon: Option<(Instant, Effect)>,
     stopped: bool,
     dirty: bool,
     /// When the next frame may be drawn: it moves on by [`FRAME`] with each, and lags behind the clock by [`SPARE`] of them.
@@ -92,6 +96,7 @@ where
             viewport: Viewport::default(),
             told_visible: Vec::new(),
             consoles: JoinSet::new(),
+            soon: None,
             stopped: false,
             dirty: true,
             next_frame: rested(instant()),
@@ -126,6 +131,7 @@ where
     async fn turn(&mut self) -> io::Result<()> {
         let mut batch = Vec::new();
         let (due, tick) = (self.next_frame, self.last_tick + TICK);
+        let paused = self.soon.as_ref().map(|(at, _)| *at);
         tokio::select! {
             biased;
             outside = self.outside.recv() => {
@@ -144,6 +150,11 @@ where
                 self.app.set_now(now());
                 for message in batch {
                     self.update(message).await?;
+                }
+            }
+            () = at(paused) => {
+                if let Some((_, effect)) = self.soon.take() {
+                    self.ask_soon(effect).await?;
                 }
             }
             () = sleep_until(tick), if self.app.is_moving() => {
@@ -183,6 +194,7 @@ where
     async fn execute(&mut self, effect: Effect) -> io::Result<()> {
         match effect {
             Effect::Copy(text) => self.stage.copy(&text),
+            effect @ Effect::CallSoon { .. } => self.soon = Some((instant() + PAUSE, effect)),
             Effect::Bell => self.stage.ring(),
             Effect::Suspend => {
                 self.stage.suspend().await?;
@@ -207,6 +219,17 @@ where
             }
         }
         Ok(())
+    }
+
+    /// The person has paused: what was to be asked is asked, unless nobody waits for it any more.
+    async fn ask_soon(&mut self, effect: Effect) -> io::Result<()> {
+        let is_wanted = |task| self.app.tasks.get(task).is_some();
+        match effect {
+            Effect::CallSoon { host, task, request } if is_wanted(task) => {
+                self.execute(Effect::Call { host, task, request }).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn console(&mut self, host: HostId, vm: VmId, console: Result<Console>) -> io::Result<()> {

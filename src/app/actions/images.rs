@@ -1,7 +1,7 @@
 //! Images of the library: fetched, renamed, removed.
 use crate::{
     app::{
-        App, Effect, ImageRow, Overlay,
+        App, Effect, ImageRow, Overlay, Sight,
         dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
     },
     domain::{FieldKind, FieldSpec, HostId, Image, Op, Request, clean_line},
@@ -19,7 +19,7 @@ impl App {
                 .help("what to call it here, if not as there"),
         ];
         let images = state.images.iter().flatten().map(|i| i.name.clone()).collect();
-        let purpose = Purpose::Fetch { free: state.storage_free(), images };
+        let purpose = Purpose::Fetch { free: state.storage_free(), images, sight: Sight::None };
         let dialog = Dialog::new(
             format!("Fetch an image to {host}"),
             host.clone(),

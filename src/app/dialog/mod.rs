@@ -172,7 +172,7 @@ impl Dialog {
     }
 
     /// Says below a form's fields what follows from them.
-    fn tell(&mut self) {
+    pub(in crate::app) fn tell(&mut self) {
         if let Body::Form(form) = &mut self.body {
             form.notes = self.purpose.notes(form);
         }

@@ -1,5 +1,8 @@
 use super::{Form, Note, Tone};
-use crate::domain::{ByteSize, DiskId, QuestionKind, Request, VmId, clean_line};
+use crate::{
+    app::Sight,
+    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, VmId, clean_line},
+};
 
 /// What the answer of a dialog is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Purpose {
     Fetch {
         free: Option<ByteSize>,
         images: Vec<String>,
+        /// What the host says of the address.
+        sight: Sight,
     },
     Rename {
         image: String,
@@ -46,7 +51,7 @@ impl Purpose {
     /// What follows from a form as it is filled in.
     pub(super) fn notes(&self, form: &Form) -> Vec<Note> {
         match self {
-            Self::Fetch { free, images } => fetch(form, *free, images),
+            Self::Fetch { free, images, sight } => fetch(form, *free, images, sight),
             Self::Rename { image, images } => {
                 let name = form.value("name");
                 match name != *image && images.contains(&name) {
@@ -80,21 +85,47 @@ fn name_of(url: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(_, name)| name).filter(|name| !name.is_empty())
 }
 
-fn fetch(form: &Form, free: Option<ByteSize>, images: &[String]) -> Vec<Note> {
+/// What would come of the form as it is: from the host where it has looked, else from the address alone.
+fn fetch(form: &Form, free: Option<ByteSize>, images: &[String], sight: &Sight) -> Vec<Note> {
     let (url, given) = (form.value("url"), form.value("name"));
-    let name = if given.is_empty() { name_of(&url) } else { Some(given.as_str()) };
-    let mut notes = Vec::new();
+    let seen = if let Sight::Seen(prospect) = sight { Some(prospect) } else { None };
+    let from_url = || seen.map_or_else(|| name_of(&url), |prospect| prospect.name.as_deref());
+    let name = if given.is_empty() { from_url() } else { Some(given.as_str()) };
     let name = name.filter(|name| crate::domain::check_image_name(name).is_ok());
-    match name {
-        Some(name) if images.iter().any(|i| i == name) => {
-            notes.push(Note::warning(format!("{} is there already: give it another name", clean_line(name))));
+    let is_taken = |name: &str| images.iter().any(|i| i == name) || given.is_empty() && seen.is_some_and(|p| p.is_taken);
+    let mut notes = vec![match name {
+        Some(name) if is_taken(name) => {
+            Note::warning(format!("{} is in the library already: give it another name", clean_line(name)))
         }
-        Some(name) => notes.push(Note::plain(format!("Will be called {}", clean_line(name)))),
-        None => notes.push(Note::aside("Its name comes from the address, or from you")),
+        Some(name) => Note::plain(format!("Will be called {}", clean_line(name))),
+        None if seen.is_some() => {
+            Note::warning("Neither the address nor the server names the file: give it a name")
+        }
+        None => Note::aside("Its name comes from the address, or from you"),
+    }];
+    match sight {
+        Sight::None => {}
+        Sight::Asking => notes.push(Note::aside("Asking what is there")),
+        Sight::Refused(why) => notes.push(Note::new(Tone::Bad, why)),
+        Sight::Seen(prospect) => {
+            notes.push(Note::plain(sentence(&prospect.figures())));
+            notes.push(match prospect.checksum {
+                _ if url.contains("#sha") => Note::aside("The checksum that you gave will be checked"),
+                Some(_) => Note::new(Tone::Good, sentence(&prospect.check())),
+                None => Note::aside(sentence(&prospect.check())),
+            });
+        }
     }
-    notes.push(match free {
-        Some(free) => Note::aside(format!("{free} free")),
-        None => Note::new(Tone::Aside, "How much is free is not known"),
+    notes.push(match (seen.and_then(Prospect::lacks_room), seen.and_then(|p| p.free).or(free)) {
+        (Some(why), _) => Note::new(Tone::Bad, sentence(&why)),
+        (None, Some(free)) => Note::aside(format!("{free} free")),
+        (None, None) => Note::aside("How much is free is not known"),
     });
     notes
+}
+
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

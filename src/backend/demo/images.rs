@@ -1,10 +1,10 @@
 //! The library, and downloads that move at the speed of a good line. What an address ends with decides how it goes:
 //! `broken` breaks off on the way, `stream` does not tell how much there will be.
-use super::{Demo, Shared};
+use super::{Demo, Shared, world::STORAGE};
 use crate::{
     backend::{Call, Images},
     domain::{
-        ByteSize, Error, ErrorKind, HostEvent, Image, Inventory, Job, JobId, Op, Progress, Result, TaskState,
+        ByteSize, Error, ErrorKind, HostEvent, Image, Inventory, Job, JobId, Op, Progress, Prospect, Result, TaskState,
         check_image_name,
     },
 };
@@ -18,6 +18,12 @@ const SIZE: u64 = 735_051_776;
 
 pub(super) fn missing(image: &str) -> Error {
     Error::not_found(format_args!("no image is called {}", crate::domain::clean_line(image)))
+}
+
+/// What an address is called for.
+fn named(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    path.rsplit('/').next().unwrap_or(path).to_owned()
 }
 
 /// How far it is after `steps`. The rate sways, as rates do.
@@ -77,9 +83,26 @@ impl Images for Demo {
         Ok(self.world(Op::ListImages)?.images())
     }
 
+    async fn probe_image(&self, url: &str) -> Result<Prospect> {
+        let world = self.world(Op::ProbeImage)?;
+        let name = named(url);
+        check_image_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        if name.ends_with(".html") {
+            return Err(Error::refused("the server answered with a web page and not with an image"));
+        }
+        Ok(Prospect {
+            is_taken: world.library.contains_key(&name),
+            size: (!name.ends_with("stream")).then_some(ByteSize(SIZE)),
+            is_resumable: !name.ends_with("stream"),
+            checksum: name.ends_with(".iso").then(|| "SHA-256 in SHA256SUMS".to_owned()),
+            free: Some(ByteSize(STORAGE.saturating_sub(world.used()))),
+            name: Some(name),
+        })
+    }
+
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let path = url.split(['?', '#']).next().unwrap_or(url);
-        let name = name.unwrap_or_else(|| path.rsplit('/').next().unwrap_or(path)).to_owned();
+        let name = name.map_or_else(|| named(url), str::to_owned);
         check_image_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         let is_there = || Error::conflict(format_args!("{name} is there already"));
         if self.world(Op::FetchImage)?.library.contains_key(&name) {

@@ -1,9 +1,9 @@
 //! The library of images: a folder of files, and nothing else.
-use super::{Local, Qemu};
+use super::{Local, Qemu, Settings};
 use crate::{
     backend::{Call, Images},
-    domain::{ByteSize, Error, Expect, Image, Result, Stamp, Verdict, VmId, clean_line},
-    fetch::{Origin, Wish, check_library_name, move_to_free_name},
+    domain::{ByteSize, Error, Expect, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line},
+    fetch::{Order, Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
@@ -67,6 +67,11 @@ impl Local {
 impl Images for Qemu {
     async fn images(&self) -> Result<Vec<Image>> {
         std::future::ready(self.local.list_images()).await
+    }
+
+    async fn probe_image(&self, url: &str) -> Result<Prospect> {
+        let Settings { images, fetch, .. } = &self.local.settings;
+        crate::fetch::probe(&Order::new(url, None)?.address, images, fetch).await
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {

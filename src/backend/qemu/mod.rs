@@ -73,6 +73,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::SetProperty,
     Op::OpenConsole,
     Op::ListImages,
+    Op::ProbeImage,
     Op::FetchImage,
     Op::PauseFetch,
     Op::CancelFetch,

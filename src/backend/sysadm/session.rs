@@ -38,6 +38,7 @@ const NEVER: &[(Op, &str)] = &[
     (Op::Resume, "bhyve cannot pause a machine"),
     (Op::InsertImage, "iohyve machines have no CD drive but during an installation"),
     (Op::EjectImage, "iohyve machines have no CD drive but during an installation"),
+    (Op::ProbeImage, "the server itself fetches, and tells nothing before"),
     (Op::OpenConsole, "the console is on the server alone: run `iohyve console NAME` there"),
 ];
 

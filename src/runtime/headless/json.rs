@@ -52,6 +52,11 @@ fn reply(reply: &Reply) -> Value {
         }
         Reply::Properties(all) => all.iter().map(property).collect(),
         Reply::Images(images) => images.iter().map(image).collect(),
+        Reply::Probed(prospect) => json!({
+            "name": prospect.name, "taken": prospect.is_taken, "size": prospect.size.map(|s| s.0),
+            "resumable": prospect.is_resumable, "checksum": prospect.checksum,
+            "free": prospect.free.map(|s| s.0), "obstacle": prospect.obstacle(),
+        }),
         Reply::Fetched(fetched) => image(fetched),
         Reply::Form(fields) => fields.iter().map(field).collect(),
         Reply::Setup(report) => {

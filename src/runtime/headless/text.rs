@@ -113,6 +113,18 @@ pub(super) fn reply(reply: &Reply) -> String {
             }
             text
         }
+        Reply::Probed(prospect) => {
+            let name = prospect.name.clone().unwrap_or_else(|| "–".to_owned());
+            let free = prospect.free.map_or_else(|| "–".to_owned(), |free| free.to_string());
+            let mut rows = vec![
+                cells(["name", &name]),
+                cells(["file", &prospect.figures()]),
+                cells(["checksum", &prospect.check()]),
+                cells(["free", &free]),
+            ];
+            rows.extend(prospect.obstacle().map(|why| cells(["but", &why])));
+            columns(&rows)
+        }
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) => {
             reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()
         }

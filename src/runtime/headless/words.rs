@@ -24,6 +24,7 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::ResizeDisk => (&["vm", "disk", "size"], &[]),
         Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
         Op::SetProperty => (&["vm", "name", "value"], &[]),
+        Op::ProbeImage => (&["url"], &[]),
         Op::FetchImage => (&["url"], &["name", "sha256", "sha512"]),
         Op::RenameImage => (&["image", "name"], &[]),
         Op::PauseFetch | Op::CancelFetch | Op::RemoveImage => (&["image"], &[]),
@@ -194,6 +195,7 @@ fn request(words: &mut Words) -> Result<Request> {
         }
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
+        Op::ProbeImage => Request::ProbeImage { url: words.need("url")? },
         Op::FetchImage => {
             let mut url = words.need("url")?;
             for kind in ["sha256", "sha512"] {

@@ -208,6 +208,7 @@ async fn what_the_demo_does_without_is_refused_and_changes_nothing() {
         Request::SetProperty { vm: vm(), name: text(), value: text() },
         Request::OpenConsole(vm()),
         Request::ListImages,
+        Request::ProbeImage { url: "https://example.com/x".to_owned() },
         Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
         Request::PauseFetch { image: text() },
         Request::CancelFetch { image: text() },

@@ -1,5 +1,6 @@
 //! Fetching, against a server on loopback that keeps the rules, and breaks them.
 mod file;
+mod look;
 mod refusals;
 mod resume;
 mod sums;

@@ -10,7 +10,7 @@ use vmdeck::{
     backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Power, Properties, Setup},
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet, PowerState,
-        Progress, Result, Verdict, Vm, VmId,
+        Progress, Prospect, Result, Verdict, Vm, VmId,
     },
 };
 
@@ -55,7 +55,7 @@ impl World {
 #[derive(Clone, Debug)]
 pub(crate) struct Fake(pub Arc<Mutex<World>>);
 
-pub(crate) const OPS: &[Op] = &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::FetchImage];
+pub(crate) const OPS: &[Op] = &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ProbeImage, Op::FetchImage];
 
 impl Fake {
     pub(crate) fn new(vms: &[(&str, PowerState)]) -> Self {
@@ -181,6 +181,11 @@ impl Machines for Fake {
 }
 
 impl Images for Fake {
+    async fn probe_image(&self, url: &str) -> Result<Prospect> {
+        self.set(|w| w.log.push(format!("probe {url}")));
+        Ok(Prospect { name: Some("x.iso".into()), ..Prospect::default() })
+    }
+
     /// Reports 5,000 times in 5 s, and ends when told to.
     async fn fetch_image(&self, _: &str, _: Option<&str>, call: Call) -> Result<Image> {
         for i in 0..5_000 {

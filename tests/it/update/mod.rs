@@ -6,5 +6,6 @@ mod grow;
 mod hosts;
 mod images;
 mod listing;
+mod look_ahead;
 mod power;
 mod tasks;

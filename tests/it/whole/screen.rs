@@ -233,6 +233,30 @@ async fn quitting_neither_waits_for_a_fetch_nor_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_is_looked_at_once_the_person_pauses_and_no_key_waits_for_it() {
+    let fake = quiet(&[("web", PowerState::Off)]);
+    let mut show = Show::new(&[("a", &fake)]);
+    show.play(async |hands, frames| {
+        until_shown(frames, 0, "web").await;
+        hands.press("f").await;
+        hands.0.send(Outside::Input(Input::Paste("https://host/".to_owned()))).await.unwrap();
+        for letter in ["x", ".", "i", "s", "o"] {
+            sleep(Duration::from_millis(100)).await;
+            hands.press(letter).await;
+        }
+        until_shown(frames, 0, "Asking what is there").await;
+        assert!(!fake.0.lock().unwrap().log.iter().any(|line| line.starts_with("probe")), "it was asked at once");
+        until_shown(frames, 0, "begins anew when it is interrupted").await;
+        hands.press("y esc y").await;
+        sleep(SECOND).await;
+    })
+    .await;
+    let log = fake.0.lock().unwrap().log.clone();
+    let looks: Vec<_> = log.iter().filter(|line| line.starts_with("probe")).collect();
+    assert_eq!(looks, ["probe https://host/x.iso"], "Esc drops the last one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_system_ends_it_in_a_console_too() {
     let fake = quiet(&[("web", PowerState::Running)]);
     fake.set(|w| w.console = Way::Works);

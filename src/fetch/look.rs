@@ -1,0 +1,63 @@
+//! A look before the fetch: what the address holds, and what stands in the way.
+use super::{
+    Address, Expected, Options, Order, check_library_name, name, refuse_existing, refuse_too_large,
+    source::{self, Source},
+    sums,
+};
+use crate::{
+    domain::{ByteSize, Error, Prospect, Result},
+    transport::free_space,
+};
+use std::path::Path;
+
+/// What a look before the fetch tells.
+#[derive(Debug)]
+pub struct Look {
+    pub name: String,
+    /// None: the server does not tell.
+    pub size: Option<ByteSize>,
+    /// Whether it can go on where it was interrupted.
+    pub is_resumable: bool,
+    pub expected: Option<Expected>,
+    pub(super) source: Source,
+}
+
+/// Asks for an image and refuses what cannot be fetched: a name that is taken, a web page, more than there is room for.
+pub async fn look(order: &Order, folder: &Path, options: &Options) -> Result<Look> {
+    if let Some(name) = &order.name {
+        check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        refuse_existing(folder, name)?;
+    }
+    let source = source::open(&order.address, options, None).await.map_err(|broken| broken.error)?;
+    let name = match &order.name {
+        Some(name) => name.clone(),
+        None => name::choose(&source.names)?,
+    };
+    source.refuse_other_than_image(&name)?;
+    refuse_existing(folder, &name)?;
+    refuse_too_large(folder, source.total)?;
+    let expected = match &order.sum {
+        Some(sum) => Some(Expected { sum: sum.clone(), source: "given".to_owned() }),
+        None => sums::find(&order.address, options).await,
+    };
+    Ok(Look { name, size: source.total.map(ByteSize), is_resumable: source.validator.is_some(), expected, source })
+}
+
+/// Tells what an address holds, for a person who has not decided yet: a name that is taken and too little room are no
+/// refusals, but a web page is.
+pub async fn probe(address: &Address, folder: &Path, options: &Options) -> Result<Prospect> {
+    let open = async { source::open(address, options, None).await.map_err(|broken| broken.error) };
+    let (source, expected) = tokio::try_join!(open, async { Ok(sums::find(address, options).await) })?;
+    let name = name::choose(&source.names).ok();
+    source.refuse_other_than_image(name.as_deref().unwrap_or_default())?;
+    Ok(Prospect {
+        is_taken: name.as_ref().is_some_and(|name| refuse_existing(folder, name).is_err()),
+        name,
+        size: source.total.map(ByteSize),
+        // A file of this machine is copied in one go.
+        is_resumable: source.validator.is_some(),
+        checksum: expected.map(|expected| format!("{} in {}", expected.sum.kind.name(), expected.source)),
+        // The folder is made by the first fetch.
+        free: folder.ancestors().find_map(|folder| free_space(folder).ok()),
+    })
+}
