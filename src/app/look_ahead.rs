@@ -29,7 +29,8 @@ impl App {
     /// Has the address looked at that stands in the open form now; a look at another one is forgotten, with its answer.
     pub(super) fn look_ahead(&mut self, effects: &mut Vec<Effect>) {
         let wanted = self.address_typed();
-        if self.ahead.as_ref().map(|ahead| (&ahead.host, &ahead.url)) == wanted.as_ref().map(|(host, url)| (host, url)) {
+        if self.ahead.as_ref().map(|ahead| (&ahead.host, &ahead.url)) == wanted.as_ref().map(|(host, url)| (host, url))
+        {
             return;
         }
         if let Some(old) = self.ahead.take() {

@@ -1,6 +1,6 @@
 use super::{
-    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, Prospect, SetupReport, SizeChange, Values, Vm, VmId,
-    clean_line,
+    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, Prospect, SetupReport, SizeChange, Values, Vm,
+    VmId, clean_line,
 };
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.

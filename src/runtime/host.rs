@@ -268,7 +268,10 @@ impl<B: Backend> Actor<B> {
             Command::Effect(
                 Effect::CallSoon { .. }
                 | Effect::Console { .. }
-                | Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Suspend,
+                | Effect::Copy(_)
+                | Effect::Bell
+                | Effect::Redraw
+                | Effect::Suspend,
             ) => {}
         }
     }

@@ -1,6 +1,10 @@
 //! The loop of the screen: wait, drain, update, execute, draw. Keys come first and are drawn at once; what hosts cause
 //! is drawn thirty times a second at most.
-use super::{Hosts, guarded::{at, instant}, terminal::Outside};
+use super::{
+    Hosts,
+    guarded::{at, instant},
+    terminal::Outside,
+};
 use crate::{
     app::{App, Effect, Message},
     backend::Console,

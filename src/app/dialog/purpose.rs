@@ -92,15 +92,14 @@ fn fetch(form: &Form, free: Option<ByteSize>, images: &[String], sight: &Sight) 
     let from_url = || seen.map_or_else(|| name_of(&url), |prospect| prospect.name.as_deref());
     let name = if given.is_empty() { from_url() } else { Some(given.as_str()) };
     let name = name.filter(|name| crate::domain::check_image_name(name).is_ok());
-    let is_taken = |name: &str| images.iter().any(|i| i == name) || given.is_empty() && seen.is_some_and(|p| p.is_taken);
+    let is_taken =
+        |name: &str| images.iter().any(|i| i == name) || given.is_empty() && seen.is_some_and(|p| p.is_taken);
     let mut notes = vec![match name {
         Some(name) if is_taken(name) => {
             Note::warning(format!("{} is in the library already: give it another name", clean_line(name)))
         }
         Some(name) => Note::plain(format!("Will be called {}", clean_line(name))),
-        None if seen.is_some() => {
-            Note::warning("Neither the address nor the server names the file: give it a name")
-        }
+        None if seen.is_some() => Note::warning("Neither the address nor the server names the file: give it a name"),
         None => Note::aside("Its name comes from the address, or from you"),
     }];
     match sight {

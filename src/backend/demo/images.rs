@@ -87,14 +87,14 @@ impl Images for Demo {
         let world = self.world(Op::ProbeImage)?;
         let name = named(url);
         check_image_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
-        if name.ends_with(".html") {
+        if name.ends_with("html") {
             return Err(Error::refused("the server answered with a web page and not with an image"));
         }
         Ok(Prospect {
             is_taken: world.library.contains_key(&name),
             size: (!name.ends_with("stream")).then_some(ByteSize(SIZE)),
             is_resumable: !name.ends_with("stream"),
-            checksum: name.ends_with(".iso").then(|| "SHA-256 in SHA256SUMS".to_owned()),
+            checksum: name.ends_with("iso").then(|| "SHA-256 in SHA256SUMS".to_owned()),
             free: Some(ByteSize(STORAGE.saturating_sub(world.used()))),
             name: Some(name),
         })

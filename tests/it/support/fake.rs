@@ -55,7 +55,8 @@ impl World {
 #[derive(Clone, Debug)]
 pub(crate) struct Fake(pub Arc<Mutex<World>>);
 
-pub(crate) const OPS: &[Op] = &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ProbeImage, Op::FetchImage];
+pub(crate) const OPS: &[Op] =
+    &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ProbeImage, Op::FetchImage];
 
 impl Fake {
     pub(crate) fn new(vms: &[(&str, PowerState)]) -> Self {
