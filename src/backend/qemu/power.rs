@@ -68,7 +68,10 @@ impl Local {
     /// Ends the process: by its monitor, and where that does not answer, by a signal to the process that holds the pidfile.
     async fn end(&self, vm: &VmId) -> Result<()> {
         let place = self.place(vm)?;
-        let Some(pid) = place.alive() else { return Err(Error::conflict(format_args!("{vm} is off"))) };
+        let Some(pid) = place.alive() else {
+            self.store.read(vm)?;
+            return Err(Error::conflict(format_args!("{vm} is off")));
+        };
         let ended = async || {
             while place.alive() == Some(pid) {
                 sleep(Duration::from_millis(5)).await;

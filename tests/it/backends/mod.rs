@@ -3,6 +3,7 @@ mod qemu_disks;
 mod qemu_guests;
 mod qemu_life;
 mod qemu_records;
+mod qemu_releases;
 mod qemu_trouble;
 mod qmp;
 mod sysadm_jobs;

@@ -60,6 +60,9 @@ async fn a_machine_lives_from_start_to_shut_down() {
     let expect = Expect::Power { vm: vm.clone(), state: PowerState::Off };
     assert_eq!(world.qemu.look(&expect).await, Verdict::Met(None));
     assert_eq!(world.qemu.pause(&vm).await.unwrap_err().message, "web is off");
+    assert_eq!(world.qemu.power_off(&vm).await.unwrap_err().message, "web is off");
+    let nobody = world.qemu.power_off(&"nobody".into()).await.unwrap_err();
+    assert_eq!(nobody.message, "there is no machine called nobody");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,9 +28,14 @@ impl World {
     pub(crate) fn new() -> Self {
         let found = find_program("qemu-system-x86_64");
         assert!(found.is_some(), "qemu-system-x86_64 is not installed: run tests/setup");
+        Self::with_program(None)
+    }
+
+    /// Where `program` is QEMU.
+    pub(crate) fn with_program(program: Option<PathBuf>) -> Self {
         // A socket's path is short, so its folder is too.
         let folder = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
-        let qemu = Qemu::new(settings(&folder, false));
+        let qemu = Qemu::new(Settings { program, ..settings(&folder, false) });
         fs::create_dir_all(folder.path().join("images")).unwrap();
         Self { folder, qemu }
     }
