@@ -30,6 +30,7 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
             Request::AddDisk { vm, values }
         }
         Request::Create { values } => Request::Create { values: check_fields(&backend.create_form().await?, &values)? },
+        Request::SetUp { values } => Request::SetUp { values: check_fields(&backend.set_up_form().await?, &values)? },
         Request::SetProperty { vm, name, value } => {
             let properties = backend.properties(&vm).await?;
             let known = || properties.iter().map(|p| p.spec.name).collect::<Vec<_>>().join(", ");
@@ -87,9 +88,10 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::RenameImage { image, name } => backend.rename_image(image, name).await.map(done),
         Request::RemoveImage { image } => backend.remove_image(image).await.map(done),
         Request::CheckSetup => backend.check_setup().await.map(Reply::Setup),
-        Request::SetUp => backend.set_up(call).await.map(done),
+        Request::SetUp { values } => backend.set_up(values, call).await.map(done),
         Request::Form { op, vm } => match (op, vm) {
             (Op::Create, _) => backend.create_form().await.map(Reply::Form),
+            (Op::SetUp, _) => backend.set_up_form().await.map(Reply::Form),
             (Op::AddDisk, Some(vm)) => backend.add_disk_form(vm).await.map(Reply::Form),
             _ => Err(Error::invalid(format_args!("{} asks for no form", op.name()))),
         },

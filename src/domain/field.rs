@@ -84,7 +84,11 @@ impl FieldSpec {
     /// Whether `value` will do; the sentence says what would.
     pub fn check(&self, value: &str) -> std::result::Result<(), String> {
         if value.is_empty() {
-            return if self.required { Err(format!("{} is needed", self.label)) } else { Ok(()) };
+            return match &self.kind {
+                _ if !self.required => Ok(()),
+                FieldKind::Choice(choices) => Err(format!("{} is needed: one of {}", self.label, names(choices))),
+                _ => Err(format!("{} is needed", self.label)),
+            };
         }
         let shown = clean(value, 40);
         match &self.kind {
@@ -104,10 +108,7 @@ impl FieldSpec {
                 _ => Ok(()),
             },
             FieldKind::Choice(choices) if choices.iter().any(|c| c.value == value) => Ok(()),
-            FieldKind::Choice(choices) => {
-                let names: Vec<_> = choices.iter().map(|c| clean(&c.value, 40)).collect();
-                Err(format!("`{shown}`: one of {}", names.join(", ")))
-            }
+            FieldKind::Choice(choices) => Err(format!("`{shown}`: one of {}", names(choices))),
             FieldKind::Flag if matches!(value, "yes" | "no") => Ok(()),
             FieldKind::Flag => Err(format!("`{shown}`: yes or no")),
             FieldKind::Url => {
@@ -124,15 +125,17 @@ impl FieldSpec {
     }
 }
 
+fn names(choices: &[Choice]) -> String {
+    choices.iter().map(|c| clean(&c.value, 40)).collect::<Vec<_>>().join(", ")
+}
+
 /// Checks all `values` against `fields` and fills in defaults; refuses names that no field has.
 pub fn check_fields(fields: &[FieldSpec], values: &Values) -> Result<Values> {
     if let Some(name) = values.keys().find(|name| !fields.iter().any(|f| f.name == *name)) {
         let known: Vec<_> = fields.iter().map(|f| f.name).collect();
-        return Err(Error::invalid(format_args!(
-            "no field is called `{}`: there are {}",
-            clean(name, 40),
-            known.join(", ")
-        )));
+        let known =
+            if known.is_empty() { "none is asked for".to_owned() } else { format!("there are {}", known.join(", ")) };
+        return Err(Error::invalid(format_args!("no field is called `{}`: {known}", clean(name, 40))));
     }
     let mut whole = Values::new();
     for field in fields {

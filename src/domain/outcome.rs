@@ -39,7 +39,7 @@ impl Request {
             Self::FetchImage { .. } => format!("{target} fetched"),
             Self::RenameImage { image, name } => format!("{} is now {}", clean_line(image), clean_line(name)),
             Self::RemoveImage { .. } => format!("{target} removed"),
-            Self::SetUp => "set up: machines can run here".to_owned(),
+            Self::SetUp { .. } => "set up: machines can run here".to_owned(),
             _ => format!("{}: done", self.title()),
         }
     }

@@ -82,7 +82,10 @@ pub enum Request {
         image: String,
     },
     CheckSetup,
-    SetUp,
+    /// `values` answer the fields of [`SetupReport::fields`].
+    SetUp {
+        values: Values,
+    },
     /// The fields that `op` asks for, with the host's choices and defaults. Part of `op`: it needs that capability.
     Form {
         op: Op,
@@ -122,7 +125,7 @@ impl Request {
             Self::RenameImage { .. } => Op::RenameImage,
             Self::RemoveImage { .. } => Op::RemoveImage,
             Self::CheckSetup => Op::CheckSetup,
-            Self::SetUp => Op::SetUp,
+            Self::SetUp { .. } => Op::SetUp,
             Self::Form { op, .. } => *op,
         }
     }
@@ -188,7 +191,7 @@ impl Request {
             Self::Install { image, .. } => format!("install from {} on", clean_line(image)),
             Self::InsertImage { image, .. } => format!("insert {} into", clean_line(image)),
             Self::EjectImage { .. } => "eject the image of".to_owned(),
-            Self::SetUp => "set up this host".to_owned(),
+            Self::SetUp { .. } => "set up this host".to_owned(),
             Self::CheckSetup => "check this host".to_owned(),
             Self::FetchImage { .. } => "fetch".to_owned(),
             Self::PauseFetch { .. } => "pause the fetch of".to_owned(),
@@ -226,7 +229,7 @@ impl Request {
             }
             Self::RenameImage { name, .. } => Expect::ImagePresent(name.clone()),
             Self::RemoveImage { image } => Expect::ImageGone(image.clone()),
-            Self::SetUp => Expect::Ready,
+            Self::SetUp { .. } => Expect::Ready,
             _ => Expect::Nothing,
         }
     }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     config::{Config, Paths},
-    domain::{Error, ErrorKind, Op, PowerState, Reply, Request, Result, SetupReport, clean_line},
+    domain::{Error, ErrorKind, Op, PowerState, Reply, Request, Result, SetupReport, Values, clean_line},
 };
 use std::io::{BufRead as _, BufReader, Read as _};
 use tokio_util::sync::CancellationToken;
@@ -68,7 +68,7 @@ impl Errand<'_> {
         // Not before: at the question Ctrl-C ends the program.
         let interrupt = CancellationToken::new();
         let _listener = listen(interrupt.clone());
-        if let Err(error) = self.ask(Request::SetUp, &interrupt, streams).await {
+        if let Err(error) = self.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await {
             return fail(&error, streams);
         }
         self.doctor(streams).await

@@ -5,7 +5,7 @@ use crate::{
         App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{HostId, Op, Reply, Request, Secret, TaskId, VmId},
+    domain::{HostId, Op, Reply, Request, Secret, TaskId, Values, VmId},
     input::{Action, Key},
 };
 
@@ -81,7 +81,8 @@ impl App {
             }
             (Purpose::ChooseProperty(vm), Answer::Chosen(name)) => return self.chosen_property(host, vm, &name),
             (Purpose::ChooseDisk(vm), Answer::Chosen(id)) => return self.chosen_removal(dialog, &vm, &id),
-            (Purpose::SetUp, Answer::Yes(_)) => Request::SetUp,
+            (Purpose::SetUp { .. }, Answer::Yes(_)) => Request::SetUp { values: Values::new() },
+            (Purpose::SetUp { .. }, Answer::Values(values)) => Request::SetUp { values },
             (Purpose::Answer(question, _), Answer::Line(secret)) => {
                 return vec![Effect::Answer { host, question, answer: Some(secret) }];
             }
@@ -94,7 +95,7 @@ impl App {
         self.call(host, request)
     }
 
-    fn create(&mut self, host: HostId, values: crate::domain::Values) -> Vec<Effect> {
+    fn create(&mut self, host: HostId, values: Values) -> Vec<Effect> {
         let made = values.get("name").cloned().unwrap_or_default();
         let effects = self.call(host.clone(), Request::Create { values });
         if !effects.is_empty() {
@@ -134,7 +135,7 @@ impl App {
             (purpose @ (Purpose::Install(_) | Purpose::Insert(_)), Some(Reply::Images(images))) => {
                 dialog.body = install::choice(&images, &purpose, &host);
             }
-            (Purpose::SetUp, Some(Reply::Setup(report))) => self.offer_set_up(&host, &report),
+            (Purpose::SetUp { .. }, Some(Reply::Setup(report))) => self.offer_set_up(&host, report),
             _ => self.dialog = None,
         }
     }

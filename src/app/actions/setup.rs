@@ -2,57 +2,73 @@
 use crate::{
     app::{
         App, Effect,
-        dialog::{Body, Confirm, Dialog, Note, Prompt, Purpose, Tone},
+        dialog::{Body, Confirm, Dialog, Form, Note, Prompt, Purpose, Tone},
     },
-    domain::{HostId, Link, Op, QuestionKind, Request, SetupReport, clean_line},
+    domain::{HostId, Link, Op, QuestionKind, Request, SetupItem, SetupReport, clean_line},
 };
+
+fn set_up_with(report: SetupReport, told: Vec<Note>) -> Purpose {
+    Purpose::SetUp { report: Box::new(report), told }
+}
+
+/// What a host has and lacks, a line each.
+fn found(report: &SetupReport, ascii: bool) -> Vec<Note> {
+    let line = |item: &SetupItem| {
+        let (tone, mark) = match (item.present, item.required) {
+            (true, _) => (Tone::Good, if ascii { "+" } else { "✔" }),
+            (false, true) => (Tone::Bad, if ascii { "x" } else { "✖" }),
+            (false, false) => (Tone::Warning, if ascii { "-" } else { "–" }),
+        };
+        Note::new(tone, format!("{mark} {}: {}", clean_line(&item.name), clean_line(&item.detail)))
+    };
+    report.items.iter().map(line).collect()
+}
+
+/// Why nothing is offered.
+fn verdict(host: &HostId, report: &SetupReport) -> String {
+    match (report.is_ready(), &report.obstacle) {
+        (true, _) => format!("{host} is set up: machines can run here"),
+        (false, Some(why)) => format!("{host} lacks something: {}", clean_line(why)),
+        (false, None) => format!("{host} lacks something, and how to get it is not known"),
+    }
+}
 
 impl App {
     /// Asks the host what it lacks; what comes back is offered.
     pub(super) fn set_up(&mut self, host: HostId) -> Vec<Effect> {
         let body = Body::Reading("looking at what is there");
-        let dialog = Dialog::new(format!("Set up {host}"), host, Purpose::SetUp, body);
+        let dialog = Dialog::new(format!("Set up {host}"), host, set_up_with(SetupReport::default(), Vec::new()), body);
         self.open_and_ask(dialog, Request::CheckSetup)
     }
 
-    /// What is there, what is not, and the command that would bring it.
-    pub(super) fn offer_set_up(&mut self, host: &HostId, report: &SetupReport) {
-        let ascii = self.settings.ascii;
-        let lines = report.items.iter().map(|item| {
-            let (tone, mark) = match (item.present, item.required) {
-                (true, _) => (Tone::Good, if ascii { "+" } else { "✔" }),
-                (false, true) => (Tone::Bad, if ascii { "x" } else { "✖" }),
-                (false, false) => (Tone::Warning, if ascii { "-" } else { "–" }),
-            };
-            Note::new(tone, format!("{mark} {}: {}", clean_line(&item.name), clean_line(&item.detail)))
-        });
-        let mut notes: Vec<Note> = lines.collect();
-        let Some(command) = &report.command else {
-            let text = match report.is_ready() {
-                true => format!("{host} is set up: machines can run here"),
-                false => match &report.obstacle {
-                    Some(why) => format!("{host} lacks something: {}", clean_line(why)),
-                    None => format!("{host} lacks something, and how to get it is not known"),
-                },
-            };
-            notes.push(Note::plain(text));
-            let mut confirm = Confirm::new(format!("{host} as it is"), "look again");
-            confirm.notes = notes;
-            self.dialog = Some(Dialog::new(
-                format!("Set up {host}"),
-                host.clone(),
-                Purpose::Call(Request::CheckSetup),
-                Body::Confirm(confirm),
-            ));
-            return;
+    /// What is there, what is not, and the command that would bring it: to be agreed to, or filled in first.
+    pub(super) fn offer_set_up(&mut self, host: &HostId, report: SetupReport) {
+        let mut told = found(&report, self.settings.ascii);
+        let title = format!("Set up {host}");
+        let cautions = report.caution.as_deref().map(|c| Note::warning(clean_line(c))).into_iter();
+        let cautions: Vec<_> = cautions.chain(self.caution(host, Op::SetUp)).collect();
+        let (purpose, body) = match &report.command {
+            None => {
+                told.push(Note::plain(verdict(host, &report)));
+                let mut confirm = Confirm::new(format!("{host} as it is"), "look again");
+                confirm.notes = told;
+                (Purpose::Call(Request::CheckSetup), Body::Confirm(confirm))
+            }
+            Some(_) if !report.fields.is_empty() => {
+                told.extend(cautions);
+                let form = Form::new(report.fields.clone(), "set up");
+                (set_up_with(report, told), Body::Form(form))
+            }
+            Some(command) => {
+                told.push(Note::plain("This will be run:"));
+                told.push(Note::new(Tone::Good, clean_line(command)));
+                told.extend(cautions);
+                let mut confirm = Confirm::new(format!("Install what {host} lacks?"), "install");
+                confirm.notes = told;
+                (set_up_with(report, Vec::new()), Body::Confirm(confirm))
+            }
         };
-        notes.push(Note::plain("This will be run:"));
-        notes.push(Note::new(Tone::Good, clean_line(command)));
-        notes.extend(report.caution.as_deref().map(|c| Note::warning(clean_line(c))));
-        notes.extend(self.caution(host, Op::SetUp));
-        let mut confirm = Confirm::new(format!("Install what {host} lacks?"), "install");
-        confirm.notes = notes;
-        self.dialog = Some(Dialog::new(format!("Set up {host}"), host.clone(), Purpose::SetUp, Body::Confirm(confirm)));
+        self.dialog = Some(Dialog::new(title, host.clone(), purpose, body));
     }
 
     /// Opens the dialog of a host that waits for an answer, and closes one whose question is no more.

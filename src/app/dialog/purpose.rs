@@ -1,7 +1,7 @@
 use super::{Form, Note, Tone};
 use crate::{
     app::Sight,
-    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, VmId, clean_line},
+    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line},
 };
 
 /// What the answer of a dialog is for.
@@ -42,7 +42,11 @@ pub enum Purpose {
         value: String,
         current: Option<String>,
     },
-    SetUp,
+    /// `told`: what the host has and lacks, below the form of the report's fields.
+    SetUp {
+        report: Box<SetupReport>,
+        told: Vec<Note>,
+    },
     /// A question of the host's, by its number.
     Answer(u64, QuestionKind),
 }
@@ -68,6 +72,13 @@ impl Purpose {
                         .push(Note::aside(format!("The running machine has {} until its next start.", shown(current))));
                 }
                 notes
+            }
+            Self::SetUp { report, told } => {
+                let run = report.command_with(&form.values()).unwrap_or_default();
+                told.iter()
+                    .cloned()
+                    .chain([Note::plain("This will be run:"), Note::new(Tone::Good, clean_line(&run))])
+                    .collect()
             }
             _ => Vec::new(),
         }

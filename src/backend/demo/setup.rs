@@ -1,7 +1,7 @@
 use super::Demo;
 use crate::{
     backend::{Call, Setup},
-    domain::{HostEvent, Op, Progress, Result, SetupItem, SetupReport},
+    domain::{HostEvent, Op, Progress, Result, SetupItem, SetupReport, Values},
 };
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Setup for Demo {
         })
     }
 
-    async fn set_up(&self, call: Call) -> Result<()> {
+    async fn set_up(&self, _: &Values, call: Call) -> Result<()> {
         drop(self.world(Op::SetUp)?);
         call.progress(Progress::note("making machines out of nothing"));
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     backend::{Call, Setup},
-    domain::{Error, ErrorKind, Progress, Result, SetupItem, SetupReport, Verdict},
+    domain::{Error, ErrorKind, Progress, Result, SetupItem, SetupReport, Values, Verdict},
     transport::{Output, Program, find_program},
 };
 use std::{fs, sync::PoisonError};
@@ -151,7 +151,7 @@ impl Setup for Qemu {
         Ok(self.local.check().await)
     }
 
-    async fn set_up(&self, call: Call) -> Result<()> {
+    async fn set_up(&self, _: &Values, call: Call) -> Result<()> {
         let done = self.local.install_missing(call).await;
         self.local.changed.notify_one();
         done

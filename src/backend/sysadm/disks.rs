@@ -1,15 +1,14 @@
 use super::{
     Sysadm,
     machines::{size_field, size_of},
-    names, sizes, wire,
+    names,
+    setup::check_word,
+    sizes, wire,
 };
 use crate::{
     backend::Disks,
-    domain::{
-        ByteSize, Choice, Disk, DiskId, Error, ErrorKind, FieldKind, FieldSpec, ResizePlan, Result, Values, VmId,
-    },
+    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, ResizePlan, Result, Values, VmId},
 };
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 impl Sysadm {
@@ -19,16 +18,6 @@ impl Sysadm {
         names::check_alone(vm.as_str(), &others)?;
         let found = self.iohyve("listdisks", &[("name", vm.as_str())]).await?;
         Ok((wire::disks(&found)?, row))
-    }
-
-    /// The pools of the server, with what is free in each.
-    pub(super) async fn pools(&self) -> Result<Vec<(String, String)>> {
-        let (link, _) = self.session()?;
-        let answer = link.call("sysadm", "zfs", json!({"action": "list_pools"})).await?;
-        let pools = wire::below("list_pools", &answer)?;
-        let pools = pools.as_object().ok_or_else(|| wire::odd("list_pools"))?;
-        let free = |pool: &Value| wire::text_of(pool.get("free")).unwrap_or_default();
-        Ok(pools.iter().map(|(name, pool)| (name.clone(), free(pool))).collect())
     }
 
     /// A size that the server shows for a disk, compared before it is changed.
@@ -53,25 +42,16 @@ impl Disks for Sysadm {
     }
 
     async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
-        let pools = self.pools().await?;
-        let choices = pools.iter().map(|(name, free)| match free.is_empty() {
-            true => Choice::new(name, ""),
-            false => Choice::new(name, &format!("{} free", crate::domain::clean(free, 20))),
-        });
-        let pool = FieldSpec::new("pool", "Pool", FieldKind::Choice(choices.collect()));
-        let pool = match pools.as_slice() {
-            [(only, _)] => pool.default(only),
-            _ => pool,
-        };
-        Ok(vec![size_field("size", "Size").default("10G"), pool.help("where the machine's other disks are")])
+        let pool = self.pool_field("where the machine's other disks are").await?;
+        Ok(vec![size_field("size", "Size").default("10G"), pool])
     }
 
     async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
         let size = size_of(values, "size")?;
-        let pool = values.get("pool").map(String::as_str).unwrap_or_default();
+        let pool = check_word("pool", values)?;
         let (before, _) = self.volumes(vm).await?;
         // Without a pool the server always fails, and leaves a disk behind that is none.
-        let fields = [("name", vm.as_str()), ("size", &sizes::sent(size)), ("pool", pool)];
+        let fields = [("name", vm.as_str()), ("size", &sizes::sent(size)), ("pool", &pool)];
         self.iohyve("adddisk", &fields).await?;
         let (after, _) = self.volumes(vm).await?;
         let new = after.iter().find(|(number, _)| !before.contains_key(number));

@@ -68,6 +68,8 @@ pub struct Sysadm {
     typed: Mutex<Option<Secret>>,
     asked: Mutex<Option<(u64, oneshot::Sender<Option<Secret>>)>>,
     questions: AtomicU64,
+    /// What the present connection was said to offer, and where to say otherwise.
+    told: Mutex<Option<(EventSink, Capabilities)>>,
     /// When each machine was last seen running.
     seen_running: Mutex<HashMap<VmId, Stopwatch>>,
 }
@@ -85,6 +87,7 @@ impl Sysadm {
             typed: Mutex::default(),
             asked: Mutex::default(),
             questions: AtomicU64::new(1),
+            told: Mutex::default(),
             seen_running: Mutex::default(),
         }
     }
@@ -172,12 +175,21 @@ impl Backend for Sysadm {
             self.find_jobs(&link).await?;
         }
         link.is_up()?;
+        *locked(&self.told) = Some((events, capabilities.clone()));
         Ok(capabilities)
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
-        let (rows, isos) = tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } });
-        let vms = rows?.into_iter().map(|row| self.vm(&row)).collect();
+        let is_bare = !quick && locked(&self.told).as_ref().is_some_and(|(_, told)| told.is_set_up == Some(false));
+        let (rows, isos, is_ready) =
+            tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } }, async {
+                is_bare && self.says_set_up().await.unwrap_or(false)
+            },);
+        let rows = rows?;
+        if is_ready || (is_bare && !rows.is_empty()) {
+            self.tell_set_up().await;
+        }
+        let vms = rows.into_iter().map(|row| self.vm(&row)).collect();
         let images = isos.and_then(Result::ok).map(|names| names.into_iter().map(crate::domain::Image::new).collect());
         Ok(Inventory { vms: Some(vms), images, nodes: None })
     }

@@ -1,5 +1,5 @@
 //! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
-use crate::domain::{Disk, DiskKind, Error, FieldSpec, Image, Progress, Property, Reply, Result, Vm};
+use crate::domain::{Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Progress, Property, Reply, Result, Vm};
 use serde_json::{Map, Value, json};
 
 fn vm(vm: &Vm) -> Value {
@@ -37,7 +37,13 @@ fn property(property: &Property) -> Value {
 }
 
 fn field(field: &FieldSpec) -> Value {
-    json!({ "name": field.name, "default": field.default, "required": field.required, "help": field.help })
+    let choices = match &field.kind {
+        FieldKind::Choice(choices) => choices.iter().map(|choice| json!(choice.value)).collect(),
+        _ => Value::Null,
+    };
+    json!({
+        "name": field.name, "default": field.default, "required": field.required, "help": field.help, "choices": choices,
+    })
 }
 
 fn reply(reply: &Reply) -> Value {
@@ -67,7 +73,8 @@ fn reply(reply: &Reply) -> Value {
                 .collect();
             json!({
                 "ready": report.is_ready(), "items": items, "command": report.command,
-                "obstacle": report.obstacle, "caution": report.caution,
+                "fields": report.fields.iter().map(field).collect::<Value>(), "obstacle": report.obstacle,
+                "caution": report.caution,
             })
         }
         Reply::Remark(text) => json!({ "remark": text }),

@@ -1,5 +1,7 @@
 //! Replies as text: columns for people, one row a line.
-use crate::domain::{Disk, Expect, Image, Property, Reply, Request, Vm, clean_line, span};
+use crate::domain::{
+    Disk, Expect, FieldKind, FieldSpec, Image, Property, Reply, Request, Values, Vm, clean_line, span,
+};
 use unicode_width::UnicodeWidthStr;
 
 /// Rows in columns that are as wide as their widest cell; the last is not padded.
@@ -52,6 +54,17 @@ fn table<T, const N: usize>(head: [&str; N], items: &[T], row: impl Fn(&T) -> Ve
     columns(&rows)
 }
 
+/// What a field takes, in a few words.
+fn asked(field: &FieldSpec) -> String {
+    match &field.kind {
+        FieldKind::Choice(choices) => {
+            let choices: Vec<_> = choices.iter().map(|c| clean_line(&c.value).into_owned()).collect();
+            format!("one of {}", choices.join(", "))
+        }
+        _ => field.help.to_owned(),
+    }
+}
+
 fn disk(disk: &Disk) -> Vec<String> {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let (virtual_size, real) = (size(disk.virtual_size.map(|s| s.0)), size(disk.real_size.map(|s| s.0)));
@@ -102,16 +115,11 @@ pub(super) fn reply(reply: &Reply) -> String {
                 };
                 cells([&item.name, mark, &item.detail])
             });
-            let mut text = columns(&rows.collect::<Vec<_>>());
-            for line in report
-                .command
-                .iter()
-                .map(|c| format!("to install: {c}\n"))
-                .chain(report.obstacle.iter().chain(&report.caution).map(|c| format!("{c}\n")))
-            {
-                text.push_str(&line);
-            }
-            text
+            let text = columns(&rows.collect::<Vec<_>>());
+            let command = report.command_with(&Values::new()).map(|c| format!("to install: {}", clean_line(&c)));
+            let fields = report.fields.iter().map(|f| format!("set-up wants {}=: {}", f.name, asked(f)));
+            let lines = command.into_iter().chain(fields).chain(report.obstacle.clone()).chain(report.caution.clone());
+            lines.fold(text, |text, line| text + &line + "\n")
         }
         Reply::Probed(prospect) => {
             let name = prospect.name.clone().unwrap_or_else(|| "–".to_owned());

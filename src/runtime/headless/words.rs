@@ -6,7 +6,8 @@ use std::{collections::BTreeMap, io::Read};
 /// which the host names: they may also be written without it.
 const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
     match op {
-        Op::List | Op::ListImages | Op::CheckSetup | Op::SetUp => (&[], &[]),
+        Op::List | Op::ListImages | Op::CheckSetup => (&[], &[]),
+        Op::SetUp => (&[], &["config."]),
         Op::Show
         | Op::Start
         | Op::ShutDown
@@ -210,6 +211,6 @@ fn request(words: &mut Words) -> Result<Request> {
         Op::RenameImage => Request::RenameImage { image: words.need("image")?, name: words.need("name")? },
         Op::RemoveImage => Request::RemoveImage { image: words.need("image")? },
         Op::CheckSetup => Request::CheckSetup,
-        Op::SetUp => Request::SetUp,
+        Op::SetUp => Request::SetUp { values: words.nested() },
     })
 }

@@ -215,7 +215,7 @@ async fn what_the_demo_does_without_is_refused_and_changes_nothing() {
         Request::RenameImage { image: text(), name: text() },
         Request::RemoveImage { image: text() },
         Request::CheckSetup,
-        Request::SetUp,
+        Request::SetUp { values: Values::new() },
     ];
     assert_eq!(requests.len() + 1, OPS.len(), "every operation but the list");
     let check = Check { backend: demo, capabilities };
@@ -316,7 +316,7 @@ async fn a_demo_that_is_set_up_says_so() {
     assert!(capabilities.check(Op::Start).is_err());
     let check = Check { backend: demo, capabilities };
     check.bad(Request::Start(VmId::from("web2")), ErrorKind::Unsupported).await;
-    check.good(Request::SetUp).await;
+    check.good(Request::SetUp { values: Values::new() }).await;
     let told = std::iter::from_fn(|| heard.try_recv().ok()).find_map(|event| match event {
         HostEvent::Capabilities(now) => Some(now),
         _ => None,

@@ -8,5 +8,6 @@ mod qemu_trouble;
 mod qmp;
 mod sysadm_jobs;
 mod sysadm_link;
+mod sysadm_setup;
 mod sysadm_truth;
 mod sysadm_wire;

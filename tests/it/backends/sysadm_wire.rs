@@ -20,13 +20,13 @@ fn values(pairs: &[(&str, &str)]) -> Values {
 #[tokio::test]
 async fn every_action_is_asked_for_as_documented() {
     let server = FakeSysadm::new(Face::Documented).await;
-    server.world().iohyve.is_set_up = false;
+    server.world().iohyve.bare();
     let sysadm = sysadm(&server.url());
     sysadm.connect(mpsc::channel(64).0).await.unwrap();
     let (vm, text) = (|| "bsdguest".into(), |text: &str| text.to_owned());
     let disk = |name: &str| name.into();
     let requests = [
-        Request::SetUp,
+        Request::SetUp { values: values(&[("nic", "em0")]) },
         Request::CheckSetup,
         Request::List,
         Request::ListImages,

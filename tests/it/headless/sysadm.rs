@@ -37,6 +37,24 @@ async fn a_call_reads_back_what_the_server_has() {
 }
 
 #[tokio::test]
+async fn a_server_is_set_up_with_what_it_wants_to_know() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.bare();
+    server.world().pools = Some(vec!["tank", "zroot"]);
+    let password = "password = { command = [\"/bin/echo\", \"secret\"] }\n";
+    let (code, out, _) = call(&server, password, "check-setup").await;
+    assert_eq!(code, 0);
+    for line in ["to install: iohyve setup pool=POOL kmod=1 net=NIC", "set-up wants pool=: one of tank, zroot"] {
+        assert!(out.lines().any(|l| l == line), "{line}: {out}");
+    }
+    let (code, _, err) = call(&server, password, "set-up pool=tank").await;
+    assert_eq!((code, err.contains("nic: Network device is needed: one of em0, alc0, wlan0")), (2, true), "{err}");
+    let done = call(&server, password, "set-up pool=tank nic=em0").await;
+    assert_eq!(done, (0, "the host is set up\n".to_owned(), String::new()));
+    assert_eq!(server.world().iohyve.home, Some("tank"));
+}
+
+#[tokio::test]
 async fn a_password_that_cannot_be_had_is_told() {
     let server = FakeSysadm::new(Face::Documented).await;
     let (code, _, err) = call(&server, "password = { command = [\"/bin/false\"] }\n", "list").await;

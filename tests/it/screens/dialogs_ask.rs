@@ -1,11 +1,13 @@
 //! Dialogs that ask for a yes, a name or one of a list.
 use crate::support::{
     screen::screen,
-    world::{known_world, press, reply, select, text, world},
+    world::{call, known_world, press, reply, select, text, world},
 };
 use vmdeck::{
     app::Message,
-    domain::{HostEvent, Link, Question, QuestionKind, Reply, SetupItem, SetupReport},
+    domain::{
+        Choice, FieldKind, FieldSpec, HostEvent, Link, Question, QuestionKind, Reply, Request, SetupItem, SetupReport,
+    },
 };
 
 #[test]
@@ -66,7 +68,6 @@ fn set_up() {
         detail: detail.into(),
     };
     let report = SetupReport {
-        obstacle: None,
         items: vec![
             item("QEMU", false, true, "qemu-system-x86_64 is not there"),
             item("/dev/kvm", true, false, "may be used"),
@@ -74,9 +75,37 @@ fn set_up() {
         ],
         command: Some("apt-get install qemu-system-x86 qemu-utils ovmf".into()),
         caution: Some("qemu-utils 10.0 goes back to 7.2".into()),
+        ..SetupReport::default()
     };
     reply(&mut app, &effects, Reply::Setup(report));
     insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn set_up_with_answers() {
+    let mut app = world();
+    let effects = press(&mut app, "4 I");
+    let field = |name, label, choices: &[(&str, &str)]| {
+        let choices = choices.iter().map(|(value, label)| Choice::new(value, label)).collect();
+        FieldSpec::new(name, label, FieldKind::Choice(choices))
+    };
+    let item = SetupItem { name: "iohyve".into(), present: false, required: true, detail: "not set up".into() };
+    let report = SetupReport {
+        items: vec![item],
+        command: Some("iohyve setup pool={pool} kmod=1 net={nic}".into()),
+        fields: vec![
+            field("pool", "Pool", &[("tank", "451G free"), ("zroot", "20G free")])
+                .help("where machines and images are kept"),
+            field("nic", "Network device", &[("em0", "192.168.1.5"), ("alc0", "not in use")]),
+        ],
+        ..SetupReport::default()
+    };
+    reply(&mut app, &effects, Reply::Setup(report));
+    press(&mut app, "right");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    let effects = press(&mut app, "enter");
+    let Request::SetUp { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["pool"].as_str(), values["nic"].as_str()), ("zroot", "em0"));
 }
 
 #[test]

@@ -26,7 +26,10 @@ pub(crate) struct Iohyve {
     pub(crate) isos: Vec<String>,
     /// Jobs that have not ended.
     pub(crate) jobs: BTreeMap<String, String>,
+    /// That a line stands in the configuration.
     pub(crate) is_set_up: bool,
+    /// The pool that has a place for iohyve.
+    pub(crate) home: Option<&'static str>,
     /// Downloads stay under way until the test ends them.
     pub(crate) holds_fetches: bool,
     /// Changes of these actions are answered with success and not done.
@@ -49,6 +52,7 @@ impl Iohyve {
             isos: Vec::new(),
             jobs: BTreeMap::new(),
             is_set_up: true,
+            home: Some("tank"),
             holds_fetches: false,
             lies: Vec::new(),
             born: 0,
@@ -66,6 +70,17 @@ impl Iohyve {
     pub(crate) fn list_jobs(&self) -> Value {
         let job = |(id, command): (&String, &String)| (id.clone(), json!({"commands": [command], "state": "running"}));
         json!({"jobs": {"no_queue": self.jobs.iter().map(job).collect::<Map<_, _>>()}})
+    }
+
+    /// As when nobody has set it up.
+    pub(crate) fn bare(&mut self) {
+        (self.is_set_up, self.home) = (false, None);
+    }
+
+    pub(crate) fn datasets(&self, pool: &str) -> Value {
+        let own = self.home.filter(|home| *home == pool).map(|home| format!("{home}/iohyve"));
+        let all = std::iter::once(pool.to_owned()).chain(own);
+        json!({"datasets": all.map(|name| (name, json!({"used": "96K"}))).collect::<Map<_, _>>()})
     }
 
     /// An answer and the events that go with it.
@@ -147,6 +162,8 @@ impl Iohyve {
             }
             "setup" => {
                 self.is_set_up = true;
+                // A pool that there is not is as good as any.
+                self.home = ["tank", "zroot"].into_iter().find(|pool| *pool == text("pool")).or(self.home);
                 json!({"pool": text("pool"), "nic": text("nic")})
             }
             _ => return (Err(400), Vec::new()),

@@ -71,6 +71,8 @@ pub(crate) struct World {
     /// A wrong password is answered with success and an empty token, as happens while others are signed in.
     pub(crate) says_yes: bool,
     pub(crate) is_wheel: bool,
+    /// The pools that the server tells of; None: it answers no such question, nor one about its network.
+    pub(crate) pools: Option<Vec<&'static str>>,
 }
 
 pub(crate) struct FakeSysadm {
@@ -110,6 +112,7 @@ impl FakeSysadm {
             is_expired: false,
             says_yes: false,
             is_wheel: true,
+            pools: Some(vec!["tank"]),
         }));
         let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
         let mut tasks = JoinSet::new();
@@ -294,9 +297,17 @@ impl World {
                 Ok(json!({"rpc/dispatcher": dispatcher, "sysadm/iohyve": "read/write", "sysadm/zfs": "read"}))
             }
             "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
-            "sysadm/zfs" => Ok(json!({"list_pools": {"tank": {"free": "451G", "health": "ONLINE"}}})),
+            "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
+            "sysadm/zfs" if action == "datasets" => Ok(self.iohyve.datasets(args["zpool"].as_str().unwrap())),
+            "sysadm/zfs" => {
+                let pool = |name: &&str| ((*name).to_owned(), json!({"free": "451G", "health": "ONLINE"}));
+                let pools: serde_json::Map<_, _> = self.pools.iter().flatten().map(pool).collect();
+                Ok(json!({"list_pools": pools}))
+            }
             "sysadm/network" => {
-                Ok(json!({"em0": {"is_active": "true", "is_wireless": "false"}, "lo0": {"is_active": "true"}}))
+                let device = |is_active: bool, is_wireless: bool, ipv4: &str| json!({"is_active": is_active.to_string(), "is_wireless": is_wireless.to_string(), "ipv4": ipv4});
+                Ok(json!({"alc0": device(false, false, ""), "em0": device(true, false, "192.168.1.5"),
+                    "lo0": device(true, false, "127.0.0.1"), "wlan0": device(true, true, "192.168.2.5")}))
             }
             "rpc/dispatcher" if action == "run" => return self.iohyve.run(args),
             "rpc/dispatcher" if action == "kill" => Ok(json!({"killed": {"jobs": [args["job_id"]]}})),
