@@ -98,7 +98,8 @@ impl App {
     /// Where the selected machine's screen can be seen, as its host tells it.
     pub fn address(&self) -> Option<&str> {
         let (_, machine) = self.selected()?;
-        let named = |label: &str| machine.vm.details.iter().find(|(l, _)| l.eq_ignore_ascii_case(label));
+        let told = || machine.vm.details.iter().filter(|(_, value)| !value.is_empty());
+        let named = |label: &str| told().find(|(l, _)| l.eq_ignore_ascii_case(label));
         ["vnc", "spice", "console"].iter().find_map(|label| named(label)).map(|(_, value)| value.as_str())
     }
 

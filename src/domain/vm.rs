@@ -49,7 +49,7 @@ pub struct Vm {
     /// Virtual size of all its disks, in bytes.
     pub disk: Option<u64>,
     pub started: Option<Stamp>,
-    /// What else the host tells, in its order: label and value.
+    /// What else the host tells, in its order: label and value. A value that is empty is not to be had now.
     pub details: Vec<(String, String)>,
 }
 

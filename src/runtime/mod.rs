@@ -16,6 +16,7 @@ mod screen_loop;
 pub mod setup;
 mod spawn;
 mod terminal;
+mod terse;
 mod throttle;
 
 pub use console::{Left, attach};
@@ -23,6 +24,7 @@ pub use hosts::Hosts;
 pub use policy::Policy;
 pub use screen_loop::{ScreenLoop, Stage};
 pub use terminal::Outside;
+pub use terse::Terse;
 
 use crate::{
     app::{self, App},

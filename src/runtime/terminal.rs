@@ -1,5 +1,5 @@
 //! The terminal: taken, given back on every way out, and what comes from outside the hosts: keys and signals.
-use super::{clipboard, external, screen_loop::Stage};
+use super::{clipboard, external, screen_loop::Stage, terse::Terse};
 use crate::{backend::Console, domain::Result as Outcome, input::Input};
 use crossterm::{
     cursor::{Hide, Show},
@@ -8,7 +8,7 @@ use crossterm::{
     terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use futures_util::StreamExt;
-use ratatui::{Terminal, backend::CrosstermBackend};
+use ratatui::Terminal;
 use std::{
     io::{self, BufWriter, Stdout, Write, stdout},
     mem::ManuallyDrop,
@@ -64,12 +64,12 @@ fn set_hook() {
     }));
 }
 
-type Screen = CrosstermBackend<BufWriter<Stdout>>;
+type Screen = Terse<BufWriter<Stdout>>;
 
 /// A screen of which nothing is drawn yet. It is never dropped: it would print to a terminal that may be gone, and panic
 /// there; [`give_back`] does what is needed.
 fn screen() -> io::Result<ManuallyDrop<Terminal<Screen>>> {
-    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(65_536, stdout()))).map(ManuallyDrop::new)
+    Terminal::new(Terse::new(BufWriter::with_capacity(8192, stdout()))).map(ManuallyDrop::new)
 }
 
 /// The terminal in our hands: dropping it gives it back.

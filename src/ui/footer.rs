@@ -160,12 +160,10 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             break;
         }
         room -= text.chars().count();
-        if app.refusal(row.action).is_none() {
-            line.push_span(Span::styled(key.to_string(), theme.key));
-            line.push_span(Span::raw(format!(" {label}  ")));
-        } else {
-            line.push_span(Span::styled(text, theme.dim));
-        }
+        // The word stays as it is: from one machine to the next only keys change, and little is sent.
+        let style = if app.refusal(row.action).is_none() { theme.key } else { theme.dim };
+        line.push_span(Span::styled(key.to_string(), style));
+        line.push_span(Span::raw(format!(" {label}  ")));
     }
     if has_last {
         for action in [Action::Help, Action::Quit] {

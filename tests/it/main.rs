@@ -12,6 +12,7 @@ mod layers;
 mod pty;
 mod screens;
 mod support;
+mod terse;
 mod transport;
 mod update;
 mod whole;

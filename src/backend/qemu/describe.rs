@@ -16,21 +16,24 @@ impl Local {
         }
         let place = self.place(vm)?;
         let mut found = Vm::named(vm.as_str());
-        match self.store.read(vm) {
-            Ok(record) => tell_record(&mut found, &record, &place.folder),
-            Err(error) => {
-                found.remark = Some("unreadable".to_owned());
-                found.details.push(("Problem".to_owned(), error.message));
-            }
+        let mut problem = None;
+        let record = self.store.read(vm).map_err(|error| {
+            found.remark = Some("unreadable".to_owned());
+            problem = Some(error.message);
+        });
+        if let Ok(record) = &record {
+            tell_record(&mut found, record, &place.folder);
         }
-        found.details.push(("Folder".to_owned(), place.folder.display().to_string()));
+        let mut process = Process::default();
         let (power, remark) = match self.monitor(vm).await {
             Ok(None) => (Some(PowerState::Off), None),
             Ok(Some(monitor)) => {
                 found.started = proc::started(monitor.pid);
-                found.details.push(("Process".to_owned(), monitor.pid.as_raw_nonzero().to_string()));
-                found.details.push(("QEMU".to_owned(), monitor.qmp.version.clone()));
-                found.details.push(("VNC".to_owned(), format!("unix:{}", place.vnc().display())));
+                process = Process {
+                    id: monitor.pid.as_raw_nonzero().to_string(),
+                    version: monitor.qmp.version.clone(),
+                    vnc: format!("unix:{}", place.vnc().display()),
+                };
                 match timeout(STATE, state(&monitor)).await.unwrap_or_else(|_| Err(silent(vm))) {
                     Ok((power, remark)) => {
                         let looping = power == PowerState::Running && self.resets.is_looping(vm);
@@ -45,10 +48,11 @@ impl Local {
                 (Some(PowerState::Running), Some("watched by others".to_owned()))
             }
             Err(error) => {
-                found.details.push(("Problem".to_owned(), error.message));
+                problem = Some(error.message);
                 (None, Some("no answer".to_owned()))
             }
         };
+        found.details = details(record.ok(), process, &place.folder, problem);
         found.power = power;
         found.remark = found.remark.or(remark);
         Ok(found)
@@ -64,20 +68,37 @@ fn tell_record(vm: &mut Vm, record: &Record, folder: &Path) {
     vm.memory = Some(record.memory.0);
     let sizes = record.disks.iter().map(|disk| image_header::virtual_size(&folder.join(&disk.file), &disk.format));
     vm.disk = sizes.map(|size| size.map(|s| s.0)).sum();
-    let mut tell = |label: &str, value: String| vm.details.push((label.to_owned(), value));
-    if !record.description.is_empty() {
-        tell("Description", record.description.clone());
+}
+
+/// What only a running machine has.
+#[derive(Default)]
+struct Process {
+    id: String,
+    version: String,
+    vnc: String,
+}
+
+/// The same lines for every machine, empty where it has nothing to tell; those that may take several lines on the
+/// screen come last.
+fn details(record: Option<Record>, process: Process, folder: &Path, problem: Option<String>) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let mut tell = |label: &str, value: String| lines.push((label.to_owned(), value));
+    if let Some(record) = &record {
+        tell("Firmware", if record.firmware == Firmware::Uefi { "UEFI" } else { "BIOS" }.to_owned());
+        tell("Network", record.network.clone());
+        tell("MAC", if record.network == "none" { String::new() } else { record.mac.clone() });
     }
-    let firmware = if record.firmware == Firmware::Uefi { "UEFI" } else { "BIOS" };
-    tell("Firmware", firmware.to_owned());
-    tell("Network", record.network.clone());
-    if record.network != "none" {
-        tell("MAC", record.mac.clone());
+    tell("Process", process.id);
+    tell("QEMU", process.version);
+    if let Some(record) = record {
+        tell("Description", record.description);
     }
-    if record.autostart {
-        tell("Autostart", "yes".to_owned());
+    tell("Folder", folder.display().to_string());
+    tell("VNC", process.vnc);
+    if let Some(problem) = problem {
+        tell("Problem", problem);
     }
-    tell("UUID", record.uuid.clone());
+    lines
 }
 
 /// What QEMU says that the machine is doing, and the reason where it stands still.

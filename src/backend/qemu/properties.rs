@@ -12,6 +12,9 @@ use crate::{
 };
 use std::fs;
 
+/// The one that cannot be set.
+const UUID: &str = "uuid";
+
 /// The settings in their order.
 fn specs() -> Vec<FieldSpec> {
     let choice = |values: &[(&str, &str)]| FieldKind::Choice(values.iter().map(|(v, l)| Choice::new(v, l)).collect());
@@ -33,6 +36,7 @@ fn specs() -> Vec<FieldSpec> {
         FieldSpec::new("autostart", "Autostart", FieldKind::Flag).help("started by `vmdeck autostart`"),
         FieldSpec::new("accel", "Accelerator", accel),
         FieldSpec::new("arguments", "Extra arguments", FieldKind::List).optional().help("for QEMU, one a line"),
+        FieldSpec::new(UUID, "UUID", FieldKind::Text),
     ]
 }
 
@@ -47,6 +51,7 @@ fn value(record: &Record, name: &str) -> String {
         "network" => record.network.clone(),
         "autostart" => if record.autostart { "yes" } else { "no" }.to_owned(),
         "accel" => record.accel.clone(),
+        UUID => record.uuid.clone(),
         _ => record.arguments.join("\n"),
     }
 }
@@ -67,6 +72,7 @@ fn set(record: &mut Record, name: &str, value: &str) -> Result<()> {
             check_arguments(&words)?;
             record.arguments = words;
         }
+        UUID => return Err(wrong("a machine keeps the one it was made with".to_owned())),
         _ => return Err(wrong("there is no such setting".to_owned())),
     }
     Ok(())
@@ -113,7 +119,8 @@ impl Properties for Qemu {
                 choices.push(Choice::new(&now, "set in the file"));
             }
             let current = started.as_ref().map(|s| value(s, name)).filter(|s| *s != now && !AT_ONCE.contains(&name));
-            Property { spec, value: now, current, read_only: None }
+            let read_only = (name == UUID).then(|| "a machine keeps the one it was made with".to_owned());
+            Property { spec, value: now, current, read_only }
         };
         Ok(specs().into_iter().map(property).collect())
     }
@@ -149,7 +156,9 @@ mod tests {
             set(&mut record, name, to).unwrap();
             assert_eq!(value(&record, name), to, "{name}");
         }
-        assert_eq!(specs().iter().map(|s| s.name).collect::<Vec<_>>(), new.map(|(name, _)| name));
+        let names = new.iter().map(|(name, _)| *name).chain([UUID]);
+        assert!(specs().iter().map(|s| s.name).eq(names));
+        assert!(set(&mut record, UUID, "1b4e28ba-2fa1-11d2-883f-0016d3cca427").is_err());
         assert_eq!(record.arguments, ["-device", "usb-ehci"]);
         assert!(set(&mut record, "arguments", "-pidfile\nx").is_err());
     }

@@ -98,7 +98,8 @@ pub(super) fn reply(reply: &Reply) -> String {
         Reply::Vms(vms) => table(MACHINE, vms, machine),
         Reply::Vm(vm) => {
             let mut text = table(MACHINE, std::slice::from_ref(&**vm), machine);
-            let details: Vec<_> = vm.details.iter().map(|(label, value)| cells([label, value])).collect();
+            let told = |value: &'_ str| if value.is_empty() { "–".to_owned() } else { value.to_owned() };
+            let details: Vec<_> = vm.details.iter().map(|(label, value)| cells([label, &told(value)])).collect();
             text.push_str(&columns(&details));
             text
         }

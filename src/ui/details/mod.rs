@@ -51,9 +51,9 @@ impl Page {
         let head = super::widget::fit(label, LABEL);
         let parts = super::widget::wrap(value, width.saturating_sub(LABEL + 1).max(8));
         for (i, part) in parts.into_iter().enumerate() {
-            let head = if i == 0 { head.clone() } else { " ".repeat(LABEL.into()) };
-            // One style for all values: each change of style is sent with each arrow key.
-            self.line(Line::from(vec![Span::styled(format!("{head} "), theme.dim), Span::styled(part, theme.text)]));
+            // Blanks have no style, and all values the same: each change of a style is sent with each arrow key.
+            let head = if i == 0 { Span::styled(head.clone(), theme.dim) } else { Span::raw(" ".repeat(LABEL.into())) };
+            self.line(Line::from(vec![head, Span::raw(" "), Span::styled(part, theme.text)]));
         }
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, 
         page.gap();
     }
     for (label, value) in &vm.details {
-        page.pair(theme, &clean_line(label), &clean_line(value), width);
+        let value = if value.is_empty() { unknown() } else { clean_line(value).into_owned() };
+        page.pair(theme, &clean_line(label), &value, width);
     }
     page
 }

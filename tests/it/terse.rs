@@ -1,0 +1,114 @@
+//! What is sent for a screen shows that screen.
+use proptest::prelude::*;
+use ratatui::{
+    backend::Backend as _,
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::{Color, Modifier, Style},
+};
+use vmdeck::runtime::Terse;
+
+const COLUMNS: u16 = 20;
+const ROWS: u16 = 4;
+
+/// What a frame of ours is made of.
+fn cells() -> impl Strategy<Value = Vec<(u16, u16, &'static str, Style)>> {
+    let symbol = prop_oneof![
+        6 => Just("       "),
+        4 => Just("a"),
+        4 => Just("machine"),
+        1 => Just("●"),
+        1 => Just("─"),
+        2 => Just("日本"),
+    ];
+    let color = || prop_oneof![Just(Color::Reset), Just(Color::Cyan), Just(Color::DarkGray), Just(Color::Indexed(200))];
+    let modifier = prop_oneof![
+        Just(Modifier::empty()),
+        Just(Modifier::BOLD),
+        Just(Modifier::DIM),
+        Just(Modifier::REVERSED),
+        Just(Modifier::BOLD | Modifier::UNDERLINED),
+    ];
+    let style = (color(), color(), modifier).prop_map(|(fg, bg, modifier)| {
+        Style::new().fg(fg).bg(bg).add_modifier(modifier).remove_modifier(Modifier::all() - modifier)
+    });
+    proptest::collection::vec((0..COLUMNS, 0..ROWS, symbol, style), 0..24)
+}
+
+fn color(color: Color) -> vt100::Color {
+    match color {
+        Color::Cyan => vt100::Color::Idx(6),
+        Color::DarkGray => vt100::Color::Idx(8),
+        Color::Indexed(index) => vt100::Color::Idx(index),
+        _ => vt100::Color::Default,
+    }
+}
+
+/// Whether the terminal shows `cell` where it should.
+fn shows(screen: &vt100::Screen, (x, y): (u16, u16), cell: &Cell) -> bool {
+    let Some(seen) = screen.cell(y, x) else { return false };
+    let text = if seen.contents().is_empty() { " " } else { seen.contents() };
+    let on_ground = text == cell.symbol()
+        && seen.bgcolor() == color(cell.bg)
+        && seen.inverse() == cell.modifier.contains(Modifier::REVERSED)
+        && seen.underline() == cell.modifier.contains(Modifier::UNDERLINED);
+    let of_letters = seen.fgcolor() == color(cell.fg) && seen.bold() == cell.modifier.contains(Modifier::BOLD);
+    let is_blank = text == " " && !cell.modifier.intersects(Modifier::REVERSED | Modifier::UNDERLINED);
+    on_ground && (is_blank || of_letters)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_sent_shows_the_frame(frames in proptest::collection::vec(cells(), 1..6)) {
+        let area = Rect::new(0, 0, COLUMNS, ROWS);
+        let mut terse = Terse::new(Vec::new());
+        let mut terminal = vt100::Parser::new(ROWS.try_into().unwrap(), COLUMNS.try_into().unwrap(), 0);
+        let mut shown = Buffer::empty(area);
+        for frame in frames {
+            let mut next = Buffer::empty(area);
+            for (x, y, text, style) in frame {
+                // Wide characters have a row: what becomes of one half is between the library and the terminal.
+                let (x, y) = if text == "日本" { (x & !1, ROWS - 1) } else { (x, y % (ROWS - 1)) };
+                next.set_string(x, y, text, style);
+            }
+            terse.draw(shown.diff(&next).into_iter()).unwrap();
+            terminal.process(&std::mem::take(terse.writer_mut()));
+            let mut x = 0;
+            for at in 0..COLUMNS * ROWS {
+                x = if at % COLUMNS == 0 { 0 } else { x };
+                let place = (at % COLUMNS, at / COLUMNS);
+                if place.0 < x {
+                    continue;
+                }
+                let cell = &next[place];
+                x = place.0 + u16::try_from(unicode_width::UnicodeWidthStr::width(cell.symbol())).unwrap();
+                prop_assert!(shows(terminal.screen(), place, cell), "{place:?}: {cell:?}\n{}", terminal.screen().contents());
+            }
+            shown = next;
+        }
+    }
+}
+
+#[test]
+fn nothing_is_said_twice() {
+    let sent = |act: &dyn Fn(&mut Terse<Vec<u8>>)| {
+        let mut terse = Terse::new(Vec::new());
+        terse.hide_cursor().unwrap();
+        terse.writer_mut().clear();
+        act(&mut terse);
+        String::from_utf8(std::mem::take(terse.writer_mut())).unwrap()
+    };
+    let cell = |symbol: &'static str, style: Style| Cell::new(symbol).set_style(style).clone();
+    assert_eq!(sent(&|t| t.hide_cursor().unwrap()), "");
+    assert_eq!(sent(&|t| t.draw(std::iter::empty()).unwrap()), "");
+    let (a, b) = (cell("a", Style::new()), cell("b", Style::new().fg(Color::DarkGray)));
+    assert_eq!(
+        sent(&|t| t.draw([(4, 2, &a), (5, 2, &a), (7, 2, &b)].into_iter()).unwrap()),
+        "\x1b[3;5Haa \x1b[90mb\x1b[m"
+    );
+    assert_eq!(sent(&|t| t.draw([(4, 2, &a), (9, 2, &a)].into_iter()).unwrap()), "\x1b[3;5Ha\x1b[4Ca");
+    let blank = cell(" ", Style::new());
+    assert_eq!(sent(&|t| t.draw((0..9).map(|x| (x, 0, &blank))).unwrap()), "\x1b[1H\x1b[9X");
+}
