@@ -8,6 +8,7 @@ mod disks;
 mod dispatch;
 pub mod domain_xml;
 mod images;
+pub mod iohyve;
 mod machines;
 mod power;
 mod properties;

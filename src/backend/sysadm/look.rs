@@ -1,5 +1,5 @@
 //! What there is after a change, whatever the server said of it.
-use super::{Sysadm, missing, properties, sizes};
+use super::{Sysadm, missing, sizes, values};
 use crate::{
     backend::Properties,
     domain::{ByteSize, DiskId, Error, Expect, PowerState, Reply, Result, Verdict, VmId, clean_line},
@@ -49,7 +49,7 @@ impl Sysadm {
             Expect::PropertyIs { vm, name, value } => {
                 let all = self.properties(vm).await?;
                 match all.iter().find(|p| p.spec.name == name).map(|p| p.value.as_str()) {
-                    Some(found) if properties::is_same(found, value) => Verdict::Met(None),
+                    Some(found) if values::is_same(found, value) => Verdict::Met(None),
                     Some(found) => Verdict::NotMet(format!("it is {}", clean_line(found))),
                     None => Verdict::NotMet("it is not set".to_owned()),
                 }

@@ -9,41 +9,36 @@ mod jobs;
 mod link;
 mod look;
 mod machines;
-mod names;
 mod power;
 mod properties;
 mod session;
 mod setup;
-mod sizes;
 pub mod wire;
 
 pub use crate::transport::Trust;
 use crate::{
-    backend::{Backend, EventSink},
-    domain::{
-        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, PowerState, Question, QuestionKind, Result,
-        Secret, Verdict, Vm, VmId,
+    backend::{
+        Backend, EventSink,
+        iohyve::{Row, Seen, names, sizes, values},
     },
-    transport::{Password, Stopwatch},
+    domain::{
+        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, Question, QuestionKind, Result, Secret, Verdict,
+        Vm, VmId,
+    },
+    transport::Password,
 };
 use jobs::Jobs;
 use link::Link;
 use serde_json::{Map, Value};
 use session::Session;
 use std::{
-    collections::HashMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 use tokio::sync::oneshot;
-use wire::Row;
-
-/// How long a machine that is no longer running may still be in memory before that is nothing passing.
-const STOPPING: Duration = Duration::from_secs(15);
 
 /// Where the server is and how to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +65,7 @@ pub struct Sysadm {
     questions: AtomicU64,
     /// What the present connection was said to offer, and where to say otherwise.
     told: Mutex<Option<(EventSink, Capabilities)>>,
-    /// When each machine was last seen running.
-    seen_running: Mutex<HashMap<VmId, Stopwatch>>,
+    seen: Seen,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -88,7 +82,7 @@ impl Sysadm {
             asked: Mutex::default(),
             questions: AtomicU64::new(1),
             told: Mutex::default(),
-            seen_running: Mutex::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -123,24 +117,7 @@ impl Sysadm {
     }
 
     fn vm(&self, row: &Row) -> Vm {
-        let id = VmId::from(row.name.as_str());
-        let mut seen = locked(&self.seen_running);
-        if row.is_running {
-            seen.insert(id.clone(), Stopwatch::start());
-        } else if !row.is_loaded {
-            seen.remove(&id);
-        }
-        let was_running = seen.get(&id).is_some_and(|since| since.elapsed() < STOPPING);
-        let (power, remark) = match (row.is_loaded, row.is_running) {
-            (_, true) => (PowerState::Running, None),
-            (true, false) if was_running => (PowerState::Stopping, None),
-            (true, false) => (PowerState::Off, Some("still in memory".to_owned())),
-            (false, false) => (PowerState::Off, None),
-        };
-        let starts = if row.starts_at_boot { "yes" } else { "no" };
-        let details = [("Description", row.description.as_str()), ("Starts with the host", starts)];
-        let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
-        Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
+        self.seen.vm(row)
     }
 
     /// Asks the person, and waits for as long as the answer takes. None: no answer will come.

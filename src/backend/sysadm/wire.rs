@@ -1,4 +1,6 @@
 //! What a SysAdm server says, read leniently: texts or numbers, as documented and as servers really answer.
+use crate::backend::iohyve;
+pub use crate::backend::iohyve::Row;
 use crate::domain::{ByteSize, Error, ErrorKind, Progress, Result, clean, clean_line};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -85,18 +87,6 @@ pub fn odd(action: &str) -> Error {
     Error::new(ErrorKind::Protocol, format_args!("the server answered {action} with something else"))
 }
 
-/// A machine of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    pub name: String,
-    /// Whether it is in the host's memory.
-    pub is_loaded: bool,
-    pub is_running: bool,
-    /// Whether it starts with the host.
-    pub starts_at_boot: bool,
-    pub description: String,
-}
-
 /// The machines that `listvms` tells. Rows without states are lines of some error text, not machines.
 pub fn rows(listvms: &Value) -> Result<Vec<Row>> {
     let map = listvms.as_object().ok_or_else(|| odd("listvms"))?;
@@ -114,11 +104,7 @@ pub fn rows(listvms: &Value) -> Result<Vec<Row>> {
 
 /// `YES`, `true`, `1` and their opposites.
 pub fn yes(value: Option<&Value>) -> Option<bool> {
-    match text_of(value)?.trim().to_ascii_lowercase().as_str() {
-        "yes" | "true" | "1" => Some(true),
-        "no" | "false" | "0" => Some(false),
-        _ => None,
-    }
+    iohyve::yes(&text_of(value)?)
 }
 
 /// The names in a list.

@@ -6,7 +6,7 @@ const UNITS: [char; 6] = ['K', 'M', 'G', 'T', 'P', 'E'];
 const BLOCK: u64 = 128 << 10;
 
 /// The size to send: whole blocks, and as short as it is exact.
-pub(super) fn sent(size: ByteSize) -> String {
+pub(in crate::backend) fn sent(size: ByteSize) -> String {
     let bytes = size.0.checked_next_multiple_of(BLOCK).unwrap_or(size.0);
     let whole = |(i, unit): (usize, &char)| {
         let scale = 1_u64.checked_shl(10 * (u32::try_from(i).ok()? + 1))?;
@@ -16,7 +16,7 @@ pub(super) fn sent(size: ByteSize) -> String {
 }
 
 /// As `zfs list` shows it: `10G`, `1.46G`, `146G`.
-pub(super) fn shown(size: ByteSize) -> String {
+pub(in crate::backend) fn shown(size: ByteSize) -> String {
     let mut scale = 1_u64;
     let mut unit = None;
     for next in UNITS {
@@ -36,14 +36,14 @@ pub(super) fn shown(size: ByteSize) -> String {
 }
 
 /// Whether what the server shows can be `wanted`.
-pub(super) fn fits(found: &str, wanted: ByteSize) -> bool {
+pub(in crate::backend) fn fits(found: &str, wanted: ByteSize) -> bool {
     let sent = sent(wanted).parse().unwrap_or(wanted);
     let is = |size: ByteSize| found.parse::<ByteSize>().is_ok_and(|f| f == size) || found.trim() == shown(size);
     is(wanted) || is(sent)
 }
 
 /// The most that a size can be that is shown so: rounding hides less than half of the last digit.
-pub(super) fn most(found: &str) -> Option<ByteSize> {
+pub(in crate::backend) fn most(found: &str) -> Option<ByteSize> {
     let size: ByteSize = found.parse().ok()?;
     let digits = found.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
     let Some((_, decimals)) = digits.split_once('.') else {

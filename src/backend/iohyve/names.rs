@@ -1,5 +1,5 @@
 //! Names that iohyve would take for others: it looks for them with patterns and without quotes.
-use super::wire::Row;
+use super::Row;
 use crate::domain::{Error, Result, clean};
 
 /// Words that make a machine vanish from iohyve's own lists.
@@ -7,14 +7,14 @@ const FORBIDDEN: [&str; 5] = ["disk", "ISO", "Firmware", "VMM", "iohyve"];
 
 /// iohyve's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(u32, u32, u32);
+pub(in crate::backend) struct Version(u32, u32, u32);
 
 impl Version {
     /// From here on a deletion looks for the exact name.
-    pub(super) const EXACT: Self = Self(0, 7, 6);
+    pub(in crate::backend) const EXACT: Self = Self(0, 7, 6);
 
     /// Reads `iohyve v0.7.9 2017/06/26 ...`.
-    pub(super) fn read(line: &str) -> Option<Self> {
+    pub(in crate::backend) fn read(line: &str) -> Option<Self> {
         let number = line.split_whitespace().find_map(|word| word.strip_prefix('v'))?;
         let mut parts = number.split('.').map(|part| part.parse::<u32>().ok());
         Some(Self(parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
@@ -22,13 +22,13 @@ impl Version {
 }
 
 /// Whether iohyve, looking for `name`, would find `other` too: it looks for a pattern in which a dot is any character.
-pub(super) fn mixes(name: &str, other: &str) -> bool {
+pub(in crate::backend) fn mixes(name: &str, other: &str) -> bool {
     let (name, other): (Vec<char>, Vec<char>) = (name.chars().collect(), other.chars().collect());
     !name.is_empty() && other.windows(name.len()).any(|part| part.iter().zip(&name).all(|(o, n)| o == n || *n == '.'))
 }
 
 /// A machine's name that may be sent at all: one word without a meaning to a shell or to an option parser.
-pub(super) fn check(name: &str) -> Result<()> {
+pub(in crate::backend) fn check(name: &str) -> Result<()> {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if is_plain {
@@ -39,7 +39,7 @@ pub(super) fn check(name: &str) -> Result<()> {
 }
 
 /// [`check`], and that no other machine is meant by the name too.
-pub(super) fn check_alone(name: &str, others: &[Row]) -> Result<()> {
+pub(in crate::backend) fn check_alone(name: &str, others: &[Row]) -> Result<()> {
     check(name)?;
     match others.iter().find(|other| mixes(name, &other.name)) {
         Some(other) => Err(Error::conflict(format_args!(
@@ -51,7 +51,7 @@ pub(super) fn check_alone(name: &str, others: &[Row]) -> Result<()> {
 }
 
 /// Whether the machine can be deleted without another one going with it.
-pub(super) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
+pub(in crate::backend) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
     if version.is_none_or(|version| version < Version::EXACT) {
         return check_alone(name, others).map_err(|error| {
             Error::new(error.kind, format_args!("{}; before 0.7.6 iohyve deletes the other one too", error.message))
@@ -65,7 +65,7 @@ pub(super) fn check_deletion(name: &str, others: &[Row], version: Option<Version
 }
 
 /// A name for a new machine.
-pub(super) fn check_new(name: &str, others: &[Row]) -> Result<()> {
+pub(in crate::backend) fn check_new(name: &str, others: &[Row]) -> Result<()> {
     let shown = clean(name, 60);
     let wrong = |why: String| Err(Error::invalid(format_args!("name: {why}")));
     let is_safe = name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -87,7 +87,7 @@ pub(super) fn check_new(name: &str, others: &[Row]) -> Result<()> {
 }
 
 /// A name of an image, which becomes a dataset and stands unquoted in commands.
-pub(super) fn check_iso(name: &str) -> Result<()> {
+pub(in crate::backend) fn check_iso(name: &str) -> Result<()> {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= 200
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-:".contains(c));
