@@ -35,6 +35,24 @@ impl Address {
         self.url.to_string()
     }
 
+    pub(super) fn is_ftp(&self) -> bool {
+        self.url.scheme().starts_with("ftp")
+    }
+
+    /// The same without `;type=i` (RFC 1738, 3.2.2): an image is fetched as it is in any case.
+    fn ftp(mut self) -> Result<Self> {
+        if self.url.host_str().is_none_or(str::is_empty) {
+            return Err(Error::invalid("url: the name of a server is missing"));
+        }
+        if let Some((path, kind)) = self.url.path().rsplit_once(";type=")
+            && kind.len() == 1
+        {
+            let path = path.to_owned();
+            self.url.set_path(&path);
+        }
+        Ok(self)
+    }
+
     /// Who is asked: the server's name, or `this machine`.
     pub fn place(&self) -> String {
         self.url.host_str().map_or_else(|| "this machine".to_owned(), |host| clean_line(host).into_owned())
@@ -43,7 +61,10 @@ impl Address {
     /// Whether the server is this machine: then no proxy stands between.
     pub fn is_loopback(&self) -> bool {
         match self.url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Domain(name)) => {
+                let is_ip = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                is_ip || name == "localhost" || name.ends_with(".localhost")
+            }
             Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
             Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
             None => false,
@@ -58,10 +79,10 @@ impl FromStr for Address {
         // The text itself is not repeated: it may hold a password.
         let mut url = Url::parse(text.trim()).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
         match url.scheme() {
-            "http" | "https" | "file" => {}
+            "http" | "https" | "file" | "ftp" | "ftps" | "ftpes" => {}
             other => {
                 return Err(Error::invalid(format_args!(
-                    "url: `{}` is not known here: it begins with http://, https:// or file://",
+                    "url: `{}` is not known here: it begins with http://, https://, ftp://, ftps:// or file://",
                     clean_line(other)
                 )));
             }
@@ -78,7 +99,8 @@ impl FromStr for Address {
             return Err(Error::invalid("url: a user and a password do not belong there"));
         }
         url.set_fragment(None);
-        Ok(Self { url, login })
+        let address = Self { url, login };
+        if address.is_ftp() { address.ftp() } else { Ok(address) }
     }
 }
 

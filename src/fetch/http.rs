@@ -2,7 +2,7 @@
 use super::{
     Address, Options,
     name::Names,
-    source::{Body, Broken, Rest, Source},
+    source::{Body, Broken, Rest, Source, late, untrusted},
 };
 use crate::{
     domain::{Error, ErrorKind, Result, Secret, clean_line},
@@ -174,12 +174,15 @@ pub(super) fn failed(error: reqwest::Error, stall: Duration) -> Broken {
     if error.is_redirect() {
         return Error::refused(why).into();
     }
+    if let Some(broken) = untrusted(&host, &why) {
+        return broken;
+    }
+    if error.is_timeout() && !error.is_connect() {
+        return late(stall);
+    }
     let error = if error.is_connect() {
         let late = if error.is_timeout() { "no answer".to_owned() } else { why };
         Error::refused(format_args!("{host} cannot be reached: {late}"))
-    } else if error.is_timeout() {
-        let seconds = stall.as_secs_f32();
-        Error::refused(format_args!("nothing came for {seconds} s: the server or the network stalls"))
     } else if error.is_body() || error.is_decode() || error.is_request() {
         Error::refused(format_args!("the connection broke before all had come: {why}"))
     } else {

@@ -1,4 +1,4 @@
-//! Fetching images to this machine: from `http://`, `https://` and `file://` into a folder.
+//! Fetching images to this machine, into a folder: over HTTP, over FTP, and from files that are here already.
 //!
 //! A fetch reads a `source` and gives the bytes to a `writer`, which fills a `part` (`NAME.part` beside the place where
 //! the image will be) and a `checksum`. Its `journal` (`.NAME.fetch`) says how much of the part is safe, of which
@@ -8,6 +8,7 @@
 mod address;
 mod checksum;
 mod copy;
+mod ftp;
 mod http;
 mod journal;
 mod ledger;

@@ -1,6 +1,6 @@
 //! Where the bytes come from.
 use super::{
-    Address, Options, http,
+    Address, Options, ftp, http,
     name::{self, Names},
 };
 use crate::{
@@ -22,6 +22,22 @@ impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self { error, is_passing: false }
     }
+}
+
+/// A server or a network that says nothing for this long.
+pub(super) fn late(stall: Duration) -> Broken {
+    let seconds = stall.as_secs_f32();
+    let error = Error::refused(format_args!("nothing came for {seconds} s: the server or the network stalls"));
+    Broken { error, is_passing: true }
+}
+
+/// The failure of a TLS handshake, where the reason is the server's certificate: to ask again helps nobody.
+pub(super) fn untrusted(host: &str, why: &str) -> Option<Broken> {
+    let fault = clean_line(why.strip_prefix("invalid peer certificate: ")?);
+    let error = Error::refused(format_args!(
+        "the certificate of {host} is not trusted here ({fault}): `ca` in [fetch] names a file with more authorities"
+    ));
+    Some(error.into())
 }
 
 /// Where to go on, and by what to know that the file is still the same.
@@ -51,6 +67,7 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Body {
     Http(Box<Response>),
+    Ftp(Box<ftp::Download>),
     File(File),
 }
 
@@ -58,6 +75,8 @@ pub(super) enum Body {
 pub(super) async fn open(address: &Address, options: &Options, rest: Option<&Rest>) -> Result<Source, Broken> {
     if address.url().scheme() == "file" {
         Ok(open_file(address)?)
+    } else if address.is_ftp() {
+        ftp::open(address, options, rest).await
     } else {
         http::open(&http::client(address, options)?, address, options, rest).await
     }
@@ -90,6 +109,7 @@ impl Source {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         match &mut self.body {
             Body::Http(response) => response.chunk().await.map_err(|error| http::failed(error, self.stall)),
+            Body::Ftp(download) => download.next().await,
             Body::File(_) => Ok(None),
         }
     }

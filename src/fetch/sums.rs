@@ -1,5 +1,5 @@
 //! Lists of checksums, as projects put them beside their images.
-use super::{Address, Options, Sum, http, source};
+use super::{Address, Options, Sum, ftp, http, source};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -30,6 +30,9 @@ pub(super) async fn find(address: &Address, options: &Options) -> Option<Expecte
     let name = super::name::decoded(segments.last().filter(|last| !last.is_empty())?)?;
     let options =
         Options { stall: options.stall.min(PATIENCE), connect: options.connect.min(PATIENCE), ..options.clone() };
+    if address.is_ftp() {
+        return timeout(PATIENCE, find_over_ftp(address, &name, &options)).await.ok()?;
+    }
     let client = match address.url().scheme() {
         "file" => None,
         _ => Some(http::client(address, &options).ok()?),
@@ -45,6 +48,18 @@ pub(super) async fn find(address: &Address, options: &Options) -> Option<Expecte
     });
     let found = timeout(PATIENCE, futures_util::future::join_all(asked)).await.ok()?;
     found.into_iter().flatten().next()
+}
+
+/// One connection for all lists: many servers give nobody more.
+async fn find_over_ftp(address: &Address, name: &str, options: &Options) -> Option<Expected> {
+    let mut session = ftp::Session::open(address, options).await.ok()?;
+    for list in lists(name) {
+        let text = session.text(&address.beside(&list)?, LIST).await.ok()?;
+        if let Some(sum) = text.and_then(|text| stands_in(&text, name)) {
+            return Some(Expected { sum, source: list });
+        }
+    }
+    None
 }
 
 /// The sum of the file called `name` in a list, GNU (`SUM  NAME`, `SUM *NAME`) or BSD (`SHA256 (NAME) = SUM`) style; or

@@ -95,7 +95,7 @@ async fn connect_as(server: &Server, trust: &Trust, identity: Option<&Identity>)
     }
     let name = ServerName::try_from(server.host.clone())
         .map_err(|_| Error::invalid(format_args!("url: `{}` is no name of a host", clean_line(&server.host))))?;
-    let stream = TlsConnector::from(Arc::new(config(trust, identity)?)).connect(name, tcp).await;
+    let stream = connector(trust, identity)?.connect(name, tcp).await;
     let stream = stream.map_err(|error| no_tls(&shown, &error))?;
     let seen = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(fingerprint);
     Ok((Either::Right(stream), seen))
@@ -169,6 +169,11 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// What begins TLS on a connection, and judges the server's certificate by `trust`.
+pub fn connector(trust: &Trust, identity: Option<&Identity>) -> Result<TlsConnector> {
+    config(trust, identity).map(|config| TlsConnector::from(Arc::new(config)))
 }
 
 /// What TLS connections are made with.

@@ -1,5 +1,6 @@
 //! Fetching, against a server on loopback that keeps the rules, and breaks them.
 mod file;
+mod ftp;
 mod look;
 mod refusals;
 mod resume;

@@ -5,6 +5,7 @@ pub(crate) mod fake_qmp;
 pub(crate) mod fake_sysadm;
 pub(crate) mod film;
 pub(crate) mod fleet;
+pub(crate) mod ftp;
 pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
