@@ -1,10 +1,10 @@
 //! The hosts: their links, and what they have, merged from polls and pushes.
 use super::shown::settle;
 use crate::domain::{
-    ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, Property,
-    Question, Stamp, Vm, VmId, clean_line,
+    ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId,
+    NodeReport, Property, Question, Stamp, Vm, VmId, clean_line,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A machine as it is known: the host's last word and what was read of it besides.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +28,8 @@ pub struct HostState {
     /// What is known is as old as this: the link is down, or a poll failed, and why.
     pub stale: Option<(Stamp, Error)>,
     pub nodes: Vec<Node>,
+    /// What was read of single nodes.
+    reports: HashMap<NodeId, NodeReport>,
     /// None: not listed yet.
     pub images: Option<Vec<Image>>,
     /// When it was last heard of.
@@ -45,17 +47,19 @@ pub(super) struct Changes {
     pub(super) visible: bool,
     /// The set of machines, or what they are sorted and filtered by.
     pub(super) rows: bool,
+    /// The set of nodes, or what they are sorted and filtered by.
+    pub(super) nodes: bool,
 }
 
 impl Changes {
-    const ROWS: Self = Self { visible: true, rows: true };
+    const ROWS: Self = Self { visible: true, rows: true, nodes: false };
 
     const fn visible(visible: bool) -> Self {
-        Self { visible, rows: false }
+        Self { visible, rows: false, nodes: false }
     }
 
     const fn rows(changed: bool) -> Self {
-        Self { visible: changed, rows: changed }
+        Self { visible: changed, rows: changed, nodes: false }
     }
 }
 
@@ -66,6 +70,7 @@ impl HostState {
             link: Link::Connecting,
             stale: None,
             nodes: Vec::new(),
+            reports: HashMap::new(),
             images: None,
             heard: None,
             listed: false,
@@ -111,6 +116,11 @@ impl HostState {
         }
     }
 
+    /// What was last read of one node and what hangs on it.
+    pub fn report(&self, node: &NodeId) -> Option<&NodeReport> {
+        self.reports.get(node)
+    }
+
     /// In no order.
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
         self.machines.values()
@@ -153,6 +163,7 @@ impl HostState {
                     changed
                 }))
             }
+            HostEvent::Node(report) => self.take_report(*report),
             HostEvent::Capabilities(capabilities) => match &mut self.link {
                 Link::Up(old) if *old != capabilities => {
                     *old = capabilities;
@@ -191,8 +202,14 @@ impl HostState {
     fn take_inventory(&mut self, inventory: Inventory) -> Changes {
         let mut changes = Changes::rows(self.stale.take().is_some());
         if let Some(nodes) = inventory.nodes {
-            changes.visible |= self.nodes != nodes;
+            let is_news = self.nodes != nodes;
             self.nodes = nodes;
+            if is_news {
+                let ids: HashSet<&NodeId> = self.nodes.iter().map(|node| &node.id).collect();
+                self.reports.retain(|id, _| ids.contains(id));
+            }
+            changes.visible |= is_news;
+            changes.nodes |= is_news;
         }
         if let Some(images) = inventory.images {
             changes.visible |= self.images.as_ref() != Some(&images);
@@ -200,7 +217,7 @@ impl HostState {
         }
         if let Some(vms) = inventory.vms {
             let before = self.machines.len();
-            let ids: std::collections::HashSet<&VmId> = vms.iter().map(|vm| &vm.id).collect();
+            let ids: HashSet<&VmId> = vms.iter().map(|vm| &vm.id).collect();
             self.machines.retain(|id, _| ids.contains(id));
             let mut is_news = before != self.machines.len() || !self.listed;
             drop(ids);
@@ -212,6 +229,21 @@ impl HostState {
             changes.rows |= is_news;
         }
         changes
+    }
+
+    /// Takes what was read of one node, whose record may be newer than the list.
+    fn take_report(&mut self, report: NodeReport) -> Changes {
+        let known = self.nodes.iter_mut().find(|node| node.id == report.node.id);
+        let is_newer = known.is_some_and(|node| {
+            let is_newer = *node != report.node;
+            if is_newer {
+                *node = report.node.clone();
+            }
+            is_newer
+        });
+        let is_news = self.reports.get(&report.node.id) != Some(&report);
+        self.reports.insert(report.node.id.clone(), report);
+        Changes { visible: is_news || is_newer, rows: false, nodes: is_newer }
     }
 
     /// Takes a machine's record; a state that it does not tell stays as it was, marked as old.

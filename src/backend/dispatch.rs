@@ -1,6 +1,9 @@
 //! Requests to methods, exhaustively; and what must be read before a change can be judged.
 use super::{Backend, Call};
-use crate::domain::{Error, Expect, Op, Reply, Request, Result, SizeChange, check_fields};
+use crate::domain::{
+    Error, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, check_config_key, check_fields, merge_changes,
+    subnet_fields,
+};
 
 /// A request that passed the guards, and what it should bring about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,27 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
             }
             property.spec.check(&value).map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
             Request::SetProperty { vm, name, value }
+        }
+        Request::AddNode { values } => {
+            let values = check_fields(&backend.node_form(None).await?, &values)?;
+            expect = Expect::Node(NodeExpect::Present(values.get("id").cloned().unwrap_or_default().into()));
+            Request::AddNode { values }
+        }
+        Request::UpdateNode { node, before, values } => {
+            let (before, values) = merge_changes(&backend.node_form(Some(&node)).await?, &before, &values)?;
+            let touched = values.iter().filter(|(name, value)| before.get(*name) != Some(value));
+            let touched = touched.map(|(name, value)| (name.clone(), value.clone())).collect();
+            expect = Expect::Node(NodeExpect::Is { node: node.clone(), values: touched });
+            Request::UpdateNode { node, before, values }
+        }
+        Request::SetConfig { node, key, value } => {
+            check_config_key(&key).map_err(|why| Error::invalid(format_args!("key: {why}")))?;
+            Request::SetConfig { node, key, value }
+        }
+        Request::SetSubnet { node, subnet, bridge } => {
+            let values = [("subnet".to_owned(), subnet.clone()), ("bridge".to_owned(), bridge.clone())];
+            check_fields(&subnet_fields(), &values.into())?;
+            Request::SetSubnet { node, subnet, bridge }
         }
         other => other,
     };
@@ -87,6 +111,16 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::CancelFetch { image } => backend.cancel_fetch(image).await.map(done),
         Request::RenameImage { image, name } => backend.rename_image(image, name).await.map(done),
         Request::RemoveImage { image } => backend.remove_image(image).await.map(done),
+        Request::ListNodes => Ok(Reply::Nodes(backend.inventory(false).await?.nodes.unwrap_or_default())),
+        Request::ShowNode(node) => backend.node(node).await.map(|report| Reply::Node(Box::new(report))),
+        Request::AddNode { values } => backend.add_node(values).await.map(done),
+        Request::UpdateNode { before, values, .. } if before == values => Ok(Reply::Done),
+        Request::UpdateNode { node, before, values } => backend.update_node(node, before, values).await.map(done),
+        Request::RemoveNode(node) => backend.remove_node(node).await.map(done),
+        Request::SetConfig { node, key, value } => backend.set_config(node, key, value).await.map(done),
+        Request::SetSubnet { node, subnet, bridge } => backend.set_subnet(node, subnet, bridge).await.map(done),
+        Request::RemoveSubnet { node, subnet } => backend.remove_subnet(node, subnet).await.map(done),
+        Request::NodeForm(node) => backend.node_form(node.as_ref()).await.map(Reply::Form),
         Request::CheckSetup => backend.check_setup().await.map(Reply::Setup),
         Request::SetUp { values } => backend.set_up(values, call).await.map(done),
         Request::Form { op, vm } => match (op, vm) {

@@ -10,6 +10,7 @@ pub mod domain_xml;
 mod images;
 pub mod iohyve;
 mod machines;
+mod nodes;
 mod power;
 mod properties;
 pub mod qemu;
@@ -20,6 +21,7 @@ pub use disks::Disks;
 pub use dispatch::{Prepared, dispatch, prepare};
 pub use images::Images;
 pub use machines::Machines;
+pub use nodes::Nodes;
 pub use power::Power;
 pub use properties::Properties;
 pub use setup::Setup;
@@ -71,7 +73,7 @@ fn unsupported<T: Send>(op: Op) -> impl Future<Output = Result<T>> + Send {
 }
 
 /// A way to manage machines on one host. Every method takes `&self`: calls run side by side.
-pub trait Backend: Power + Machines + Disks + Images + Properties + Setup + Send + Sync + 'static {
+pub trait Backend: Power + Machines + Disks + Images + Properties + Nodes + Setup + Send + Sync + 'static {
     /// Connects, says what this connection can do, and from now on reports to `events`.
     ///
     /// Called again after [`HostEvent::Disconnected`]; what an earlier call began must end by itself then.

@@ -1,5 +1,6 @@
 use super::{
-    Capabilities, Disk, Error, Figures, Image, JobId, Node, PowerState, Property, Question, Stamp, TaskState, Vm, VmId,
+    Capabilities, Disk, Error, Figures, Image, JobId, Node, NodeReport, PowerState, Property, Question, Stamp,
+    TaskState, Vm, VmId,
 };
 
 /// The state of the connection to a host.
@@ -56,6 +57,8 @@ pub enum HostEvent {
     Disks(VmId, Vec<Disk>),
     /// The settings of the machine whose details are shown.
     Properties(VmId, Vec<Property>),
+    /// The node whose details are shown, read anew.
+    Node(Box<NodeReport>),
     Job(Job),
     /// The connection can do less, or more, than before.
     Capabilities(Box<Capabilities>),

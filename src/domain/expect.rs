@@ -1,4 +1,4 @@
-use super::{ByteSize, DiskId, Error, PowerState, Reply, ResizePlan, VmId, clean_line};
+use super::{ByteSize, DiskId, Error, NodeExpect, PowerState, Reply, ResizePlan, VmId, clean_line};
 use std::fmt;
 
 /// What a change should bring about: looked at after every change, and after every change without an answer.
@@ -38,6 +38,7 @@ pub enum Expect {
     },
     ImagePresent(String),
     ImageGone(String),
+    Node(NodeExpect),
     /// The host is set up.
     Ready,
 }
@@ -85,13 +86,14 @@ impl fmt::Display for Expect {
             Self::PropertyIs { vm, name, value } => write!(f, "{} of {vm} is {}", clean_line(name), clean_line(value)),
             Self::ImagePresent(name) => write!(f, "{} is there", clean_line(name)),
             Self::ImageGone(name) => write!(f, "{} is gone", clean_line(name)),
+            Self::Node(expect) => expect.fmt(f),
             Self::Ready => f.write_str("the host is set up"),
         }
     }
 }
 
 /// What a look found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// It is as expected; a reply where the look learnt one ([`Reply::DiskAdded`]).
     Met(Option<Reply>),

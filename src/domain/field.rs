@@ -1,6 +1,6 @@
 //! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
-use super::{ByteSize, Error, Result, check_image_name, check_vm_name, clean};
-use std::collections::BTreeMap;
+use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_vm_name, clean, is_uuid};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Answers by field name.
 pub type Values = BTreeMap<String, String>;
@@ -38,6 +38,14 @@ pub enum FieldKind {
     Flag,
     /// An address of an image: `http://`, `https://`, `file://`.
     Url,
+    /// An address of IPv4 or IPv6.
+    Ip,
+    /// A hardware address, written as people do: 6, 8 or 20 bytes.
+    Mac,
+    /// A UUID in small letters.
+    Uuid,
+    /// A key of a configuration: [`check_config_key`].
+    ConfigKey,
     /// Words separated by line breaks; each is one argument, never split further.
     List,
 }
@@ -117,6 +125,19 @@ impl FieldSpec {
                     false => Err(format!("`{shown}`: an address that begins with http://, https:// or file://")),
                 }
             }
+            FieldKind::Ip => match value.parse::<IpAddr>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err(format!("`{shown}`: an address like 10.0.0.7 or fd00::7")),
+            },
+            FieldKind::Mac => match mac(value) {
+                Some(_) => Ok(()),
+                None => Err(format!("`{shown}`: a hardware address like 52:54:00:12:34:56")),
+            },
+            FieldKind::Uuid => match is_uuid(value) && !value.contains(|c: char| c.is_ascii_uppercase()) {
+                true => Ok(()),
+                false => Err(format!("`{shown}`: a UUID in small letters")),
+            },
+            FieldKind::ConfigKey => check_config_key(value),
             FieldKind::List => match value.chars().any(|c| c.is_control() && c != '\n') {
                 true => Err(format!("{}: no control characters", self.label)),
                 false => Ok(()),
@@ -127,6 +148,24 @@ impl FieldSpec {
 
 fn names(choices: &[Choice]) -> String {
     choices.iter().map(|c| clean(&c.value, 40)).collect::<Vec<_>>().join(", ")
+}
+
+/// A hardware address as most programs write it: small letters, `:` between the bytes. None: it is none.
+pub fn mac(text: &str) -> Option<String> {
+    let apart: Vec<&str> = text.split([':', '-']).collect();
+    let bytes: Vec<String> = match apart.as_slice() {
+        [one] => {
+            let groups: Vec<&str> = one.split('.').collect();
+            let all_four = groups.iter().all(|g| g.len() == 4 && g.is_ascii());
+            let halves =
+                groups.iter().filter(|_| all_four).flat_map(|group| [group.get(..2), group.get(2..)]).flatten();
+            halves.map(str::to_ascii_lowercase).collect()
+        }
+        many => many.iter().map(|byte| byte.to_ascii_lowercase()).collect(),
+    };
+    let is_one_kind = !(text.contains(':') && text.contains('-'));
+    let are_bytes = bytes.iter().all(|byte| byte.len() == 2 && byte.chars().all(|c| c.is_ascii_hexdigit()));
+    (is_one_kind && are_bytes && matches!(bytes.len(), 6 | 8 | 20)).then(|| bytes.join(":"))
 }
 
 /// Checks all `values` against `fields` and fills in defaults; refuses names that no field has.
@@ -149,6 +188,25 @@ pub fn check_fields(fields: &[FieldSpec], values: &Values) -> Result<Values> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hardware_addresses_are_read_in_all_their_forms() {
+        for form in ["01:23:45:67:89:AB", "01-23-45-67-89-ab", "0123.4567.89ab"] {
+            assert_eq!(mac(form).as_deref(), Some("01:23:45:67:89:ab"), "{form}");
+        }
+        for bad in [
+            "",
+            "zz",
+            "01:23:45:67:89",
+            "01:23-45:67:89:ab",
+            "0123.4567",
+            "1:2:3:4:5:6",
+            "012345.6789ab",
+            "é123.4567.89ab",
+        ] {
+            assert_eq!(mac(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn fields_are_checked_and_filled() {

@@ -26,6 +26,12 @@ macro_rules! ids {
             }
         }
 
+        impl Default for $name {
+            fn default() -> Self {
+                Self("".into())
+            }
+        }
+
         /// Cleaned, so that it can stand on a screen or in a log.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

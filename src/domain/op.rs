@@ -62,6 +62,14 @@ ops! {
     CancelFetch "cancel-fetch" Change "End a fetch and throw away what came";
     RenameImage "rename-image" Change "Rename an image";
     RemoveImage "remove-image" Risk "Remove an image";
+    ListNodes "list-nodes" Read "List the physical machines behind a host";
+    ShowNode "show-node" Read "Show a physical machine, its configuration, subnets, guests";
+    AddNode "add-node" Change "Add a physical machine";
+    UpdateNode "update-node" Change "Change the record of a physical machine";
+    RemoveNode "remove-node" Risk "Remove a physical machine";
+    SetConfig "set-config" Change "Set a key of a node's configuration, or drop it";
+    SetSubnet "set-subnet" Change "Attach a subnet to a node, or change its bridge";
+    RemoveSubnet "remove-subnet" Risk "Detach a subnet from a node";
     CheckSetup "check-setup" Read "Say what a host has and lacks";
     SetUp "set-up" Change "Install what a host lacks";
 }

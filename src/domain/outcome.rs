@@ -38,7 +38,11 @@ impl Request {
             }
             Self::FetchImage { .. } => format!("{target} fetched"),
             Self::RenameImage { image, name } => format!("{} is now {}", clean_line(image), clean_line(name)),
-            Self::RemoveImage { .. } => format!("{target} removed"),
+            Self::RemoveImage { .. } | Self::RemoveNode(_) => format!("{target} removed"),
+            Self::AddNode { .. } => format!("{target} added"),
+            Self::UpdateNode { values, .. } if values.is_empty() => format!("{target} is as it was"),
+            Self::UpdateNode { .. } => format!("{target} changed"),
+            Self::SetConfig { .. } | Self::SetSubnet { .. } | Self::RemoveSubnet { .. } => self.expects().to_string(),
             Self::SetUp { .. } => "set up: machines can run here".to_owned(),
             _ => format!("{}: done", self.title()),
         }

@@ -1,6 +1,6 @@
 use super::{
-    Disk, DiskId, Expect, FieldSpec, Image, Op, PowerState, Property, Prospect, SetupReport, SizeChange, Values, Vm,
-    VmId, clean_line,
+    Disk, DiskId, Expect, FieldSpec, Image, Node, NodeExpect, NodeId, NodeReport, Op, PowerState, Property, Prospect,
+    SetupReport, SizeChange, Values, Vm, VmId, clean_line,
 };
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.
@@ -81,11 +81,43 @@ pub enum Request {
     RemoveImage {
         image: String,
     },
+    ListNodes,
+    ShowNode(NodeId),
+    /// `values` answer the fields of [`Request::NodeForm`].
+    AddNode {
+        values: Values,
+    },
+    /// `values` answer the fields of [`Request::NodeForm`], all or some; `before` is what stood there when they were
+    /// chosen, empty where nobody looked.
+    UpdateNode {
+        node: NodeId,
+        before: Values,
+        values: Values,
+    },
+    RemoveNode(NodeId),
+    /// An empty `value` drops the key.
+    SetConfig {
+        node: NodeId,
+        key: String,
+        value: String,
+    },
+    SetSubnet {
+        node: NodeId,
+        subnet: String,
+        bridge: String,
+    },
+    RemoveSubnet {
+        node: NodeId,
+        subnet: String,
+    },
     CheckSetup,
     /// `values` answer the fields of [`SetupReport::fields`].
     SetUp {
         values: Values,
     },
+    /// The fields of a new node (None), or of one that is there, with what stands in them now. Part of
+    /// [`Op::AddNode`] and [`Op::UpdateNode`].
+    NodeForm(Option<NodeId>),
     /// The fields that `op` asks for, with the host's choices and defaults. Part of `op`: it needs that capability.
     Form {
         op: Op,
@@ -124,6 +156,14 @@ impl Request {
             Self::CancelFetch { .. } => Op::CancelFetch,
             Self::RenameImage { .. } => Op::RenameImage,
             Self::RemoveImage { .. } => Op::RemoveImage,
+            Self::ListNodes => Op::ListNodes,
+            Self::ShowNode(_) => Op::ShowNode,
+            Self::AddNode { .. } | Self::NodeForm(None) => Op::AddNode,
+            Self::UpdateNode { .. } | Self::NodeForm(Some(_)) => Op::UpdateNode,
+            Self::RemoveNode(_) => Op::RemoveNode,
+            Self::SetConfig { .. } => Op::SetConfig,
+            Self::SetSubnet { .. } => Op::SetSubnet,
+            Self::RemoveSubnet { .. } => Op::RemoveSubnet,
             Self::CheckSetup => Op::CheckSetup,
             Self::SetUp { .. } => Op::SetUp,
             Self::Form { op, .. } => *op,
@@ -132,7 +172,7 @@ impl Request {
 
     /// Whether it changes something: then it is sent once, and its outcome is looked at.
     pub fn is_change(&self) -> bool {
-        !matches!(self, Self::Form { .. }) && self.op().is_change()
+        !matches!(self, Self::Form { .. } | Self::NodeForm(_)) && self.op().is_change()
     }
 
     /// The machine it is about.
@@ -161,6 +201,20 @@ impl Request {
         }
     }
 
+    /// The physical machine it is about.
+    pub const fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::ShowNode(node)
+            | Self::UpdateNode { node, .. }
+            | Self::RemoveNode(node)
+            | Self::SetConfig { node, .. }
+            | Self::SetSubnet { node, .. }
+            | Self::RemoveSubnet { node, .. }
+            | Self::NodeForm(Some(node)) => Some(node),
+            _ => None,
+        }
+    }
+
     /// What it is about, for people: the machine, the image, the new machine's name.
     pub fn target(&self) -> String {
         match self {
@@ -174,7 +228,13 @@ impl Request {
             | Self::CancelFetch { image }
             | Self::RenameImage { image, .. }
             | Self::RemoveImage { image } => clean_line(image).into_owned(),
-            _ => self.vm().map(ToString::to_string).unwrap_or_default(),
+            Self::AddNode { values } => values.get("id").map(|id| clean_line(id).into_owned()).unwrap_or_default(),
+            Self::SetSubnet { subnet, .. } | Self::RemoveSubnet { subnet, .. } => clean_line(subnet).into_owned(),
+            _ => match (self.vm(), self.node()) {
+                (Some(vm), _) => vm.to_string(),
+                (None, Some(node)) => node.to_string(),
+                (None, None) => String::new(),
+            },
         }
     }
 
@@ -191,6 +251,14 @@ impl Request {
             Self::Install { image, .. } => format!("install from {} on", clean_line(image)),
             Self::InsertImage { image, .. } => format!("insert {} into", clean_line(image)),
             Self::EjectImage { .. } => "eject the image of".to_owned(),
+            Self::SetConfig { key, value, .. } if value.is_empty() => format!("drop {} from", clean_line(key)),
+            Self::SetConfig { key, value, .. } => {
+                format!("set {} to {} for", clean_line(key), super::clean(value, 40))
+            }
+            Self::SetSubnet { node, bridge, .. } => {
+                format!("let {} of {} lead to", clean_line(bridge), clean_line(node.short()))
+            }
+            Self::RemoveSubnet { node, .. } => format!("detach from {}", clean_line(node.short())),
             Self::SetUp { .. } => "set up this host".to_owned(),
             Self::CheckSetup => "check this host".to_owned(),
             Self::FetchImage { .. } => "fetch".to_owned(),
@@ -229,6 +297,18 @@ impl Request {
             }
             Self::RenameImage { name, .. } => Expect::ImagePresent(name.clone()),
             Self::RemoveImage { image } => Expect::ImageGone(image.clone()),
+            // What a new node is called is known once its fields were filled: see `backend::prepare`.
+            Self::RemoveNode(node) => Expect::Node(NodeExpect::Gone(node.clone())),
+            Self::SetConfig { node, key, value } => {
+                Expect::Node(NodeExpect::Config { node: node.clone(), key: key.clone(), value: value.clone() })
+            }
+            Self::SetSubnet { node, subnet, bridge } => {
+                let bridge = Some(bridge.clone());
+                Expect::Node(NodeExpect::Subnet { node: node.clone(), subnet: subnet.clone(), bridge })
+            }
+            Self::RemoveSubnet { node, subnet } => {
+                Expect::Node(NodeExpect::Subnet { node: node.clone(), subnet: subnet.clone(), bridge: None })
+            }
             Self::SetUp { .. } => Expect::Ready,
             _ => Expect::Nothing,
         }
@@ -236,7 +316,7 @@ impl Request {
 }
 
 /// What a request that succeeds comes back with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     /// Done; for a change: and seen.
     Done,
@@ -259,6 +339,8 @@ pub enum Reply {
     Fetched(Image),
     Form(Vec<FieldSpec>),
     Setup(SetupReport),
+    Nodes(Vec<Node>),
+    Node(Box<NodeReport>),
     /// Done, with something that the person should know.
     Remark(String),
 }

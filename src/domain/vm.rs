@@ -53,12 +53,6 @@ pub struct Vm {
     pub details: Vec<(String, String)>,
 }
 
-impl Default for VmId {
-    fn default() -> Self {
-        Self::from("")
-    }
-}
-
 impl Vm {
     /// A machine of which only the name is known yet.
     pub fn named(name: &str) -> Self {

@@ -2,7 +2,7 @@
 use super::{Hosts, Policy};
 use crate::{
     backend::{
-        Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup,
+        Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
         demo::{self, Demo},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
@@ -106,4 +106,5 @@ impl Machines for Absent {}
 impl Disks for Absent {}
 impl Images for Absent {}
 impl Properties for Absent {}
+impl Nodes for Absent {}
 impl Setup for Absent {}

@@ -16,7 +16,7 @@ mod world;
 
 pub use scene::Scene;
 
-use super::{Backend, EventSink};
+use super::{Backend, EventSink, Nodes};
 use crate::{
     domain::{
         Cancel, Capabilities, Error, Events, Expect, Figures, HostEvent, Inventory, OPS, Op, OpSet, Result, Stamp,
@@ -76,8 +76,18 @@ impl Shared {
     }
 }
 
-/// Downloads in memory end with the program: there is no process to ask.
-const NEVER: OpSet = OpSet::of(&[Op::PauseFetch, Op::CancelFetch]);
+/// Downloads in memory end with the program: there is no process to ask. The one machine behind it is not there either.
+const NEVER: OpSet = OpSet::of(&[
+    Op::PauseFetch,
+    Op::CancelFetch,
+    Op::ShowNode,
+    Op::AddNode,
+    Op::UpdateNode,
+    Op::RemoveNode,
+    Op::SetConfig,
+    Op::SetSubnet,
+    Op::RemoveSubnet,
+]);
 
 impl Demo {
     /// A host with the machines of `scene`.
@@ -205,3 +215,6 @@ impl Backend for Demo {
         look::look(&self.shared.world(), expect)
     }
 }
+
+/// It is one machine, which nobody adds or removes.
+impl Nodes for Demo {}

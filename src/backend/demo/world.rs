@@ -232,6 +232,7 @@ impl World {
             memory: Some(Amount { used: ByteSize(memory), total: ByteSize((64 << 30_u64).max(memory)) }),
             storage: Some(Amount { used: ByteSize(self.used()), total: ByteSize(STORAGE.max(self.used())) }),
             details: vec![("Kind".to_owned(), "in memory: nothing here is real".to_owned())],
+            ..Node::default()
         }
     }
 }

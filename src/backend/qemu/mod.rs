@@ -35,7 +35,7 @@ pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
-    backend::{Backend, EventSink, Images},
+    backend::{Backend, EventSink, Images, Nodes},
     domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Op, OpSet, Result, Verdict, Vm, VmId},
     fetch,
 };
@@ -79,6 +79,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::CancelFetch,
     Op::RenameImage,
     Op::RemoveImage,
+    Op::ListNodes,
     Op::CheckSetup,
     Op::SetUp,
 ]);
@@ -240,3 +241,6 @@ impl Backend for Qemu {
         self.local.look(expect).await
     }
 }
+
+/// It is one machine, which nobody adds or removes.
+impl Nodes for Qemu {}

@@ -50,6 +50,7 @@ impl Local {
             memory: memory(),
             storage: storage(&self.settings.machines),
             details,
+            ..Node::default()
         }
     }
 }

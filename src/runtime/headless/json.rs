@@ -1,5 +1,7 @@
 //! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
-use crate::domain::{Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Progress, Property, Reply, Result, Vm};
+use crate::domain::{
+    Amount, Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Node, Progress, Property, Reply, Result, Vm, VmId,
+};
 use serde_json::{Map, Value, json};
 
 fn vm(vm: &Vm) -> Value {
@@ -47,6 +49,16 @@ fn field(field: &FieldSpec) -> Value {
     })
 }
 
+fn node(node: &Node) -> Value {
+    let details: Map<String, Value> = node.details.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+    let amount = |amount: Option<Amount>| amount.map(|a| json!({ "used": a.used.0, "total": a.total.0 }));
+    json!({
+        "id": node.id.as_str(), "name": node.name, "address": node.address, "alive": node.is_alive, "cpus": node.cpus,
+        "cpus_used": node.cpus_used, "load": node.load, "memory": amount(node.memory),
+        "storage": amount(node.storage), "details": details,
+    })
+}
+
 fn reply(reply: &Reply) -> Value {
     match reply {
         Reply::Done => Value::Null,
@@ -77,6 +89,11 @@ fn reply(reply: &Reply) -> Value {
                 "fields": report.fields.iter().map(field).collect::<Value>(), "obstacle": report.obstacle,
                 "caution": report.caution,
             })
+        }
+        Reply::Nodes(nodes) => nodes.iter().map(node).collect(),
+        Reply::Node(report) => {
+            let guests: Vec<&str> = report.guests.iter().map(VmId::as_str).collect();
+            json!({ "node": node(&report.node), "config": report.config, "subnets": report.subnets, "guests": guests })
         }
         Reply::Remark(text) => json!({ "remark": text }),
     }

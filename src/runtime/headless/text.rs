@@ -1,6 +1,6 @@
 //! Replies as text: columns for people, one row a line.
 use crate::domain::{
-    Disk, Expect, FieldKind, FieldSpec, Image, Property, Reply, Request, Values, Vm, clean_line, span,
+    Amount, Disk, Expect, FieldKind, FieldSpec, Image, Node, Property, Reply, Request, Values, Vm, clean_line, span,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -77,6 +77,22 @@ fn image(image: &Image) -> Vec<String> {
     cells([&image.name, &size(image.size.map(|s| s.0)), &checked, &image.used_by.join(", ")])
 }
 
+const NODE: [&str; 7] = ["NODE", "NAME", "ADDRESS", "ALIVE", "CPUS", "MEMORY", "STORAGE"];
+
+fn node(node: &Node) -> Vec<String> {
+    let dash = || "–".to_owned();
+    let amount =
+        |amount: Option<Amount>| amount.map_or_else(dash, |a| format!("{}/{}", a.used.number_beside(a.total), a.total));
+    let alive = node.is_alive.map_or_else(dash, |is| if is { "yes" } else { "no" }.to_owned());
+    let cpus = match (node.cpus_used, node.cpus) {
+        (Some(used), Some(all)) => format!("{used}/{all}"),
+        (_, all) => all.map_or_else(dash, |n| n.to_string()),
+    };
+    let address = node.address.clone().unwrap_or_else(dash);
+    let (id, memory, storage) = (node.id.to_string(), amount(node.memory), amount(node.storage));
+    cells([&id, &node.name, &address, &alive, &cpus, &memory, &storage])
+}
+
 fn property(property: &Property) -> Vec<String> {
     let waits = property.current.as_ref().map(|now| format!("now {now}; from the next start")).unwrap_or_default();
     cells([property.spec.name, &property.value.replace('\n', " "), &waits])
@@ -133,6 +149,25 @@ pub(super) fn reply(reply: &Reply) -> String {
             ];
             rows.extend(prospect.obstacle().map(|why| cells(["but", &why])));
             columns(&rows)
+        }
+        Reply::Nodes(nodes) => table(NODE, nodes, node),
+        Reply::Node(report) => {
+            let mut text = table(NODE, std::slice::from_ref(&report.node), node);
+            let pair = |(label, value): (&String, &String)| cells([label, value]);
+            text.push_str(&columns(&report.node.details.iter().map(|(l, v)| cells([l, v])).collect::<Vec<_>>()));
+            for (title, all) in [("CONFIG", &report.config), ("SUBNET", &report.subnets)] {
+                if !all.is_empty() {
+                    let head = cells([title, if title == "CONFIG" { "VALUE" } else { "BRIDGE" }]);
+                    let rows: Vec<_> = std::iter::once(head).chain(all.iter().map(pair)).collect();
+                    text.push_str(&columns(&rows));
+                }
+            }
+            let guests: Vec<_> = report.guests.iter().map(|guest| cells([&guest.to_string()])).collect();
+            if !guests.is_empty() {
+                text.push_str("GUEST\n");
+            }
+            text.push_str(&columns(&guests));
+            text
         }
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) => {
             reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()

@@ -1,13 +1,13 @@
 //! `OP key=value ...` to a request.
-use crate::domain::{Error, OPS, Op, Request, Result, Secret, Values, VmId, Weight, clean};
+use crate::domain::{Error, NodeId, OPS, Op, Request, Result, Secret, Values, VmId, Weight, clean};
 use std::{collections::BTreeMap, io::Read};
 
 /// The words that an operation takes: those it needs and those it may have. `config.` stands for the fields of its form,
 /// which the host names: they may also be written without it.
 const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
     match op {
-        Op::List | Op::ListImages | Op::CheckSetup => (&[], &[]),
-        Op::SetUp => (&[], &["config."]),
+        Op::List | Op::ListImages | Op::ListNodes | Op::CheckSetup => (&[], &[]),
+        Op::SetUp | Op::AddNode => (&[], &["config."]),
         Op::Show
         | Op::Start
         | Op::ShutDown
@@ -28,6 +28,11 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::ProbeImage => (&["url"], &[]),
         Op::FetchImage => (&["url"], &["name", "sha256", "sha512"]),
         Op::RenameImage => (&["image", "name"], &[]),
+        Op::ShowNode | Op::RemoveNode => (&["node"], &[]),
+        Op::UpdateNode => (&["node"], &["config."]),
+        Op::SetConfig => (&["node", "key", "value"], &[]),
+        Op::SetSubnet => (&["node", "subnet", "bridge"], &[]),
+        Op::RemoveSubnet => (&["node", "subnet"], &[]),
         Op::PauseFetch | Op::CancelFetch | Op::RemoveImage => (&["image"], &[]),
     }
 }
@@ -58,6 +63,10 @@ impl Words {
 
     fn vm(&mut self) -> Result<VmId> {
         self.need("vm").map(VmId::from)
+    }
+
+    fn node(&mut self) -> Result<NodeId> {
+        self.need("node").map(NodeId::from)
     }
 
     fn flag(value: &str, key: &str) -> Result<bool> {
@@ -210,6 +219,18 @@ fn request(words: &mut Words) -> Result<Request> {
         Op::CancelFetch => Request::CancelFetch { image: words.need("image")? },
         Op::RenameImage => Request::RenameImage { image: words.need("image")?, name: words.need("name")? },
         Op::RemoveImage => Request::RemoveImage { image: words.need("image")? },
+        Op::ListNodes => Request::ListNodes,
+        Op::ShowNode => Request::ShowNode(words.node()?),
+        Op::AddNode => Request::AddNode { values: words.nested() },
+        Op::UpdateNode => Request::UpdateNode { node: words.node()?, before: Values::new(), values: words.nested() },
+        Op::RemoveNode => Request::RemoveNode(words.node()?),
+        Op::SetConfig => {
+            Request::SetConfig { node: words.node()?, key: words.need("key")?, value: words.need("value")? }
+        }
+        Op::SetSubnet => {
+            Request::SetSubnet { node: words.node()?, subnet: words.need("subnet")?, bridge: words.need("bridge")? }
+        }
+        Op::RemoveSubnet => Request::RemoveSubnet { node: words.node()?, subnet: words.need("subnet")? },
         Op::CheckSetup => Request::CheckSetup,
         Op::SetUp => Request::SetUp { values: words.nested() },
     })

@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::{sync::mpsc, time::sleep};
 use vmdeck::{
-    backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Power, Properties, Setup},
+    backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup},
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet, PowerState,
         Progress, Prospect, Result, Verdict, Vm, VmId,
@@ -205,6 +205,7 @@ impl Images for Fake {
 
 impl Disks for Fake {}
 impl Properties for Fake {}
+impl Nodes for Fake {}
 impl Setup for Fake {}
 
 /// Floods `sink` with `many` states of one machine, the last of which is `Paused`.

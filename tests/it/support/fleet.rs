@@ -63,7 +63,7 @@ pub(crate) fn up(app: &mut App, host: &str, vms: Vec<Vm>) {
         load: Some(0.4),
         memory: Some(memory),
         storage: Some(storage),
-        details: Vec::new(),
+        ..Node::default()
     };
     tell(app, host, HostEvent::Link(Link::Up(Box::new(offers()))));
     let inventory = Inventory { nodes: Some(vec![node]), vms: Some(vms), images: Some(Vec::new()) };

@@ -89,7 +89,7 @@ fn node(name: &str) -> Node {
         load: Some(0.4),
         memory: Some(Amount { used: ByteSize(6 * G), total: ByteSize(24 * G) }),
         storage: Some(Amount { used: ByteSize(27 * G), total: ByteSize(100 * G) }),
-        details: Vec::new(),
+        ..Node::default()
     }
 }
 

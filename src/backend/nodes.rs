@@ -1,0 +1,48 @@
+use super::unsupported;
+use crate::domain::{FieldSpec, NodeId, NodeReport, Op, Result, Values};
+use std::future::Future;
+
+/// The physical machines behind a host, where it manages them. Their list is part of [`super::Backend::inventory`].
+pub trait Nodes {
+    /// Requires [`Op::ShowNode`]. One node with all that hangs on it; `NotFound` when there is none.
+    fn node(&self, _node: &NodeId) -> impl Future<Output = Result<NodeReport>> + Send {
+        unsupported(Op::ShowNode)
+    }
+
+    /// Requires [`Op::AddNode`] for a new node (None), [`Op::UpdateNode`] for one that is there: then the defaults are
+    /// what stands there now. The field `id`, which a new node alone has, is what it will be called.
+    fn node_form(&self, _node: Option<&NodeId>) -> impl Future<Output = Result<Vec<FieldSpec>>> + Send {
+        unsupported(Op::UpdateNode)
+    }
+
+    /// Requires [`Op::AddNode`]. `values` are checked against [`Nodes::node_form`] already, and whole.
+    fn add_node(&self, _values: &Values) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::AddNode)
+    }
+
+    /// Requires [`Op::UpdateNode`]. `before` and `values` are whole and checked; where they are equal nothing may change.
+    /// `Conflict` when somebody else was faster.
+    fn update_node(&self, _: &NodeId, _before: &Values, _values: &Values) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::UpdateNode)
+    }
+
+    /// Requires [`Op::RemoveNode`]. `Conflict` that names the guests, where it still has some.
+    fn remove_node(&self, _node: &NodeId) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::RemoveNode)
+    }
+
+    /// Requires [`Op::SetConfig`]. The key is checked already; an empty value drops it.
+    fn set_config(&self, _: &NodeId, _key: &str, _value: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::SetConfig)
+    }
+
+    /// Requires [`Op::SetSubnet`]. Both words are checked already.
+    fn set_subnet(&self, _: &NodeId, _subnet: &str, _bridge: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::SetSubnet)
+    }
+
+    /// Requires [`Op::RemoveSubnet`].
+    fn remove_subnet(&self, _: &NodeId, _subnet: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::RemoveSubnet)
+    }
+}

@@ -1,0 +1,105 @@
+//! What is asked for about nodes whatever keeps them, and how a change meets what others changed meanwhile.
+use super::{Error, FieldKind, FieldSpec, Result, Values, check_fields, clean, mac};
+
+/// The fields of one key of a node's configuration.
+pub fn config_fields() -> [FieldSpec; 2] {
+    [
+        FieldSpec::new("key", "Key", FieldKind::ConfigKey),
+        FieldSpec::new("value", "Value", FieldKind::Text).optional().help("empty: the key is dropped"),
+    ]
+}
+
+/// The fields of a subnet attached to a node.
+pub fn subnet_fields() -> [FieldSpec; 2] {
+    [
+        FieldSpec::new("subnet", "Subnet", FieldKind::Uuid).help("the id of a subnet that is there"),
+        FieldSpec::new("bridge", "Bridge", FieldKind::Text).help("the bridge that leads there: br0"),
+    ]
+}
+
+/// `fields` hold what is there now, `before` what was there when `values` were chosen (empty: now). Returns what is there
+/// and what should be: fields that were not touched stay as they are now, whoever changed them. `Conflict` where a
+/// touched one was changed to something else meanwhile.
+pub fn merge_changes(fields: &[FieldSpec], before: &Values, values: &Values) -> Result<(Values, Values)> {
+    let now: Values = fields.iter().map(|f| (f.name.to_owned(), f.default.clone())).collect();
+    let values = check_fields(
+        fields,
+        &fields.iter().fold(values.clone(), |mut values, field| {
+            let known = before.get(field.name).unwrap_or(&field.default);
+            let value = values.entry(field.name.to_owned()).or_insert_with(|| known.clone());
+            if let (FieldKind::Mac, Some(plain)) = (&field.kind, mac(value)) {
+                *value = plain;
+            }
+            values
+        }),
+    )?;
+    let mut wanted = Values::new();
+    let mut clashes = Vec::new();
+    for field in fields {
+        let (name, now) = (field.name, &field.default);
+        let known = before.get(name).unwrap_or(now);
+        let value = values.get(name).unwrap_or(now);
+        let is_touched = value != known;
+        if is_touched && now != known && now != value {
+            let shown = |text: &str| clean(&text.replace('\n', ", "), 80).into_owned();
+            clashes.push(format!(
+                "{name}: it was {}, is now {}, and should become {}",
+                shown(known),
+                shown(now),
+                shown(value)
+            ));
+        }
+        wanted.insert(name.to_owned(), if is_touched { value.clone() } else { now.clone() });
+    }
+    if clashes.is_empty() {
+        return Ok((now, wanted));
+    }
+    Err(Error::conflict(format_args!("changed by somebody else meanwhile: {}", clashes.join("; "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ErrorKind;
+
+    fn fields(ip: &str, memory: &str, mac: &str) -> [FieldSpec; 3] {
+        [
+            FieldSpec::new("ip", "IP", FieldKind::Ip).optional().default(ip),
+            FieldSpec::new("memory", "Memory", FieldKind::Number { least: 0, most: 1 << 40 }).default(memory),
+            FieldSpec::new("mac", "MAC", FieldKind::Mac).optional().default(mac),
+        ]
+    }
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_was_not_touched_stays_as_it_is_now() {
+        let now = fields("10.0.0.1", "2048", "");
+        let before = values(&[("ip", "10.0.0.1"), ("memory", "1024"), ("mac", "")]);
+        let (was, wanted) = merge_changes(&now, &before, &values(&[("ip", "10.0.0.2"), ("memory", "1024")])).unwrap();
+        assert_eq!(was["memory"], "2048");
+        assert_eq!(wanted, values(&[("ip", "10.0.0.2"), ("memory", "2048"), ("mac", "")]));
+    }
+
+    #[test]
+    fn what_was_touched_by_both_is_told_and_nothing_is_decided() {
+        let now = fields("10.0.0.9", "0", "");
+        let before = values(&[("ip", "10.0.0.1"), ("memory", "0"), ("mac", "")]);
+        let wanted = |ip: &str| values(&[("ip", ip), ("memory", "0"), ("mac", "")]);
+        let error = merge_changes(&now, &before, &wanted("10.0.0.2")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert!(error.message.ends_with("ip: it was 10.0.0.1, is now 10.0.0.9, and should become 10.0.0.2"), "{error}");
+        assert!(merge_changes(&now, &before, &wanted("10.0.0.9")).is_ok(), "both want the same");
+    }
+
+    #[test]
+    fn some_fields_alone_may_be_given_and_each_is_checked() {
+        let now = fields("10.0.0.1", "7", "01:23:45:67:89:ab");
+        let (was, wanted) = merge_changes(&now, &Values::new(), &values(&[("mac", "01-23-45-67-89-AB")])).unwrap();
+        assert_eq!(was, wanted, "the same address in another form is no change");
+        assert!(merge_changes(&now, &Values::new(), &values(&[("ip", "zz")])).is_err());
+        assert!(merge_changes(&now, &Values::new(), &values(&[("color", "red")])).is_err());
+    }
+}
