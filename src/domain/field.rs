@@ -1,5 +1,5 @@
 //! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
-use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_vm_name, clean, is_uuid};
+use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_vm_name, checksum, clean, is_uuid};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Answers by field name.
@@ -46,6 +46,8 @@ pub enum FieldKind {
     Uuid,
     /// A key of a configuration: [`check_config_key`].
     ConfigKey,
+    /// A SHA-256 or SHA-512: [`checksum`].
+    Checksum,
     /// Words separated by line breaks; each is one argument, never split further.
     List,
 }
@@ -102,6 +104,7 @@ impl FieldSpec {
         match &self.kind {
             FieldKind::VmName => check_vm_name(value),
             FieldKind::ImageName => check_image_name(value),
+            FieldKind::Checksum => checksum(value).map(drop),
             FieldKind::Text => match value.chars().any(char::is_control) {
                 true => Err(format!("{}: no control characters", self.label)),
                 false => Ok(()),

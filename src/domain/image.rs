@@ -21,6 +21,13 @@ impl Image {
     }
 }
 
+/// What a packed image is called once it is unpacked; None: the name does not say that it is packed.
+pub fn unpacked_name(name: &str) -> Option<&str> {
+    let (image, ending) = name.rsplit_once('.')?;
+    let is_packed = ["xz", "gz", "zst", "bz2"].iter().any(|packed| ending.eq_ignore_ascii_case(packed));
+    (is_packed && !image.is_empty()).then_some(image)
+}
+
 /// The one rule for names of images: no separators, no leading dot or dash, no control characters, at most 255 bytes.
 pub fn check_image_name(name: &str) -> Result<(), String> {
     let shown = clean(name, 60);

@@ -1,4 +1,5 @@
 //! The nouns and verbs of managing machines: plain data, no I/O, no terminal, no clock.
+mod address;
 mod capabilities;
 mod disk;
 mod error;
@@ -27,6 +28,7 @@ mod task;
 mod text;
 mod vm;
 
+pub use address::{Wishes, checksum, wished, wishes};
 pub use capabilities::{Cancel, Capabilities, Events, Limits};
 pub use disk::{Disk, DiskKind};
 pub use error::{Error, ErrorKind, Result};
@@ -35,7 +37,7 @@ pub use expect::{Expect, Verdict};
 pub use field::{Choice, FieldKind, FieldSpec, Values, check_fields, mac};
 pub use host::Host;
 pub use id::{DiskId, HostId, JobId, NodeId, TaskId, VmId};
-pub use image::{Image, check_image_name};
+pub use image::{Image, check_image_name, unpacked_name};
 pub use node::{Amount, Node, NodeReport, check_config_key, is_uuid};
 pub use node_expect::NodeExpect;
 pub use node_fields::{config_fields, merge_changes, subnet_fields};

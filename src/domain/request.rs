@@ -1,6 +1,6 @@
 use super::{
     Disk, DiskId, Expect, FieldSpec, Image, Node, NodeExpect, NodeId, NodeReport, Op, PowerState, Property, Prospect,
-    SetupReport, SizeChange, Values, Vm, VmId, clean_line,
+    SetupReport, SizeChange, Values, Vm, VmId, clean_line, unpacked_name, wishes,
 };
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.
@@ -222,7 +222,9 @@ impl Request {
             Self::FetchImage { name: Some(name), .. } => clean_line(name).into_owned(),
             Self::FetchImage { url, .. } | Self::ProbeImage { url } => {
                 let path = url.split(['?', '#']).next().unwrap_or(url);
-                clean_line(path.rsplit('/').next().unwrap_or(path)).into_owned()
+                let name = path.rsplit('/').next().unwrap_or(path);
+                let unpacked = unpacked_name(name).filter(|_| wishes(url).1.unpack);
+                clean_line(unpacked.unwrap_or(name)).into_owned()
             }
             Self::PauseFetch { image }
             | Self::CancelFetch { image }

@@ -1,5 +1,5 @@
 //! Checksums: as people and servers write them, and as they grow with the bytes that come.
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, checksum};
 use serde::{Deserialize, Serialize};
 use sha2::{
     Digest, Sha256, Sha512,
@@ -32,14 +32,6 @@ impl Kind {
             Self::Sha512 => "sha512",
         }
     }
-
-    /// How many hexadecimal digits its sums have.
-    const fn digits(self) -> usize {
-        match self {
-            Self::Sha256 => 64,
-            Self::Sha512 => 128,
-        }
-    }
 }
 
 /// A checksum. Written `sha256:1f2e...`; read with or without that word, which the length tells as well.
@@ -68,15 +60,10 @@ impl FromStr for Sum {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let text = text.trim().to_ascii_lowercase();
-        let (word, hex) = text.split_once([':', '=']).unwrap_or(("", &text));
-        let kind = [Kind::Sha256, Kind::Sha512].into_iter().find(|kind| kind.digits() == hex.len());
-        match kind {
-            Some(kind) if hex.bytes().all(|b| b.is_ascii_hexdigit()) && (word.is_empty() || word == kind.word()) => {
-                Ok(Self { kind, hex: hex.to_owned() })
-            }
-            _ => Err(Error::invalid("checksum: a SHA-256 has 64 hexadecimal digits, a SHA-512 has 128")),
-        }
+        let text = checksum(text).map_err(|why| Error::invalid(format_args!("checksum: {why}")))?;
+        let (word, hex) = text.split_once('=').unwrap_or_default();
+        let kind = if word == Kind::Sha512.word() { Kind::Sha512 } else { Kind::Sha256 };
+        Ok(Self { kind, hex: hex.to_owned() })
     }
 }
 

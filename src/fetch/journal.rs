@@ -1,7 +1,7 @@
 //! What is known of a fetch that is under way or was interrupted, in a file beside its part.
 use super::{Expected, checksum::Hasher};
 use crate::{
-    domain::{Error, Result, clean_line},
+    domain::{Error, Result, Wishes, clean_line, wished},
     transport::at,
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub struct Journal {
     /// When it was asked for, in milliseconds since 1970: the oldest goes first.
     pub asked: u64,
     pub expected: Option<Expected>,
+    /// What comes is packed, and the image is what is in it.
+    #[serde(default)]
+    pub unpack: bool,
     pub state: State,
     /// `ETag` or `Last-Modified`: says whether the file at the server is still the one that was begun.
     pub validator: Option<String>,
@@ -75,6 +78,11 @@ impl Journal {
             Error::conflict(format_args!("the journal of {name} cannot be read: cancel the fetch and begin it anew"))
         };
         serde_json::from_slice(&text).map(Some).map_err(broken)
+    }
+
+    /// The address that asks for the same fetch again, but for user and password.
+    pub fn address(&self) -> String {
+        wished(&self.url, Wishes { sum: None, unpack: self.unpack })
     }
 
     /// The names of all fetches that have a journal in `folder`.

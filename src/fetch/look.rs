@@ -5,7 +5,7 @@ use super::{
     sums,
 };
 use crate::{
-    domain::{ByteSize, Error, Prospect, Result},
+    domain::{ByteSize, Error, Prospect, Result, clean_line, unpacked_name},
     transport::free_space,
 };
 use std::path::Path;
@@ -29,11 +29,20 @@ pub async fn look(order: &Order, folder: &Path, options: &Options) -> Result<Loo
         refuse_existing(folder, name)?;
     }
     let source = source::open(&order.address, options, None).await.map_err(|broken| broken.error)?;
-    let name = match &order.name {
-        Some(name) => name.clone(),
-        None => name::choose(&source.names)?,
+    let offered = name::choose(&source.names);
+    let name = match (&order.name, &offered) {
+        (Some(name), _) => name.clone(),
+        (None, Ok(offered)) if order.unpack => unpacked_name(offered).unwrap_or(offered).to_owned(),
+        (None, _) => offered.clone()?,
     };
-    source.refuse_other_than_image(&name)?;
+    if let (true, Ok(offered)) = (order.unpack, &offered)
+        && unpacked_name(offered).is_none()
+    {
+        let offered = clean_line(offered);
+        let why = format_args!("unpack: {offered} does not end in .xz, .gz, .zst or .bz2: fetch it as it is");
+        return Err(Error::invalid(why));
+    }
+    source.refuse_other_than_image(&name, order.unpack)?;
     refuse_existing(folder, &name)?;
     refuse_too_large(folder, source.total)?;
     let expected = match &order.sum {
@@ -49,7 +58,7 @@ pub async fn probe(address: &Address, folder: &Path, options: &Options) -> Resul
     let open = async { source::open(address, options, None).await.map_err(|broken| broken.error) };
     let (source, expected) = tokio::try_join!(open, async { Ok(sums::find(address, options).await) })?;
     let name = name::choose(&source.names).ok();
-    source.refuse_other_than_image(name.as_deref().unwrap_or_default())?;
+    source.refuse_other_than_image(name.as_deref().unwrap_or_default(), false)?;
     Ok(Prospect {
         is_taken: name.as_ref().is_some_and(|name| refuse_existing(folder, name).is_err()),
         name,

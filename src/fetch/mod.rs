@@ -16,10 +16,12 @@ mod look;
 mod meter;
 mod name;
 mod origin;
+mod packed;
 mod part;
 mod receive;
 mod source;
 mod sums;
+mod unpack;
 mod worker;
 mod writer;
 
@@ -35,7 +37,7 @@ pub use sums::Expected;
 pub use worker::{Wish, ask_to, follow, is_live, start, start_with, work};
 
 use crate::{
-    domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line},
+    domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line, wishes},
     transport::{free_space, now},
 };
 use ledger::{Ledger, Teller};
@@ -98,16 +100,16 @@ pub struct Order {
     pub name: Option<String>,
     /// The checksum that a person gave; None: one is looked for beside the image.
     pub sum: Option<Sum>,
+    /// What comes is packed, and the image is what is in it. The checksum is that of what comes.
+    pub unpack: bool,
 }
 
 impl Order {
-    /// Reads an address as people write it; one that ends in `#sha256=...` or `#sha512=...` brings its checksum along.
+    /// Reads an address as people write it, with what is wished of it behind `#`: see [`wishes`].
     pub fn new(url: &str, name: Option<&str>) -> Result<Self> {
-        let (url, sum) = match url.rsplit_once('#') {
-            Some((url, sum)) if sum.starts_with("sha") => (url, Some(sum.parse()?)),
-            _ => (url, None),
-        };
-        Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum })
+        let (url, wishes) = wishes(url);
+        let sum = wishes.sum.map(|sum| sum.parse()).transpose()?;
+        Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum, unpack: wishes.unpack })
     }
 
     /// The name of the same fetch that runs, or was left unfinished, in `folder`.
@@ -118,7 +120,8 @@ impl Order {
             let journal = || Journal::read(folder, name).ok().flatten();
             is_named
                 && journal().is_some_and(|journal| {
-                    journal.url == url && (self.sum.is_none() || journal.expected.map(|e| e.sum) == self.sum)
+                    let is_same = journal.url == url && journal.unpack == self.unpack;
+                    is_same && (self.sum.is_none() || journal.expected.map(|e| e.sum) == self.sum)
                 })
         })
     }
@@ -137,12 +140,14 @@ fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> Result<Journ
     let url = order.address.without_secrets();
     if let Ok(Some(left)) = Journal::read(folder, name)
         && left.url == url
+        && left.unpack == order.unpack
         && (order.sum.is_none() || left.expected == look.expected)
     {
         return Ok(left);
     }
     part.file().set_len(0).map_err(|error| part.error(error))?;
-    let journal = Journal { url, asked: now().0, expected: look.expected.clone(), ..Journal::default() };
+    let journal =
+        Journal { url, asked: now().0, expected: look.expected.clone(), unpack: order.unpack, ..Journal::default() };
     journal.write(folder, name)?;
     Ok(journal)
 }
@@ -150,6 +155,7 @@ fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> Result<Journ
 /// Removes all of a fetch: its part and its journal. Refused while it runs.
 pub fn forget(folder: &Path, name: &str) -> Result<()> {
     let part = Part::open(folder, name)?;
+    let _ = std::fs::remove_file(unpack::path(folder, name));
     Journal::remove(folder, name);
     part.discard();
     Ok(())
@@ -267,9 +273,17 @@ impl Work<'_> {
             Receive { address, folder, name, options, ledger, stop }.all(writer, opened, &mut teller).await?
         };
         teller.tell(Progress::note("writing the rest to disk"));
+        let name = self.name.to_owned();
+        let mut whole = blocking(move || writer.check(&name)).await?;
+        if self.ledger.get().unpack {
+            let (from, total) = whole.packed()?;
+            let to = unpack::path(self.folder, self.name);
+            let file = unpack::unpack(from, total, to.clone(), self.stop, &mut |p| teller.tell(p)).await?;
+            whole.unpacked = Some((file, to));
+        }
         let (folder, name) = (self.folder.to_owned(), self.name.to_owned());
-        let size = ByteSize(writer.offset);
-        let (path, checked) = blocking(move || writer.finish(&folder, &name)).await?;
+        let checked = whole.checked.clone();
+        let (path, size) = blocking(move || whole.finish(&folder, &name)).await?;
         Ok(Fetched { name: self.name.to_owned(), path, size, checked })
     }
 }

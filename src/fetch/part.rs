@@ -75,7 +75,12 @@ impl Part {
     /// Writes it through to the disk and gives it its name, in one step and only if that name is still free.
     pub(super) fn finish(self) -> Result<PathBuf> {
         self.file.sync_all().map_err(at(&self.path))?;
-        match move_to_free_name(&self.path, &self.target) {
+        self.finish_as(&self.path)
+    }
+
+    /// Gives the image's name to a file beside it that is on the disk already.
+    pub(super) fn finish_as(&self, file: &Path) -> Result<PathBuf> {
+        match move_to_free_name(file, &self.target) {
             Err(error) if error.kind() == Io::AlreadyExists => {
                 return Err(Error::conflict(format_args!(
                     "{} has come into the library meanwhile: this one stays unfinished",
@@ -87,7 +92,7 @@ impl Part {
         if let Some(folder) = self.target.parent() {
             File::open(folder).and_then(|f| f.sync_all()).map_err(at(folder))?;
         }
-        Ok(self.target)
+        Ok(self.target.clone())
     }
 
     /// Keeps it as `NAME.mismatch`, in the place of an older one: for people to look at, and never an image.

@@ -104,7 +104,7 @@ impl Receive<'_> {
                 Err(broken) => return Ok((writer, Err(broken))),
             }
         };
-        if let Err(error) = source.refuse_other_than_image(self.name) {
+        if let Err(error) = source.refuse_other_than_image(self.name, journal.unpack) {
             return Ok((writer, Err(error.into())));
         }
         if source.begins != writer.offset || source.begins == 0 {

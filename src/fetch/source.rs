@@ -114,8 +114,8 @@ impl Source {
         }
     }
 
-    /// Refuses what comes under the name of an image and is something else.
-    pub(super) fn refuse_other_than_image(&self, name: &str) -> Result<()> {
+    /// Refuses what comes under the name of an image and is something else. Packed it may be where it will be unpacked.
+    pub(super) fn refuse_other_than_image(&self, name: &str, unpack: bool) -> Result<()> {
         let is_page = ["text/html", "application/xhtml+xml"].iter().any(|page| self.content_type.starts_with(page));
         if is_page && (name::is_image_like(name) || !name.contains('.')) {
             return Err(Error::refused(
@@ -123,7 +123,7 @@ impl Source {
             ));
         }
         let is_packed = !matches!(self.encoding.as_str(), "" | "identity");
-        if is_packed && ![".gz", ".tgz"].iter().any(|ending| name.ends_with(ending)) {
+        if is_packed && !unpack && ![".gz", ".tgz"].iter().any(|ending| name.ends_with(ending)) {
             return Err(Error::refused(format_args!(
                 "the server packed the image ({}) though it was asked not to",
                 clean_line(&self.encoding)

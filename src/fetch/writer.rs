@@ -1,9 +1,10 @@
 use super::{Expected, Ledger, Origin, checksum::Hasher, journal, part::Part};
 use crate::{
-    domain::{Error, Result, clean_line},
+    domain::{ByteSize, Error, Result, clean_line},
     transport::{Stopwatch, at, now},
 };
 use std::{
+    fs::File,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -99,33 +100,67 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Checks the sum, keeps the story, and gives the file its name. A wrong one is kept apart.
-    pub(super) fn finish(self, folder: &Path, name: &str) -> Result<(PathBuf, Option<String>)> {
+    /// Checks the sum of the whole. A wrong one is kept apart.
+    pub(super) fn check(mut self, name: &str) -> Result<Whole> {
+        // All has come, whether the server told how much that is or not: it need not come again.
+        self.save()?;
+        let offset = self.offset;
+        self.ledger.change(|journal| journal.total = Some(offset))?;
         let journal = self.ledger.get();
-        let checked = match (self.hasher, &journal.expected) {
-            (Some(hasher), Some(expected)) => {
-                let (found, kind) = (hasher.finish(), expected.sum.kind.name());
-                let source = clean_line(&expected.source).into_owned();
-                if found != expected.sum {
-                    self.part.keep_apart()?;
-                    self.ledger.save(0, None)?;
-                    return Err(Error::refused(format_args!(
-                        "what came is not what it should be: its {kind} begins with {}, {source} says {}. It was kept apart \
-                         as {}{}",
-                        found.short(),
-                        expected.sum.short(),
-                        clean_line(name),
-                        super::MISMATCH
-                    )));
-                }
-                Some(format!("{kind} as in {source}").replace("as in given", "as given"))
-            }
-            _ => None,
+        let (Some(hasher), Some(expected)) = (self.hasher, &journal.expected) else {
+            return Ok(Whole { part: self.part, url: journal.url, checked: None, unpacked: None });
         };
-        let meta = self.part.file().metadata().map_err(at(folder))?;
-        Origin::new(journal.url, checked.clone(), now(), &meta).write(folder, name)?;
-        let path = self.part.finish()?;
+        let (found, kind) = (hasher.finish(), expected.sum.kind.name());
+        let source = clean_line(&expected.source).into_owned();
+        if found != expected.sum {
+            self.part.keep_apart()?;
+            self.ledger.save(0, None)?;
+            return Err(Error::refused(format_args!(
+                "what came is not what it should be: its {kind} begins with {}, {source} says {}. It was kept apart as \
+                 {}{}",
+                found.short(),
+                expected.sum.short(),
+                clean_line(name),
+                super::MISMATCH
+            )));
+        }
+        let packed = if journal.unpack { ", before it was unpacked" } else { "" };
+        let checked = format!("{kind} as in {source}").replace("as in given", "as given") + packed;
+        Ok(Whole { part: self.part, url: journal.url, checked: Some(checked), unpacked: None })
+    }
+}
+
+/// All that was to come, right as far as is known.
+#[derive(Debug)]
+pub(super) struct Whole {
+    part: Part,
+    url: String,
+    pub(super) checked: Option<String>,
+    /// What was packed in the part, and where it is.
+    pub(super) unpacked: Option<(File, PathBuf)>,
+}
+
+impl Whole {
+    /// What came, and how many bytes it has.
+    pub(super) fn packed(&self) -> Result<(File, u64)> {
+        let file = self.part.file().try_clone().map_err(|error| self.part.error(error))?;
+        Ok((file, self.part.len()?))
+    }
+
+    /// Keeps the story and gives the image its name; returns where it is and its size.
+    pub(super) fn finish(self, folder: &Path, name: &str) -> Result<(PathBuf, ByteSize)> {
+        let file = self.unpacked.as_ref().map_or(self.part.file(), |(file, _)| file);
+        let meta = file.metadata().map_err(at(folder))?;
+        Origin::new(self.url, self.checked, now(), &meta).write(folder, name)?;
+        let path = match &self.unpacked {
+            None => self.part.finish()?,
+            Some((_, unpacked)) => {
+                let path = self.part.finish_as(unpacked)?;
+                self.part.discard();
+                path
+            }
+        };
         super::Journal::remove(folder, name);
-        Ok((path, checked))
+        Ok((path, ByteSize(meta.len())))
     }
 }

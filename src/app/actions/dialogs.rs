@@ -5,7 +5,7 @@ use crate::{
         App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{HostId, Op, Reply, Request, Secret, TaskId, Values, VmId},
+    domain::{HostId, Op, Reply, Request, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
     input::{Action, Key},
 };
 
@@ -61,10 +61,15 @@ impl App {
             (Purpose::Delete(vm), Answer::Yes(keep_disks)) => Request::Delete { vm, keep_disks },
             (Purpose::Install(vm), Answer::Chosen(image)) => return self.install_from(host, vm, image),
             (Purpose::Insert(vm), Answer::Chosen(image)) => Request::InsertImage { vm, image },
-            (Purpose::Fetch { .. }, Answer::Values(mut values)) => Request::FetchImage {
-                url: values.remove("url").unwrap_or_default(),
-                name: values.remove("name").filter(|name| !name.is_empty()),
-            },
+            (Purpose::Fetch { .. }, Answer::Values(mut values)) => {
+                let sum = values.get("sum").and_then(|sum| checksum(sum).ok());
+                let unpack = values.get("unpack").is_some_and(|unpack| unpack == "yes");
+                let url = values.remove("url").unwrap_or_default();
+                Request::FetchImage {
+                    url: wished(&url, Wishes { sum: sum.as_deref(), unpack }),
+                    name: values.remove("name").filter(|name| !name.is_empty()),
+                }
+            }
             (Purpose::Rename { image, .. }, Answer::Values(mut values)) => {
                 let name = values.remove("name").unwrap_or_default();
                 if name == image {

@@ -11,13 +11,25 @@ impl App {
     /// Asks for the address of an image; the host is known.
     pub(super) fn fetch_to(&mut self, host: &HostId) -> Vec<Effect> {
         let Some(state) = self.hosts.get(host) else { return Vec::new() };
-        let fields = vec![
-            FieldSpec::new("url", "Address", FieldKind::Url)
-                .help("http://, https:// or file://; #sha256=... after it is checked"),
+        let mut fields = vec![
+            FieldSpec::new("url", "Address", FieldKind::Url).help("http://, https:// or file://"),
             FieldSpec::new("name", "Name", FieldKind::ImageName)
                 .optional()
                 .help("what to call it here, if not as there"),
         ];
+        // A host that fetches by itself has no way to do either.
+        if state.refusal(Op::ProbeImage).is_none() {
+            fields.push(
+                FieldSpec::new("sum", "Checksum", FieldKind::Checksum)
+                    .optional()
+                    .help("SHA-256 or SHA-512 of what comes; found beside it without that"),
+            );
+            fields.push(
+                FieldSpec::new("unpack", "Unpack", FieldKind::Flag)
+                    .default("no")
+                    .help("what ends in .xz, .gz, .zst or .bz2"),
+            );
+        }
         let images = state.images.iter().flatten().map(|i| i.name.clone()).collect();
         let purpose = Purpose::Fetch { free: state.storage_free(), images, sight: Sight::None };
         let dialog = Dialog::new(

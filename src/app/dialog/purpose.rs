@@ -1,7 +1,7 @@
 use super::{Form, Note, Tone};
 use crate::{
     app::Sight,
-    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line},
+    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line, unpacked_name, wishes},
 };
 
 /// What the answer of a dialog is for.
@@ -101,10 +101,17 @@ fn fetch(form: &Form, free: Option<ByteSize>, images: &[String], sight: &Sight) 
     let (url, given) = (form.value("url"), form.value("name"));
     let seen = if let Sight::Seen(prospect) = sight { Some(prospect) } else { None };
     let from_url = || seen.map_or_else(|| name_of(&url), |prospect| prospect.name.as_deref());
-    let name = if given.is_empty() { from_url() } else { Some(given.as_str()) };
+    let unpack = form.value("unpack") == "yes";
+    let packed = from_url().and_then(unpacked_name);
+    let name = match packed {
+        _ if !given.is_empty() => Some(given.as_str()),
+        Some(unpacked) if unpack => Some(unpacked),
+        _ => from_url(),
+    };
     let name = name.filter(|name| crate::domain::check_image_name(name).is_ok());
-    let is_taken =
-        |name: &str| images.iter().any(|i| i == name) || given.is_empty() && seen.is_some_and(|p| p.is_taken);
+    let is_taken = |name: &str| {
+        images.iter().any(|i| i == name) || given.is_empty() && !unpack && seen.is_some_and(|p| p.is_taken)
+    };
     let mut notes = vec![match name {
         Some(name) if is_taken(name) => {
             Note::warning(format!("{} is in the library already: give it another name", clean_line(name)))
@@ -113,6 +120,13 @@ fn fetch(form: &Form, free: Option<ByteSize>, images: &[String], sight: &Sight) 
         None if seen.is_some() => Note::warning("Neither the address nor the server names the file: give it a name"),
         None => Note::aside("Its name comes from the address, or from you"),
     }];
+    match (packed, unpack) {
+        (Some(_), false) => notes.push(Note::aside("It is packed: Unpack makes the image of it once it is whole")),
+        (None, true) if seen.is_some() => {
+            notes.push(Note::warning("It is not packed by its name: fetch it without unpacking"));
+        }
+        _ => {}
+    }
     match sight {
         Sight::None => {}
         Sight::Asking => notes.push(Note::aside("Asking what is there")),
@@ -120,7 +134,9 @@ fn fetch(form: &Form, free: Option<ByteSize>, images: &[String], sight: &Sight) 
         Sight::Seen(prospect) => {
             notes.push(Note::plain(sentence(&prospect.figures())));
             notes.push(match prospect.checksum {
-                _ if url.contains("#sha") => Note::aside("The checksum that you gave will be checked"),
+                _ if !form.value("sum").is_empty() || wishes(&url).1.sum.is_some() => {
+                    Note::aside("The checksum that you gave will be checked")
+                }
                 Some(_) => Note::new(Tone::Good, sentence(&prospect.check())),
                 None => Note::aside(sentence(&prospect.check())),
             });

@@ -80,7 +80,7 @@ pub(super) async fn watch(local: &Local, events: &EventSink) {
                 TaskState::Unknown(Error::refused(journal.halt()))
             };
             if told.insert(name.clone(), state.clone()).as_ref() != Some(&state) {
-                let request = Request::FetchImage { url: journal.url, name: Some(name.clone()) };
+                let request = Request::FetchImage { url: journal.address(), name: Some(name.clone()) };
                 tell(events, name, state, Some(request)).await;
             }
         }

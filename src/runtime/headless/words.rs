@@ -1,5 +1,7 @@
 //! `OP key=value ...` to a request.
-use crate::domain::{Error, NodeId, OPS, Op, Request, Result, Secret, Values, VmId, Weight, clean};
+use crate::domain::{
+    Error, NodeId, OPS, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, checksum, clean, wished,
+};
 use std::{collections::BTreeMap, io::Read};
 
 /// The words that an operation takes: those it needs and those it may have. `config.` stands for the fields of its form,
@@ -26,7 +28,7 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
         Op::SetProperty => (&["vm", "name", "value"], &[]),
         Op::ProbeImage => (&["url"], &[]),
-        Op::FetchImage => (&["url"], &["name", "sha256", "sha512"]),
+        Op::FetchImage => (&["url"], &["name", "sha256", "sha512", "unpack"]),
         Op::RenameImage => (&["image", "name"], &[]),
         Op::ShowNode | Op::RemoveNode => (&["node"], &[]),
         Op::UpdateNode => (&["node"], &["config."]),
@@ -210,8 +212,13 @@ fn request(words: &mut Words) -> Result<Request> {
             let mut url = words.need("url")?;
             for kind in ["sha256", "sha512"] {
                 if let Some(sum) = words.take(kind) {
-                    url = format!("{url}#{kind}={sum}");
+                    let sum = checksum(&format!("{kind}={sum}"));
+                    let sum = sum.map_err(|why| Error::invalid(format_args!("{kind}: {why}")))?;
+                    url = wished(&url, Wishes { sum: Some(&sum), unpack: false });
                 }
+            }
+            if let Some(word) = words.take("unpack") {
+                url = wished(&url, Wishes { sum: None, unpack: Words::flag(&word, "unpack")? });
             }
             Request::FetchImage { url, name: words.take("name") }
         }

@@ -1,14 +1,14 @@
 //! A look at an address before it is fetched.
-use super::{impatient, names};
+use super::names;
 use crate::support::http::{Http, answer, raw};
 use std::{fs, path::Path};
 use vmdeck::{
     domain::{ByteSize, Prospect, Result},
-    fetch::probe,
+    fetch::{Options, probe},
 };
 
 async fn seen(folder: &Path, url: &str) -> Result<Prospect> {
-    probe(&url.parse()?, folder, &impatient()).await
+    probe(&url.parse()?, folder, &Options::default()).await
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod look;
 mod refusals;
 mod resume;
 mod sums;
+mod unpack;
 mod whole;
 mod worker;
 
@@ -26,7 +27,7 @@ fn image(size: usize) -> Vec<u8> {
 }
 
 fn order(url: &str, name: Option<&str>) -> Result<Order> {
-    Ok(Order { address: url.parse()?, name: name.map(str::to_owned), sum: None })
+    Ok(Order { address: url.parse()?, name: name.map(str::to_owned), sum: None, unpack: false })
 }
 
 /// Fetches, and keeps all that was told on the way.

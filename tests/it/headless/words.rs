@@ -30,6 +30,11 @@ fn words_become_requests() {
         request("fetch-image url=https://host/x.iso?a=b"),
         Request::FetchImage { url: "https://host/x.iso?a=b".into(), name: None }
     );
+    let url = format!("https://host/x.img.xz#sha512={}&unpack", "a".repeat(128));
+    assert_eq!(
+        request(&format!("fetch-image url=https://host/x.img.xz sha512={} unpack=yes name=y.img", "A".repeat(128))),
+        Request::FetchImage { url, name: Some("y.img".into()) }
+    );
     assert_eq!(asked("list answer=-").unwrap().answer.unwrap().expose(), "hunter2");
 }
 
@@ -49,6 +54,8 @@ fn a_wrong_word_is_named_with_what_would_be_right() {
         ("power-off vm=web yes=db", "yes=db does not name web: nothing was done"),
         ("delete vm=web keep-disks=maybe yes=web", "keep-disks: `maybe` is neither yes nor no"),
         ("resize-disk vm=web disk=d size=-5G", "size: `-5G` would shrink the disk: disks only grow"),
+        ("fetch-image url=http://h/x sha256=12", "sha256: `sha256=12`: a SHA-256 has 64 hexadecimal digits"),
+        ("fetch-image url=http://h/x unpack=1", "unpack: `1` is neither yes nor no"),
         ("list answer=hunter2", "answer: a secret does not belong here"),
     ] {
         let told = asked(line).unwrap_err();

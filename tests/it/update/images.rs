@@ -1,4 +1,5 @@
 //! Images: fetched, renamed, removed, put into machines.
+use crate::support::screen::screen;
 use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
 use vmdeck::{
     app::{App, Effect, Message},
@@ -30,6 +31,24 @@ fn an_address_that_cannot_be_and_a_name_with_a_slash_are_not_sent() {
     let effects = press(&mut app, "enter");
     let request = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("z.iso".into()) };
     assert_eq!(*call(&effects).2, request);
+}
+
+#[test]
+fn a_checksum_and_the_wish_to_unpack_go_with_the_address() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://x/y.qcow2.xz".into()));
+    press(&mut app, "tab tab");
+    text(&mut app, "abc");
+    assert_eq!(press(&mut app, "enter"), [], "no checksum is so short");
+    press(&mut app, "ctrl-u");
+    text(&mut app, &"AB".repeat(32));
+    press(&mut app, "tab y");
+    assert!(screen(&mut app, 80, 24).contains("Will be called y.qcow2 "));
+    let effects = press(&mut app, "enter");
+    let url = format!("https://x/y.qcow2.xz#sha256={}&unpack", "ab".repeat(32));
+    assert_eq!(*call(&effects).2, Request::FetchImage { url, name: None });
+    assert_eq!(call(&effects).2.target(), "y.qcow2");
 }
 
 #[test]
