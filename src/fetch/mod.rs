@@ -108,7 +108,7 @@ impl Order {
     /// Reads an address as people write it, with what is wished of it behind `#`: see [`wishes`].
     pub fn new(url: &str, name: Option<&str>) -> Result<Self> {
         let (url, wishes) = wishes(url);
-        let sum = wishes.sum.map(|sum| sum.parse()).transpose()?;
+        let sum = wishes.sum.map(str::parse).transpose()?;
         Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum, unpack: wishes.unpack })
     }
 
