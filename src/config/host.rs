@@ -43,7 +43,8 @@ pub struct Sysadm {
     pub url: String,
     pub user: Option<String>,
     pub password: PasswordSource,
-    /// A private key to sign in with instead.
+    /// A token of a session, or a private key, to sign in with instead.
+    pub token: Option<PasswordSource>,
     pub key: Option<PathBuf>,
     pub tls: Tls,
     pub ca: Option<PathBuf>,
@@ -282,10 +283,18 @@ fn qemu(table: &mut Table<'_>) -> Result<Qemu> {
 }
 
 fn sysadm(table: &mut Table<'_>) -> Result<Sysadm> {
+    let ways = ["password", "token", "key"].into_iter().filter(|way| table.get(way).is_some());
+    if let [first, second, ..] = *ways.collect::<Vec<_>>() {
+        return Err(table.error(format_args!("`{first}` and `{second}` are two ways to sign in: write one")));
+    }
+    if let (Some(user), true) = (table.get("user"), table.get("token").or(table.get("key")).is_some()) {
+        return Err(user.error("a token or a key tells the user by itself: leave it out"));
+    }
     Ok(Sysadm {
         url: url(&table.need("url", "write url = \"wss://host:12150\"")?, &["wss", "https", "ws", "http"])?,
         user: table.word("user")?,
         password: password(table)?,
+        token: table.get("token").map(|v| PasswordSource::read(&v)).transpose()?,
         key: table.path("key")?,
         tls: tls(table)?,
         ca: table.path("ca")?,

@@ -50,11 +50,11 @@ impl PasswordSource {
             Self::Ask | Self::Command(_) => Ok(None),
             Self::Env(name) => match std::env::var(name) {
                 Ok(text) => Ok(Some(Secret::new(text))),
-                Err(_) => Err(format!("the variable {} with the password is not set", clean(name, 40))),
+                Err(_) => Err(format!("the variable {} is not set", clean(name, 40))),
             },
             Self::File(path) => {
                 let text = std::fs::read_to_string(path)
-                    .map_err(|e| format!("the password file {} cannot be read: {e}", path.display()))?;
+                    .map_err(|e| format!("the file {} cannot be read: {e}", path.display()))?;
                 Ok(Some(first_line(text)))
             }
         }

@@ -70,8 +70,12 @@ fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
         Tls::AcceptNew => sysadm::Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
         Tls::Insecure => sysadm::Trust::Insecure,
     };
-    let (url, user, key) = (own.url.clone(), own.user.clone(), own.key.clone());
-    sysadm::Settings { url, user, password: password(&own.password), key, trust }
+    let sign_in = match (&own.token, &own.key) {
+        (Some(token), _) => sysadm::SignIn::Token(password(token)),
+        (None, Some(key)) => sysadm::SignIn::Key(key.clone()),
+        (None, None) => sysadm::SignIn::Password { user: own.user.clone(), password: password(&own.password) },
+    };
+    sysadm::Settings { url: own.url.clone(), sign_in, trust }
 }
 
 /// Where a password comes from when a host wants it; what a program prints is read at each sign-in.

@@ -1,4 +1,4 @@
-//! Where the password of a server comes from when it is wanted.
+//! Where the password or the token of a server comes from when it is wanted.
 use super::Program;
 use crate::domain::{Error, ErrorKind, Result, Secret};
 
@@ -15,9 +15,9 @@ pub enum Password {
 }
 
 impl Password {
-    /// The password; None: a person has to be asked.
-    pub async fn get(&self) -> Result<Option<Secret>> {
-        let needs = |why: String| Error::new(ErrorKind::NeedsAnswer, format_args!("password: {why}"));
+    /// The password; None: a person has to be asked. `field`: what errors call it.
+    pub async fn get(&self, field: &str) -> Result<Option<Secret>> {
+        let needs = |why: String| Error::new(ErrorKind::NeedsAnswer, format_args!("{field}: {why}"));
         match self {
             Self::Ask => Ok(None),
             Self::Given(secret) => Ok(Some(secret.clone())),

@@ -115,14 +115,7 @@ impl Client {
         self.out.send(text).await.map_err(|_| gone())?;
         let result = answer.await.unwrap_or_else(|_| Err(gone()));
         drop(waiting);
-        match result {
-            Err(error) if error.kind == ErrorKind::Unauthorized && self.is_up.load(Ordering::Acquire) => {
-                let why = "the session has ended on the server: signing in again";
-                self.lose(&Error::new(ErrorKind::Unreachable, why));
-                Err(Error::new(ErrorKind::Unauthorized, "the session had ended on the server: nothing was done"))
-            }
-            result => result,
-        }
+        result
     }
 
     /// From now on a loss is reported. `Err`: it is lost already.
@@ -137,7 +130,7 @@ impl Client {
     }
 
     /// Ends every wait with `error`, and the connection.
-    fn lose(&self, error: &Error) {
+    pub(super) fn lose(&self, error: &Error) {
         let waiting = {
             let mut pending = self.pending();
             pending.lost.get_or_insert_with(|| error.clone());
@@ -197,8 +190,7 @@ async fn keep_alive(client: Arc<Client>) {
         if alive.is_err() {
             return client.lose(&Error::new(ErrorKind::Unreachable, "the server gave no sign of life for 20 s"));
         }
-        if client.call("rpc", "query", json!({})).await.is_err() {
-            return;
-        }
+        // A session that has ended all the same is begun anew by the next call.
+        let _ = client.call("rpc", "query", json!({})).await;
     }
 }

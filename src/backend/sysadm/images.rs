@@ -98,9 +98,8 @@ impl Sysadm {
 
     /// Asks the dispatcher to end a job, which it may not do.
     async fn stop(&self, id: &str) -> Result<()> {
-        let (link, facts) = self.session()?;
-        if facts.may_run {
-            link.call("rpc", "dispatcher", json!({"action": "kill", "job_id": id})).await?;
+        if self.session()?.facts.may_run {
+            self.call("rpc", "dispatcher", json!({"action": "kill", "job_id": id})).await?;
         }
         Ok(())
     }
@@ -119,10 +118,10 @@ impl Images for Sysadm {
         if let Some(there) = [given, wanted].into_iter().find(|name| isos.iter().any(|iso| iso == name)) {
             return Err(taken(there));
         }
-        let (link, _) = self.session()?;
+        let link = self.session()?.link.clone();
         // The first events come before the answer.
         let claim = self.jobs.claim();
-        let answer = super::iohyve(&link, "fetchiso", &[("url", url)]).await?;
+        let answer = self.iohyve("fetchiso", &[("url", url)]).await?;
         let id = wire::text_of(answer.get("queueid")).ok_or_else(|| wire::odd("fetchiso"))?;
         let state = claim.take(&id);
         let (end, was_stopped) = self.follow(&id, state, link, &call).await?;

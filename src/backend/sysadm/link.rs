@@ -1,6 +1,6 @@
 //! The way to the server, whichever transport it is.
 use super::client::Client;
-use crate::domain::Result;
+use crate::domain::{Error, Result};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -28,6 +28,13 @@ impl Link {
     pub(super) async fn lost(&self) {
         match self {
             Self::Socket(client) => client.lost().await,
+        }
+    }
+
+    /// Gives the connection up: for this reason no answer can come any more.
+    pub(super) fn lose(&self, error: &Error) {
+        match self {
+            Self::Socket(client) => client.lose(error),
         }
     }
 }

@@ -51,9 +51,9 @@ impl Machines for Sysadm {
             let why = "SysAdm deletes a machine with its disks: they cannot be kept";
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
-        let (_, facts) = self.session()?;
+        let version = self.session()?.facts.version;
         let (row, others) = self.row(vm).await?;
-        names::check_deletion(vm.as_str(), &others, facts.version)?;
+        names::check_deletion(vm.as_str(), &others, version)?;
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: the server would delete it all the same")));
         }

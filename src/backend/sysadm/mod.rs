@@ -2,10 +2,12 @@
 //!
 //! The server runs the command and often says yes when it failed, so nothing counts before it was read back. It is
 //! documented in one way and answers in another: both are read, see [`wire`].
+mod allowed;
 mod client;
 mod disks;
 mod images;
 mod jobs;
+mod key;
 mod link;
 mod look;
 mod machines;
@@ -13,6 +15,7 @@ mod power;
 mod properties;
 mod session;
 mod setup;
+mod sign_in;
 pub mod wire;
 
 pub use crate::transport::Trust;
@@ -25,18 +28,14 @@ use crate::{
         Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, Question, QuestionKind, Result, Secret, Verdict,
         Vm, VmId,
     },
-    transport::Password,
 };
 use jobs::Jobs;
-use link::Link;
 use serde_json::{Map, Value};
-use session::Session;
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use session::{Held, Session};
+pub use sign_in::SignIn;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 use tokio::sync::oneshot;
 
@@ -45,11 +44,7 @@ use tokio::sync::oneshot;
 pub struct Settings {
     /// `wss://host:12150`.
     pub url: String,
-    /// None: root.
-    pub user: Option<String>,
-    pub password: Password,
-    /// A private key, which this version cannot sign in with.
-    pub key: Option<PathBuf>,
+    pub sign_in: SignIn,
     pub trust: Trust,
 }
 
@@ -57,7 +52,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Sysadm {
     settings: Settings,
-    session: Mutex<Option<Session>>,
+    held: Mutex<Option<Held>>,
     jobs: Arc<Jobs>,
     /// The password that a person typed, until it turns out to be wrong.
     typed: Mutex<Option<Secret>>,
@@ -76,7 +71,7 @@ impl Sysadm {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            session: Mutex::default(),
+            held: Mutex::default(),
             jobs: Arc::default(),
             typed: Mutex::default(),
             asked: Mutex::default(),
@@ -86,18 +81,37 @@ impl Sysadm {
         }
     }
 
-    /// What is known of the present connection, and the way to use it.
-    fn session(&self) -> Result<(Link, Arc<session::Facts>)> {
-        let session = locked(&self.session);
-        let session = session.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
-        Ok((session.link.clone(), session.facts.clone()))
+    /// The present connection.
+    fn session(&self) -> Result<Arc<Session>> {
+        let held = locked(&self.held);
+        let held = held.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
+        Ok(held.session.clone())
+    }
+
+    /// Sends a request; what stands in the `args` of its answer comes back. Where the session has ended meanwhile, the
+    /// server did nothing: signs in again, once, and asks again.
+    async fn call(&self, namespace: &str, name: &str, args: Value) -> Result<Value> {
+        let session = self.session()?;
+        let sign_ins = session.sign_ins.load(Ordering::Acquire);
+        match session.link.call(namespace, name, args.clone()).await {
+            Err(error) if error.kind == ErrorKind::Unauthorized => {}
+            result => return result,
+        }
+        let again = async {
+            self.sign_in_again(&session, sign_ins).await?;
+            session.link.call(namespace, name, args).await
+        };
+        again.await.inspect_err(|error| {
+            if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::NeedsAnswer) {
+                session.link.lose(error);
+            }
+        })
     }
 
     /// Asks the class for `action`; what stands below the action's name comes back. Values are texts only: the server
     /// takes anything else for nothing.
     async fn iohyve(&self, action: &str, fields: &[(&str, &str)]) -> Result<Value> {
-        let (link, _) = self.session()?;
-        iohyve(&link, action, fields).await
+        wire::below(action, &self.call("sysadm", "iohyve", asked(action, fields)).await?)
     }
 
     /// All machines, as they are now.
@@ -131,10 +145,11 @@ impl Sysadm {
     }
 }
 
-async fn iohyve(link: &Link, action: &str, fields: &[(&str, &str)]) -> Result<Value> {
+/// The arguments of an action.
+fn asked(action: &str, fields: &[(&str, &str)]) -> Value {
     let mut args = Map::from_iter([("action".to_owned(), Value::from(action))]);
     args.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))));
-    wire::below(action, &link.call("sysadm", "iohyve", Value::Object(args)).await?)
+    Value::Object(args)
 }
 
 fn missing(vm: &VmId) -> Error {
@@ -143,15 +158,14 @@ fn missing(vm: &VmId) -> Error {
 
 impl Backend for Sysadm {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
-        drop(locked(&self.session).take());
-        let (session, capabilities) = self.begin(&events).await?;
-        let link = session.link.clone();
-        let may_list = session.facts.may_list_jobs;
-        *locked(&self.session) = Some(session);
-        if may_list {
-            self.find_jobs(&link).await?;
+        drop(locked(&self.held).take());
+        let (held, capabilities) = self.begin(&events).await?;
+        let session = held.session.clone();
+        *locked(&self.held) = Some(held);
+        if session.facts.may_list_jobs {
+            self.find_jobs().await?;
         }
-        link.is_up()?;
+        session.link.is_up()?;
         *locked(&self.told) = Some((events, capabilities.clone()));
         Ok(capabilities)
     }

@@ -1,9 +1,9 @@
 //! The settings of a machine: by the class where the server still has them, else by commands of the dispatcher.
 use super::{
     Sysadm,
+    allowed::Way,
     jobs::State,
     names,
-    session::Way,
     values::{self, read_all},
     wire,
 };
@@ -19,8 +19,8 @@ impl Sysadm {
     async fn values(&self, vm: &VmId) -> Result<BTreeMap<String, String>> {
         let (row, _) = self.row(vm).await?;
         names::check(vm.as_str())?;
-        let (_, facts) = self.session()?;
-        let mut values = match facts.properties {
+        let session = self.session()?;
+        let mut values = match session.facts.properties {
             Way::Class => {
                 let answer = self.iohyve("getprops", &[("name", vm.as_str())]).await?;
                 let found = answer.get(vm.as_str()).and_then(Value::as_object).ok_or_else(|| wire::odd("getprops"))?;
@@ -36,11 +36,11 @@ impl Sysadm {
 
     /// Runs a command through the dispatcher and returns what it wrote.
     async fn run(&self, command: &str) -> Result<String> {
-        let (link, _) = self.session()?;
+        let link = self.session()?.link.clone();
         let id = format!("vmdeck-{}", uuid::Uuid::new_v4());
         let mut state = self.jobs.claim().take(&id);
         let args = Map::from_iter([("action".to_owned(), json!("run")), (id, json!(command))]);
-        link.call("rpc", "dispatcher", Value::Object(args)).await?;
+        self.call("rpc", "dispatcher", Value::Object(args)).await?;
         loop {
             if let State::Ended(end) = state.borrow_and_update().clone() {
                 return match end.code {
@@ -65,8 +65,8 @@ impl Properties for Sysadm {
     async fn set_property(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {
         names::check(vm.as_str())?;
         let (key, value) = values::written(name, value)?;
-        let (_, facts) = self.session()?;
-        match facts.properties {
+        let session = self.session()?;
+        match session.facts.properties {
             Way::Class => self.iohyve("setprop", &[("name", vm.as_str()), (key, &value)]).await.map(drop),
             Way::Commands if value.contains(['"', '\\']) => {
                 Err(Error::invalid(format_args!("{name}: the server takes neither \" nor \\ in a command")))

@@ -69,8 +69,7 @@ fn devices(answer: &Value) -> Result<Vec<Choice>> {
 impl Sysadm {
     /// The pools of the server, with what is free in each.
     async fn pools(&self) -> Result<Vec<Choice>> {
-        let (link, _) = self.session()?;
-        let answer = link.call("sysadm", "zfs", json!({"action": "list_pools"})).await?;
+        let answer = self.call("sysadm", "zfs", json!({"action": "list_pools"})).await?;
         let pools = wire::below("list_pools", &answer)?;
         let pools = pools.as_object().ok_or_else(|| wire::odd("list_pools"))?;
         let free = |pool: &Value| match wire::text_of(pool.get("free")) {
@@ -91,14 +90,12 @@ impl Sysadm {
     }
 
     async fn nics(&self) -> Result<Vec<Choice>> {
-        let (link, _) = self.session()?;
-        devices(&link.call("sysadm", "network", json!({"action": "list-devices"})).await?)
+        devices(&self.call("sysadm", "network", json!({"action": "list-devices"})).await?)
     }
 
     /// Whether iohyve has its place in `pool`; None: the server does not tell.
     async fn has_place(&self, pool: &str) -> Result<Option<bool>> {
-        let (link, _) = self.session()?;
-        let answer = link.call("sysadm", "zfs", json!({"action": "datasets", "zpool": pool})).await;
+        let answer = self.call("sysadm", "zfs", json!({"action": "datasets", "zpool": pool})).await;
         let sets = granted(answer.and_then(|answer| wire::below("datasets", &answer)))?;
         let sets = sets.as_ref().and_then(Value::as_object).filter(|sets| !sets.is_empty());
         Ok(sets.map(|sets| sets.contains_key(&format!("{pool}/iohyve"))))

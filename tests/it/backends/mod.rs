@@ -9,5 +9,6 @@ mod qmp;
 mod sysadm_jobs;
 mod sysadm_link;
 mod sysadm_setup;
+mod sysadm_sign_in;
 mod sysadm_truth;
 mod sysadm_wire;

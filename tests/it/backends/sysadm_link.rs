@@ -1,14 +1,14 @@
 //! Signing in to a SysAdm server, its certificates, and every way in which the connection can go wrong.
 use crate::support::{
     fake_iohyve::Face,
-    fake_sysadm::{FakeSysadm, Odd, settings, sysadm},
+    fake_sysadm::{FakeSysadm, Odd, settings, signing_in, sysadm},
 };
 use std::{path::Path, time::Duration};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 use vmdeck::{
     backend::{
-        Backend, Machines, Power,
-        sysadm::{Settings, Sysadm, Trust},
+        Backend, Machines,
+        sysadm::{Settings, SignIn, Sysadm, Trust},
     },
     domain::{Capabilities, Error, ErrorKind, HostEvent, QuestionKind, Result, Secret},
     transport::{Known, Password, Program},
@@ -24,8 +24,12 @@ async fn fails(settings: Settings, kind: ErrorKind, words: &str) {
     assert!(error.message.contains(words), "{error}");
 }
 
+fn by(password: Password, url: &str) -> Settings {
+    signing_in(url, SignIn::Password { user: None, password })
+}
+
 fn with(password: &str, url: &str) -> Settings {
-    Settings { password: Password::Given(Secret::new(password.to_owned())), ..settings(url) }
+    by(Password::Given(Secret::new(password.to_owned())), url)
 }
 
 /// Connects, and answers what is asked.
@@ -69,7 +73,7 @@ async fn a_wrong_password_is_refused_even_where_the_server_says_yes() {
 #[tokio::test]
 async fn a_password_is_asked_for_and_asked_again_when_it_was_wrong() {
     let server = FakeSysadm::new(Face::Documented).await;
-    let sysadm = Sysadm::new(Settings { password: Password::Ask, ..settings(&server.url()) });
+    let sysadm = Sysadm::new(by(Password::Ask, &server.url()));
     let (result, asked) = answering(&sysadm, Some("wrong")).await;
     assert_eq!(result.unwrap_err().kind, ErrorKind::Unauthorized);
     assert_eq!(asked[0].0, QuestionKind::Secret);
@@ -82,10 +86,7 @@ async fn a_password_is_asked_for_and_asked_again_when_it_was_wrong() {
 #[tokio::test]
 async fn the_password_of_a_program_is_its_first_line() {
     let server = FakeSysadm::new(Face::Recorded).await;
-    let run = |script: &str| Settings {
-        password: Password::Program(Program::new("/bin/sh").args(["-c", script])),
-        ..settings(&server.url())
-    };
+    let run = |script: &str| by(Password::Program(Program::new("/bin/sh").args(["-c", script])), &server.url());
     assert!(connect(run("echo secret; echo more")).await.is_ok());
     fails(run("echo a-secret; echo locked >&2; exit 3"), ErrorKind::NeedsAnswer, "sh failed: locked").await;
     fails(run("true"), ErrorKind::NeedsAnswer, "sh printed none").await;
@@ -144,21 +145,6 @@ async fn what_is_no_sysadm_server_is_told_in_a_sentence() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     fails(settings(&format!("ws://{closed}")), ErrorKind::Unreachable, "nothing listens there").await;
     fails(settings("ws://192.0.2.1:1"), ErrorKind::Invalid, "for all to read").await;
-}
-
-#[tokio::test]
-async fn a_session_that_ended_is_begun_anew_and_the_call_was_not_done() {
-    let server = FakeSysadm::new(Face::Recorded).await;
-    server.world().iohyve.add("web", "1G");
-    let sysadm = sysadm(&server.url());
-    let (sink, mut events) = mpsc::channel(64);
-    sysadm.connect(sink.clone()).await.unwrap();
-    server.world().is_expired = true;
-    let error = sysadm.start(&"web".into()).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Unauthorized, "{error}");
-    assert!(disconnected(&mut events).await.message.contains("signing in again"));
-    sysadm.connect(sink).await.unwrap();
-    assert!(sysadm.find(&"web".into()).await.is_ok());
 }
 
 #[tokio::test]

@@ -74,6 +74,15 @@ fn addresses_must_fit_their_backend() {
     for (lines, part) in [
         ("backend = \"sysadm\"\nurl = \"ftp://x\"", "an address like wss://host, https://host"),
         ("backend = \"sysadm\"", "`url` is missing: write url = \"wss://host:12150\""),
+        (
+            "backend = \"sysadm\"\nurl = \"wss://x\"\ntoken = { env = \"A\" }\nkey = \"/k\"",
+            "`token` and `key` are two ways to sign in: write one",
+        ),
+        (
+            "backend = \"sysadm\"\nurl = \"wss://x\"\nuser = \"a\"\nkey = \"/k\"",
+            "a token or a key tells the user by itself",
+        ),
+        ("backend = \"sysadm\"\nurl = \"wss://x\"\ntoken = \"abc\"", "it does not belong in this file"),
         ("backend = \"govirthost\"\nurl = \"nonsense\"", "this is not an address"),
         ("backend = \"libvirt\"\nuri = \"qemu+ssh://-oProxyCommand=x/system\"", "qemu+ssh://user@host/system"),
         ("backend = \"libvirt\"\nuri = \"xen:///system\"", "qemu:///system"),

@@ -1,5 +1,8 @@
 //! From the configuration to a SysAdm server and back, through the same actor as the screen.
-use crate::support::{fake_iohyve::Face, fake_sysadm::FakeSysadm};
+use crate::support::{
+    fake_iohyve::Face,
+    fake_sysadm::{FakeSysadm, TOKEN},
+};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
@@ -62,4 +65,21 @@ async fn a_password_that_cannot_be_had_is_told() {
     let (code, _, err) = call(&server, "", "list").await;
     assert_eq!((code, err.contains("bsd1 asks: Password of root on 127.0.0.1")), (4, true), "{err}");
     assert!(server.world().requests.iter().all(|r| r["name"] != "auth"), "no password was tried");
+}
+
+#[tokio::test]
+async fn a_token_or_a_key_signs_in_as_well() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "10G");
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm/sign-in.key");
+    let ways = [
+        format!("token = {{ command = [\"/bin/sh\", \"-c\", \"echo {TOKEN}\"] }}\n"),
+        format!("key = \"{}\"\n", key.display()),
+    ];
+    for way in ways {
+        let (code, out, err) = call(&server, &way, "start vm=web").await;
+        assert_eq!((code, out.as_str()), (0, "web is running\n"), "{way}: {err}");
+    }
+    let (code, _, err) = call(&server, "token = { env = \"VMDECK_NO_SUCH_VARIABLE\" }\n", "list").await;
+    assert_eq!((code, err.contains("token: the variable VMDECK_NO_SUCH_VARIABLE is not set")), (4, true), "{err}");
 }

@@ -2,7 +2,9 @@
 //! and does worse when told.
 #![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
 use crate::support::fake_iohyve::{Face, Iohyve};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{SinkExt, StreamExt};
+use rsa::{BigUint, RsaPublicKey, pkcs8::DecodePublicKey, traits::PublicKeyParts};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
@@ -20,7 +22,7 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, pem::PemObject},
     },
 };
 use tokio_tungstenite::{
@@ -31,7 +33,7 @@ use tokio_tungstenite::{
     },
 };
 use vmdeck::{
-    backend::sysadm::{Settings, Sysadm, Trust},
+    backend::sysadm::{Settings, SignIn, Sysadm, Trust},
     domain::Secret,
     transport::Password,
 };
@@ -43,8 +45,15 @@ pub(crate) fn sysadm(url: &str) -> Sysadm {
 
 pub(crate) fn settings(url: &str) -> Settings {
     let password = Password::Given(Secret::new("secret".to_owned()));
-    Settings { url: url.to_owned(), user: None, password, key: None, trust: Trust::Insecure }
+    signing_in(url, SignIn::Password { user: None, password })
 }
+
+pub(crate) fn signing_in(url: &str, sign_in: SignIn) -> Settings {
+    Settings { url: url.to_owned(), sign_in, trust: Trust::Insecure }
+}
+
+/// The token of the session that is there.
+pub(crate) const TOKEN: &str = "a-token-of-20-letters";
 
 /// What is sent instead of an answer.
 #[derive(Clone, Debug)]
@@ -73,6 +82,9 @@ pub(crate) struct World {
     pub(crate) is_wheel: bool,
     /// The pools that the server tells of; None: it answers no such question, nor one about its network.
     pub(crate) pools: Option<Vec<&'static str>>,
+    pub(crate) password: &'static str,
+    /// What a key has to sign, until it has.
+    challenge: Option<String>,
 }
 
 pub(crate) struct FakeSysadm {
@@ -113,6 +125,8 @@ impl FakeSysadm {
             says_yes: false,
             is_wheel: true,
             pools: Some(vec!["tank"]),
+            password: "secret",
+            challenge: None,
         }));
         let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
         let mut tasks = JoinSet::new();
@@ -163,6 +177,22 @@ impl FakeSysadm {
     pub(crate) fn count(&self, action: &str) -> usize {
         self.world().requests.iter().filter(|r| r["args"]["action"] == action).count()
     }
+
+    /// How often somebody signed in, rightly or not.
+    pub(crate) fn sign_ins(&self) -> usize {
+        self.world().requests.iter().filter(|r| r["name"].as_str().is_some_and(|n| n.starts_with("auth"))).count()
+    }
+}
+
+/// Whether the key that the server knows has signed `text`: what its public half makes of the signature is the text
+/// itself, after as many bytes as fill it up.
+fn is_signed(text: &str, signed: &str) -> bool {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm/sign-in.pub");
+    let known = RsaPublicKey::from_public_key_der(&SubjectPublicKeyInfoDer::from_pem_file(file).unwrap()).unwrap();
+    let Ok(signed) = BASE64_STANDARD.decode(signed) else { return false };
+    let block = BigUint::from_bytes_be(&signed).modpow(known.e(), known.n()).to_bytes_be();
+    let filled = [&[1][..], &vec![0xff; known.size() - 3 - text.len()], &[0], text.as_bytes()].concat();
+    block == filled
 }
 
 /// The certificate of this name and its key.
@@ -269,21 +299,36 @@ async fn answer(
 }
 
 impl World {
+    fn sign_in(&mut self, way: &str, args: &Value) -> Result<Value, u16> {
+        let is_right = match way {
+            "rpc/auth" => args["password"] == self.password,
+            // A token dies with its session.
+            "rpc/auth_token" => args["token"] == TOKEN && !self.is_expired,
+            _ if args.is_string() => {
+                let text = format!("{:020}", self.requests.len());
+                self.challenge = Some(text.clone());
+                return Ok(json!({"test_string": text}));
+            }
+            _ => {
+                let signed = args["encrypted_string"].as_str().unwrap();
+                self.challenge.take().is_some_and(|text| is_signed(&text, signed))
+            }
+        };
+        self.is_expired &= !is_right;
+        let life = if self.iohyve.face == Face::Documented { 300 } else { 0 };
+        match (is_right, self.says_yes) {
+            (true, _) => Ok(json!([TOKEN, life])),
+            (false, true) => Ok(json!(["", 0])),
+            (false, false) => Err(401),
+        }
+    }
+
     fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
         let args = &request["args"];
         let none = Vec::new;
         let name = format!("{}/{}", request["namespace"].as_str().unwrap(), request["name"].as_str().unwrap());
-        if name == "rpc/auth" {
-            let is_right = args["password"] == "secret";
-            if is_right {
-                self.is_expired = false;
-            }
-            let life = if self.iohyve.face == Face::Documented { 300 } else { 0 };
-            return match (is_right, self.says_yes) {
-                (true, _) => (Ok(json!(["a-token-of-20-letters", life])), none()),
-                (false, true) => (Ok(json!(["", 0])), none()),
-                (false, false) => (Err(401), none()),
-            };
+        if name.starts_with("rpc/auth") {
+            return (self.sign_in(&name, args), none());
         }
         if name == "rpc/identify" {
             return (Ok(json!({"hostname": "bsd1", "type": "server"})), none());

@@ -1,0 +1,156 @@
+//! What a server and its user allow, asked at the beginning of a connection.
+use super::{asked, link::Link, names::Version, wire};
+use crate::domain::{Cancel, Capabilities, Error, ErrorKind, Events, Limits, Op, OpSet, Result, clean_line};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A name that no machine has: asking for its settings shows whether the server knows the question.
+const NOBODY: &str = "vmdeck_asks";
+
+const READS: &[Op] = &[Op::List, Op::Show, Op::ListDisks, Op::ListImages, Op::CheckSetup];
+const CHANGES: &[Op] = &[
+    Op::Start,
+    Op::ShutDown,
+    Op::Create,
+    Op::Delete,
+    Op::Install,
+    Op::AddDisk,
+    Op::ResizeDisk,
+    Op::RemoveDisk,
+    Op::FetchImage,
+    Op::RenameImage,
+    Op::RemoveImage,
+    Op::SetUp,
+];
+/// What the class has no action for.
+const NEVER: &[(Op, &str)] = &[
+    (Op::PowerOff, "SysAdm offers no way to power off: its stop asks the guest, and its force does nothing"),
+    (Op::Reset, "SysAdm offers no reset"),
+    (Op::Pause, "bhyve cannot pause a machine"),
+    (Op::Resume, "bhyve cannot pause a machine"),
+    (Op::InsertImage, "iohyve machines have no CD drive but during an installation"),
+    (Op::EjectImage, "iohyve machines have no CD drive but during an installation"),
+    (Op::ProbeImage, "the server itself fetches, and tells nothing before"),
+    (Op::OpenConsole, "the console is on the server alone: run `iohyve console NAME` there"),
+];
+
+/// How the settings of machines are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By `getprops` and `setprop`, as documented.
+    Class,
+    /// By commands through the dispatcher, since the class lacks them.
+    Commands,
+    No(&'static str),
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) version: Option<Version>,
+    pub(super) properties: Way,
+    /// Whether commands may be run and jobs be stopped. A server crashes when it has to refuse that.
+    pub(super) may_run: bool,
+    pub(super) may_list_jobs: bool,
+    pub(super) is_writable: bool,
+}
+
+async fn iohyve(link: &Link, action: &str, fields: &[(&str, &str)]) -> Result<Value> {
+    wire::below(action, &link.call("sysadm", "iohyve", asked(action, fields)).await?)
+}
+
+/// Asks what this server and this user allow.
+pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
+    let classes = link.call("rpc", "query", json!({})).await?;
+    let may = |class: &str| wire::text_of(classes.get(class)).unwrap_or_default();
+    let iohyve_class = may("sysadm/iohyve");
+    if iohyve_class.is_empty() {
+        let why = "the server has no iohyve class: is iohyve installed there?";
+        return Err(Error::new(ErrorKind::Unsupported, why));
+    }
+    let dispatcher = may("rpc/dispatcher");
+    let subscribe = async {
+        let answer = link.call("events", "subscribe", json!(["dispatcher"])).await;
+        answer.is_ok_and(|args| wire::text_of(args.get("subscribe")).as_deref() == Some("dispatcher"))
+    };
+    let (hears, version, set_up, probe, identity) = tokio::join!(
+        subscribe,
+        iohyve(link, "version", &[]),
+        iohyve(link, "issetup", &[]),
+        iohyve(link, "getprops", &[("name", NOBODY)]),
+        link.call("rpc", "identify", json!({})),
+    );
+    let told = version.ok().and_then(|v| wire::text_of(v.get("version"))).unwrap_or_default();
+    let may_run = dispatcher == "read/write" && hears;
+    let properties = match probe {
+        Err(error) if error.kind == ErrorKind::Unsupported && may_run => Way::Commands,
+        Err(error) if error.kind == ErrorKind::Unsupported => Way::No(
+            "this version of SysAdm lost the settings of machines, and this user may run no commands: sign in as a \
+             member of the group wheel",
+        ),
+        _ => Way::Class,
+    };
+    let facts = Facts {
+        version: Version::read(&told),
+        properties,
+        may_run,
+        may_list_jobs: !dispatcher.is_empty(),
+        is_writable: iohyve_class == "read/write",
+    };
+    let mut found = capabilities(&facts, hears);
+    found.version = format!("SysAdm, {}", clean_line(if told.is_empty() { "iohyve" } else { &told }));
+    found.is_set_up = set_up.ok().and_then(|s: Value| wire::yes(s.get("setup")));
+    if let Some(name) = identity.ok().and_then(|i| wire::text_of(i.get("hostname"))) {
+        found.details.push(("Server".to_owned(), clean_line(&name).into_owned()));
+    }
+    Ok((facts, found))
+}
+
+fn capabilities(facts: &Facts, hears: bool) -> Capabilities {
+    let seconds = |op, seconds| (op, Duration::from_secs(seconds));
+    let mut found = Capabilities {
+        ops: OpSet::of(READS),
+        events: Events::Poll,
+        cancel: if facts.may_run { Cancel::Ask } else { Cancel::No },
+        limits: Limits {
+            changes_at_once: Some(1),
+            beside: OpSet::of(&[Op::FetchImage]),
+            // Reads wait on the server behind what is slow: a deletion takes ten seconds by itself.
+            patience: vec![
+                seconds(Op::List, 25),
+                seconds(Op::Show, 25),
+                seconds(Op::ListDisks, 25),
+                seconds(Op::ListProperties, 25),
+                seconds(Op::ListImages, 25),
+                seconds(Op::Delete, 60),
+                seconds(Op::Install, 30),
+                seconds(Op::SetUp, 60),
+            ],
+            settle: vec![seconds(Op::Start, 20), seconds(Op::Install, 20), seconds(Op::ShutDown, 90)],
+        },
+        missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
+        cautions: vec![
+            (Op::Delete, "its disks are destroyed; the server takes ten seconds for it".into()),
+            (Op::RemoveDisk, "the disk is destroyed with all that is on it".into()),
+        ],
+        ..Capabilities::default()
+    };
+    for op in CHANGES {
+        if !facts.is_writable {
+            found.missing.push((*op, "this user may only read on this server".into()));
+        } else if *op == Op::FetchImage && !hears {
+            found.missing.push((*op, "the server tells nothing of its downloads".into()));
+        } else {
+            found.ops = found.ops.with(*op);
+        }
+    }
+    if let Way::No(why) = facts.properties {
+        found.missing.extend([Op::ListProperties, Op::SetProperty].map(|op| (op, why.into())));
+    } else {
+        found.ops = found.ops.with(Op::ListProperties);
+        if facts.is_writable {
+            found.ops = found.ops.with(Op::SetProperty);
+        }
+    }
+    found
+}
