@@ -1,7 +1,7 @@
 //! The images screen: what every host has in its library, and what is being fetched to it.
 use super::{App, HostState, details::stepped};
 use crate::{
-    domain::{ByteSize, HostId, Image, Op, Task, TaskId, TaskState},
+    domain::{ByteSize, HostId, Image, Op, Partial, Request, Task, TaskId, TaskState},
     input::Action,
 };
 use std::collections::BTreeSet;
@@ -49,6 +49,12 @@ pub struct Library {
     away: BTreeSet<TaskId>,
 }
 
+/// Whether the fetch of `task` brings, or was to bring, an entry called `name`.
+fn brings(task: &Task, name: &str) -> bool {
+    let is_named = task.image.as_deref() == Some(name);
+    is_named || matches!(&task.request, Some(Request::FetchImage { url, .. }) if url.rsplit('/').next() == Some(name))
+}
+
 impl App {
     /// The hosts whose images are shown.
     pub fn image_hosts(&self) -> impl Iterator<Item = &HostState> {
@@ -63,13 +69,19 @@ impl App {
             TaskState::Failed(_) | TaskState::Unknown(_) => !self.library.away.contains(&t.id),
             _ => true,
         };
-        let is_fetch = |t: &&Task| t.op == Op::FetchImage && t.vm.is_none() && !t.title.is_empty();
+        let is_fetch = |t: &&Task| t.op == Op::FetchImage && t.image.is_some() && !t.title.is_empty();
         let fetches = self.tasks.iter().filter(is_fetch).filter(|t| shown(&t.host) && is_open(t));
-        let mut images: Vec<_> =
-            self.image_hosts().flat_map(|host| host.images.iter().flatten().map(move |image| (host, image))).collect();
+        let fetches: Vec<&Task> = fetches.collect();
+        // The row of the fetch tells more.
+        let is_told = |host: &HostState, image: &Image| {
+            image.partial == Some(Partial::Coming)
+                && fetches.iter().any(|task| task.host == *host.id() && brings(task, &image.name))
+        };
+        let all = self.image_hosts().flat_map(|host| host.images.iter().flatten().map(move |image| (host, image)));
+        let mut images: Vec<_> = all.filter(|(host, image)| !is_told(host, image)).collect();
         images.sort_by_key(|(_, image)| image.name.to_lowercase());
         let images = images.into_iter().map(|(host, image)| ImageRow::Image(host, image));
-        fetches.map(ImageRow::Fetch).chain(images).collect()
+        fetches.into_iter().map(ImageRow::Fetch).chain(images).collect()
     }
 
     /// The selected row and its place: the one chosen, or whatever took its place.
@@ -86,6 +98,12 @@ impl App {
             ImageRow::Fetch(task) => Some(task),
             ImageRow::Image(..) => None,
         }
+    }
+
+    /// What a fetch that came to nothing has left in the library.
+    pub(super) fn leftover(&self, task: &Task) -> Option<&Image> {
+        let images = self.hosts.get(&task.host).filter(|_| !task.is_running())?.images.as_deref()?;
+        images.iter().find(|image| matches!(image.partial, Some(Partial::Left(_))) && brings(task, &image.name))
     }
 
     /// Shows a fetch that came to nothing no longer; its story is kept.
@@ -110,6 +128,7 @@ impl App {
             (Action::ImageAgain, Some(Task { request: None, .. })) => {
                 Some("it was begun elsewhere: its address is not known here".to_owned())
             }
+            (Action::ImageRemove, Some(task)) if self.leftover(task).is_some() => None,
             (Action::ImageRename | Action::ImageRemove | Action::ImageInstall | Action::ImageCopy, _) if !is_image => {
                 Some("no image is selected".to_owned())
             }
@@ -145,15 +164,15 @@ impl App {
         id.and_then(|id| self.hosts.get(&id)).or_else(|| self.hosts.at(0))
     }
 
-    /// How many images there are, what they take together, and what is free where one host is shown.
-    pub fn image_sum(&self) -> (usize, ByteSize, Option<ByteSize>) {
+    /// How many images there are, what they take together if that is known, and what is free where one host is shown.
+    pub fn image_sum(&self) -> (usize, Option<ByteSize>, Option<ByteSize>) {
         let images = || self.image_hosts().flat_map(|h| h.images.iter().flatten());
-        let size = images().filter_map(|i| i.size).map(|s| s.0).sum();
+        let size = images().map(|i| i.size.map(|s| s.0)).sum::<Option<u64>>().map(ByteSize);
         let mut hosts = self.image_hosts();
         let free = match (hosts.next(), hosts.next()) {
             (Some(one), None) => one.storage_free(),
             _ => None,
         };
-        (images().count(), ByteSize(size), free)
+        (images().count(), size, free)
     }
 }

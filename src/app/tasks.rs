@@ -76,6 +76,7 @@ impl Tasks {
             op,
             vm,
             title,
+            image: None,
             request: None,
             state: TaskState::Queued,
             begun: now,
@@ -93,6 +94,7 @@ impl Tasks {
         let title = if matches!(request, Request::Form { .. }) { String::new() } else { request.title() };
         let id = self.insert(host, request.op(), title, request.vm().cloned(), now);
         if let Some(task) = self.all.get_mut(&id) {
+            task.image = matches!(request, Request::FetchImage { .. }).then(|| request.target());
             task.request = Some(request.clone());
         }
         id
@@ -169,6 +171,7 @@ impl Tasks {
                 let id = self.insert(host, Op::FetchImage, title, job.vm, now);
                 if let Some(task) = self.all.get_mut(&id) {
                     task.job = Some(job.id);
+                    task.image = job.image;
                     task.request = job.request;
                 }
                 id

@@ -87,7 +87,7 @@ impl App {
 
     pub(super) fn learn(&mut self, host: &HostId, event: HostEvent) {
         if let HostEvent::Job(job) = event {
-            self.changed |= self.tasks.job(host, job, self.now);
+            self.changed |= self.tasks.job(host, *job, self.now);
             return;
         }
         let figures = matches!(event, HostEvent::Figures(_));

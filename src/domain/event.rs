@@ -31,6 +31,8 @@ pub struct Job {
     pub id: JobId,
     pub vm: Option<VmId>,
     pub title: String,
+    /// The entry of the library that it brings, if it is a fetch.
+    pub image: Option<String>,
     pub state: TaskState,
     /// What to ask for, to go on with it once it was interrupted.
     pub request: Option<super::Request>,
@@ -59,7 +61,7 @@ pub enum HostEvent {
     Properties(VmId, Vec<Property>),
     /// The node whose details are shown, read anew.
     Node(Box<NodeReport>),
-    Job(Job),
+    Job(Box<Job>),
     /// The connection can do less, or more, than before.
     Capabilities(Box<Capabilities>),
     /// A poll failed, hung or panicked: what is known is as old as `since`. From the actor alone.

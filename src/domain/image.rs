@@ -1,4 +1,24 @@
-use super::{ByteSize, Stamp, clean};
+use super::{ByteSize, Stamp, clean, clean_line};
+use std::fmt;
+
+/// Why an image is not whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Partial {
+    /// It is being fetched.
+    Coming,
+    /// A fetch left it when it came to nothing; the words say why that was.
+    Left(String),
+}
+
+/// `being fetched`, `not whole: its fetch came to nothing: 404`.
+impl fmt::Display for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Coming => f.write_str("being fetched"),
+            Self::Left(why) => write!(f, "not whole: its fetch came to nothing: {}", clean_line(why)),
+        }
+    }
+}
 
 /// An installation medium or disk image in a host's library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +33,21 @@ pub struct Image {
     pub used_by: Vec<String>,
     /// Where the host keeps it, if it tells.
     pub path: Option<String>,
+    /// None: it is whole, as far as the host knows.
+    pub partial: Option<Partial>,
 }
 
 impl Image {
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), size: None, added: None, checked: None, used_by: Vec::new(), path: None }
+        Self {
+            name: name.into(),
+            size: None,
+            added: None,
+            checked: None,
+            used_by: Vec::new(),
+            path: None,
+            partial: None,
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub use expect::{Expect, Verdict};
 pub use field::{Choice, FieldKind, FieldSpec, Values, check_fields, mac};
 pub use host::Host;
 pub use id::{DiskId, HostId, JobId, NodeId, TaskId, VmId};
-pub use image::{Image, check_image_name, unpacked_name};
+pub use image::{Image, Partial, check_image_name, unpacked_name};
 pub use node::{Amount, Node, NodeReport, check_config_key, is_uuid};
 pub use node_expect::NodeExpect;
 pub use node_fields::{config_fields, merge_changes, subnet_fields};

@@ -39,6 +39,8 @@ pub struct Task {
     pub vm: Option<VmId>,
     /// `power off web1`.
     pub title: String,
+    /// The entry of the library that it brings, if it is a fetch.
+    pub image: Option<String>,
     /// What was asked for; None: it is the host's own work.
     pub request: Option<Request>,
     pub state: TaskState,
@@ -103,6 +105,7 @@ mod tests {
             op: Op::Start,
             vm: None,
             title: "start a".into(),
+            image: None,
             request: None,
             state: TaskState::Queued,
             begun: Stamp(0),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::{App, HostState, ImageRow},
-    domain::{Image, Link, Progress, Request, Task, TaskState, clean_line},
+    domain::{Image, Link, Partial, Progress, Request, Task, TaskState, clean_line},
     input::Action,
 };
 use ratatui::{
@@ -97,7 +97,7 @@ fn title(app: &App) -> String {
     }];
     if app.image_hosts().any(|h| h.images.is_some()) {
         parts.push(count.to_string());
-        parts.push(size.to_string());
+        parts.extend(size.map(|size| size.to_string()));
     }
     parts.extend(free.map(|free| format!("{free} free")));
     parts.join(" · ")
@@ -191,6 +191,31 @@ fn words(progress: &Progress, room: u16) -> String {
     fewer.into_iter().find(fits).unwrap_or_else(|| cut(&figures, room))
 }
 
+/// What is wrong with it, with all the room that the name does not need.
+fn not_whole<'a>(
+    host: &HostState,
+    image: &Image,
+    partial: &Partial,
+    is_selected: bool,
+    columns: &Columns,
+    app: &App,
+    theme: &Theme,
+) -> Line<'a> {
+    let ([_, mark, _], key) = (theme.verdict(), app.settings.keymap.first(Action::ImageRemove));
+    let (style, text) = match partial {
+        Partial::Coming => (theme.dim, partial.to_string()),
+        Partial::Left(_) => (theme.bad, format!("{mark} not whole, {key} removes it")),
+    };
+    let name = clean_line(&image.name);
+    let count = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let fits = count(&text).saturating_add(2) <= columns.tail();
+    let wide = if fits { columns.name } else { count(&name).min(columns.name) };
+    let room = (columns.name - wide + columns.tail()).saturating_sub(2);
+    let mut spans = head(&name, host.id().as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
+    spans.push(Span::styled(format!("  {}", cut(&text, room)), style));
+    Line::from(spans)
+}
+
 fn image<'a>(
     host: &HostState,
     image: &Image,
@@ -199,6 +224,9 @@ fn image<'a>(
     app: &App,
     theme: &Theme,
 ) -> Line<'a> {
+    if let Some(partial) = &image.partial {
+        return not_whole(host, image, partial, is_selected, columns, app, theme);
+    }
     let mut spans = head(&image.name, &host.id().to_string(), is_selected, columns, theme);
     let unknown = || "–".to_owned();
     let size = image.size.map_or_else(unknown, |s| s.to_string());

@@ -4,7 +4,7 @@ use crate::{
         App, Effect, ImageRow, Overlay, Sight,
         dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
     },
-    domain::{FieldKind, FieldSpec, HostId, Image, Op, Request, clean_line},
+    domain::{FieldKind, FieldSpec, HostId, Image, Op, Partial, Request, clean_line},
 };
 
 impl App {
@@ -61,7 +61,7 @@ impl App {
         host.map(|host| self.fetch_to(&host)).unwrap_or_default()
     }
 
-    /// Stops the fetch of the selected row; one that came to nothing is put away.
+    /// Stops the fetch of the selected row; one that came to nothing is put away, and what it left is offered for removal.
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
         let Some(task) = self.chosen_fetch() else { return Vec::new() };
         let (host, id) = (task.host.clone(), task.id);
@@ -72,12 +72,13 @@ impl App {
         if task.is_running() {
             return vec![Effect::Cancel { host, task: id }];
         }
+        let left = self.leftover(task).cloned();
         self.put_away(id);
         // Its sentence in the strip goes with it.
         if self.tasks.told().is_some_and(|told| told.id == id) {
             self.tasks.dismiss();
         }
-        Vec::new()
+        left.map(|image| self.remove_image(host, image)).unwrap_or_default()
     }
 
     /// Lets the fetch of the selected row rest.
@@ -93,6 +94,10 @@ impl App {
         let Some((id, host, request)) = self.chosen_fetch().map(|t| (t.id, t.host.clone(), t.request.clone())) else {
             return Vec::new();
         };
+        // What it left stands in the way.
+        if let Some(left) = self.chosen_fetch().and_then(|task| self.leftover(task)).cloned() {
+            return self.remove_image(host, left);
+        }
         let effects = request.map(|request| self.call(host, request)).unwrap_or_default();
         if !effects.is_empty() {
             self.put_away(id);
@@ -116,12 +121,30 @@ impl App {
         self.open(dialog)
     }
 
+    /// The image of the selected row, or what its fetch has left.
     pub(super) fn image_remove(&mut self) -> Vec<Effect> {
-        let Some((host, image)) = self.chosen_image() else { return Vec::new() };
+        let left = self.chosen_fetch().and_then(|task| Some((task.host.clone(), self.leftover(task)?.clone())));
+        let Some((host, image)) = left.or_else(|| self.chosen_image()) else { return Vec::new() };
+        self.remove_image(host, image)
+    }
+
+    fn remove_image(&mut self, host: HostId, image: Image) -> Vec<Effect> {
         let name = clean_line(&image.name).into_owned();
         let size = image.size.map_or_else(String::new, |s| format!("{s} are freed. "));
-        let mut confirm = Confirm::new(format!("Remove {name} from {host}?"), "remove")
-            .note(Note::plain(format!("{size}There is no way back but fetching it again.")));
+        let (question, note) = match &image.partial {
+            Some(Partial::Left(why)) => (
+                format!("Remove what is left of {name} on {host}?"),
+                Note::warning(format!("Its fetch came to nothing: {}. It is in the way of another.", clean_line(why))),
+            ),
+            _ => (
+                format!("Remove {name} from {host}?"),
+                Note::plain(format!("{size}There is no way back but fetching it again.")),
+            ),
+        };
+        let mut confirm = Confirm::new(question, "remove").note(note);
+        if image.partial == Some(Partial::Coming) {
+            confirm = confirm.note(Note::warning("It is being fetched."));
+        }
         if !image.used_by.is_empty() {
             let users = clean_line(&image.used_by.join(", ")).into_owned();
             confirm = confirm.note(Note::warning(format!("In the drive of {users}")));

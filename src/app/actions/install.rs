@@ -72,7 +72,10 @@ impl App {
 
 /// The images to choose from.
 pub(super) fn choice(images: &[Image], purpose: &Purpose, host: &HostId) -> Body {
-    let label = |image: &Image| image.size.map(|s| s.to_string()).unwrap_or_default();
+    let label = |image: &Image| match &image.partial {
+        Some(partial) => partial.to_string(),
+        None => image.size.map(|s| s.to_string()).unwrap_or_default(),
+    };
     let mut images: Vec<_> = images.iter().collect();
     images.sort_by_key(|i| i.name.to_lowercase());
     let choices = images.into_iter().map(|i| Choice::new(&i.name, &label(i))).collect();

@@ -37,7 +37,14 @@ pub(super) async fn job(shared: Arc<Shared>) {
     let Some((name, total)) = shared.world().job.clone() else { return };
     let job = |state| {
         let id = JobId::from("demo-fetch");
-        HostEvent::Job(Job { id, vm: None, title: format!("fetch {name}"), state, request: None })
+        HostEvent::Job(Box::new(Job {
+            id,
+            vm: None,
+            title: format!("fetch {name}"),
+            image: Some(name.clone()),
+            state,
+            request: None,
+        }))
     };
     let (mut steps, mut done) = (0, total / 3);
     while done < total {

@@ -102,6 +102,7 @@ pub(super) async fn watch(local: &Local, events: &EventSink) {
 }
 
 async fn tell(events: &EventSink, name: &str, state: TaskState, request: Option<Request>) {
-    let job = Job { id: name.into(), vm: None, title: format!("fetch {name}"), state, request };
-    let _ = events.send(HostEvent::Job(job)).await;
+    let job =
+        Job { id: name.into(), vm: None, title: format!("fetch {name}"), image: Some(name.to_owned()), state, request };
+    let _ = events.send(HostEvent::Job(Box::new(job))).await;
 }

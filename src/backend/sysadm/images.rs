@@ -6,17 +6,13 @@ use super::{
 };
 use crate::{
     backend::{Call, Images},
-    domain::{Error, ErrorKind, Image, Progress, Result, clean_line},
+    domain::{Error, ErrorKind, Image, Partial, Progress, Result, clean_line},
 };
 use serde_json::json;
 use tokio::sync::watch;
 
 pub(super) fn missing(image: &str) -> Error {
     Error::not_found(format_args!("no image is called {}", clean_line(image)))
-}
-
-fn taken(name: &str) -> Error {
-    Error::conflict(format_args!("{} is there already", clean_line(name)))
 }
 
 /// The name that iohyve gives to what comes from `url`.
@@ -30,15 +26,39 @@ fn name_in(url: &str) -> Result<&str> {
 }
 
 impl Sysadm {
+    /// The images, with what is known of their downloads.
+    pub(super) async fn library(&self) -> Result<Vec<Image>> {
+        let names = self.isos().await?;
+        self.jobs.lists(&names);
+        let image = |name: String| Image { partial: self.jobs.partial(&name), ..Image::new(name) };
+        Ok(names.into_iter().map(image).collect())
+    }
+
+    fn taken(&self, name: &str) -> Error {
+        let shown = clean_line(name);
+        match self.jobs.partial(name) {
+            Some(Partial::Coming) => Error::conflict(format_args!("{shown} is being fetched already")),
+            Some(Partial::Left(_)) => Error::conflict(format_args!(
+                "what a fetch that came to nothing left of {shown} is in the way: remove it first"
+            )),
+            None => Error::conflict(format_args!("{shown} is there already")),
+        }
+    }
+
     async fn rename(&self, image: &str, name: &str) -> Result<()> {
-        self.iohyve("renameiso", &[("source", image), ("target", name)]).await.map(drop)
+        self.iohyve("renameiso", &[("source", image), ("target", name)]).await?;
+        self.jobs.renamed(image, name);
+        Ok(())
     }
 
     /// What a download that ended has left.
     async fn fetched(&self, name: &str, wanted: &str, end: End, was_stopped: bool) -> Result<Image> {
         let is_there = self.isos().await?.iter().any(|iso| iso == name);
-        let left =
-            if is_there { format!("; what there is of {name} is in the library: remove it") } else { String::new() };
+        let left = if is_there {
+            format!("; what came of {name} is in the library: remove it before another fetch")
+        } else {
+            String::new()
+        };
         match end.code {
             _ if end.is_unseen => {
                 let why =
@@ -107,7 +127,7 @@ impl Sysadm {
 
 impl Images for Sysadm {
     async fn images(&self) -> Result<Vec<Image>> {
-        Ok(self.isos().await?.into_iter().map(Image::new).collect())
+        self.library().await
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
@@ -116,7 +136,7 @@ impl Images for Sysadm {
         names::check_iso(wanted)?;
         let isos = self.isos().await?;
         if let Some(there) = [given, wanted].into_iter().find(|name| isos.iter().any(|iso| iso == name)) {
-            return Err(taken(there));
+            return Err(self.taken(there));
         }
         let link = self.session()?.link.clone();
         // The first events come before the answer.
@@ -136,7 +156,7 @@ impl Images for Sysadm {
             return Err(missing(image));
         }
         if isos.iter().any(|iso| iso == name) {
-            return Err(taken(name));
+            return Err(self.taken(name));
         }
         self.rename(image, name).await
     }

@@ -4,7 +4,7 @@
 use super::wire::{JobEvent, last_line};
 use crate::{
     backend::EventSink,
-    domain::{Error, ErrorKind, HostEvent, Job, JobId, Progress, TaskState},
+    domain::{Error, ErrorKind, HostEvent, Job, JobId, Partial, Progress, TaskState, clean},
 };
 use std::{
     collections::HashMap,
@@ -20,6 +20,8 @@ use tokio::{
 const MOST: usize = 256;
 /// The longest log that is kept of a command of our own, in bytes.
 const LOG: usize = 64 << 10;
+/// How the names of commands begin that this program runs, here or elsewhere: they are questions, and no work.
+pub(super) const OWN: &str = "vmdeck-";
 /// Between two reports on the jobs of others: a flood of events becomes the newest of them.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -55,10 +57,13 @@ impl End {
 struct Entry {
     state: watch::Sender<State>,
     title: String,
+    /// The entry of the library that it brings.
+    image: Option<String>,
     /// A call of ours waits for it: it is no job of others.
     is_ours: bool,
     /// It has changed since it was told.
     is_new: bool,
+    is_told: bool,
     born: u64,
 }
 
@@ -68,6 +73,8 @@ struct All {
     born: u64,
     /// Calls that have begun a job whose name is not known yet: what is new may be theirs.
     claims: usize,
+    /// What downloads that came to nothing have left in the library, and why they did.
+    left: HashMap<String, String>,
 }
 
 /// The jobs of a server, over all connections to it.
@@ -114,10 +121,23 @@ impl All {
         self.jobs.entry(id.to_owned()).or_insert_with(|| Entry {
             state: watch::Sender::new(State::Running(Progress::default())),
             title: "a job of the server".to_owned(),
+            image: None,
             is_ours: false,
             is_new: true,
+            is_told: false,
             born,
         })
+    }
+}
+
+impl All {
+    /// A download has ended: what it leaves is whole, or is not.
+    fn fetched(&mut self, image: String, end: &End) {
+        match end.code {
+            Some(0) => drop(self.left.remove(&image)),
+            Some(_) if self.left.len() < MOST => drop(self.left.insert(image, end.words())),
+            _ => {}
+        }
     }
 }
 
@@ -137,25 +157,55 @@ impl Jobs {
         let mut all = self.all();
         let entry = all.entry(&event.id);
         if let Some(command) = &event.command {
-            entry.title = title(command);
+            entry.is(command);
         }
         let is_ended = matches!(*entry.state.borrow(), State::Ended(_));
         if is_ended {
             return;
         }
         entry.is_new = true;
+        let mut ended = None;
         entry.state.send_modify(|state| {
             if event.is_finished {
                 let mut log = event.log;
                 let cut = log.char_indices().map(|(at, _)| at).find(|at| log.len() - at <= LOG).unwrap_or(log.len());
                 log.drain(..cut);
-                *state = State::Ended(End { code: event.code, is_unseen: false, log });
+                let end = End { code: event.code, is_unseen: false, log };
+                ended = Some(end.clone());
+                *state = State::Ended(end);
             } else if let State::Running(progress) = state {
                 progress.merge(event.progress);
             }
         });
+        let image = entry.image.clone();
+        if let (Some(end), Some(image)) = (ended, image) {
+            all.fetched(image, &end);
+        }
         drop(all);
         self.changed.notify_one();
+    }
+
+    /// What is known of an entry of the library besides its name.
+    pub(super) fn partial(&self, name: &str) -> Option<Partial> {
+        let all = self.all();
+        let is_coming = |e: &Entry| e.image.as_deref() == Some(name) && matches!(*e.state.borrow(), State::Running(_));
+        match all.jobs.values().any(is_coming) {
+            true => Some(Partial::Coming),
+            false => all.left.get(name).map(|why| Partial::Left(why.clone())),
+        }
+    }
+
+    /// Takes in the names of the library: what is gone has left nothing.
+    pub(super) fn lists(&self, names: &[String]) {
+        self.all().left.retain(|name, _| names.contains(name));
+    }
+
+    /// An entry has another name now.
+    pub(super) fn renamed(&self, from: &str, to: &str) {
+        let mut all = self.all();
+        if let Some(why) = all.left.remove(from) {
+            all.left.insert(to.to_owned(), why);
+        }
     }
 
     /// Takes in the server's list of jobs: those that are not in it have ended while nobody listened.
@@ -174,7 +224,7 @@ impl Jobs {
         for (id, command) in listed {
             let entry = all.entry(id);
             if let Some(command) = command {
-                entry.title = title(command);
+                entry.is(command);
             }
         }
         drop(all);
@@ -187,17 +237,24 @@ impl Jobs {
         if all.claims > 0 {
             return Vec::new();
         }
-        let new = all.jobs.iter_mut().filter(|(_, entry)| entry.is_new && !entry.is_ours);
-        new.map(|(id, entry)| {
+        let is_news = |id: &str, entry: &Entry| entry.is_new && !entry.is_ours && !id.starts_with(OWN);
+        let new = all.jobs.iter_mut().filter(|(id, entry)| is_news(id, entry));
+        new.flat_map(|(id, entry)| {
             entry.is_new = false;
-            let state = entry.state.borrow().clone();
-            Job {
+            let job = |state| Job {
                 id: JobId::from(id.as_str()),
                 vm: None,
                 request: None,
                 title: entry.title.clone(),
-                state: told(state),
-            }
+                image: entry.image.clone(),
+                state,
+            };
+            let now = told(entry.state.borrow().clone());
+            // One that was over at once has begun all the same.
+            let begun = (!entry.is_told && now.is_ended()).then(|| job(TaskState::Running(Progress::default())));
+            let news: Vec<Job> = begun.into_iter().chain([job(now)]).collect();
+            entry.is_told = true;
+            news
         })
         .collect()
     }
@@ -207,7 +264,7 @@ impl Jobs {
         loop {
             self.changed.notified().await;
             for job in self.news() {
-                if events.send(HostEvent::Job(job)).await.is_err() {
+                if events.send(HostEvent::Job(Box::new(job))).await.is_err() {
                     return;
                 }
             }
@@ -228,11 +285,12 @@ fn told(state: State) -> TaskState {
     }
 }
 
-/// `fetch x.iso` of `iohyve fetch http://host/x.iso`; other commands as they are.
-fn title(command: &str) -> String {
-    let short = match command.strip_prefix("iohyve fetch ") {
-        Some(url) => format!("fetch {}", url.rsplit('/').next().unwrap_or(url)),
-        None => command.to_owned(),
-    };
-    crate::domain::clean(&short, 80).into_owned()
+impl Entry {
+    /// Its command is known: `iohyve fetch http://host/x.iso` brings `x.iso`.
+    fn is(&mut self, command: &str) {
+        let url = command.strip_prefix("iohyve fetch ").or_else(|| command.strip_prefix("iohyve fetchiso "));
+        self.image = url.and_then(|url| url.trim().rsplit('/').next()).map(str::to_owned);
+        let short = self.image.as_ref().map_or_else(|| command.to_owned(), |image| format!("fetch {image}"));
+        self.title = clean(&short, 80).into_owned();
+    }
 }

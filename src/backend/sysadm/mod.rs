@@ -172,8 +172,8 @@ impl Backend for Sysadm {
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
         let is_bare = !quick && locked(&self.told).as_ref().is_some_and(|(_, told)| told.is_set_up == Some(false));
-        let (rows, isos, is_ready) =
-            tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } }, async {
+        let (rows, images, is_ready) =
+            tokio::join!(self.rows(), async { if quick { None } else { Some(self.library().await) } }, async {
                 is_bare && self.says_set_up().await.unwrap_or(false)
             },);
         let rows = rows?;
@@ -181,7 +181,7 @@ impl Backend for Sysadm {
             self.tell_set_up().await;
         }
         let vms = rows.into_iter().map(|row| self.vm(&row)).collect();
-        let images = isos.and_then(Result::ok).map(|names| names.into_iter().map(crate::domain::Image::new).collect());
+        let images = images.and_then(Result::ok);
         Ok(Inventory { vms: Some(vms), images, nodes: None })
     }
 

@@ -2,7 +2,7 @@
 use super::{
     Sysadm,
     allowed::Way,
-    jobs::State,
+    jobs::{OWN, State},
     names,
     values::{self, read_all},
     wire,
@@ -37,7 +37,7 @@ impl Sysadm {
     /// Runs a command through the dispatcher and returns what it wrote.
     async fn run(&self, command: &str) -> Result<String> {
         let link = self.session()?.link.clone();
-        let id = format!("vmdeck-{}", uuid::Uuid::new_v4());
+        let id = format!("{OWN}{}", uuid::Uuid::new_v4());
         let mut state = self.jobs.claim().take(&id);
         let args = Map::from_iter([("action".to_owned(), json!("run")), (id, json!(command))]);
         self.call("rpc", "dispatcher", Value::Object(args)).await?;

@@ -29,6 +29,7 @@ fn image(image: &Image) -> Value {
     json!({
         "name": image.name, "size": image.size.map(|s| s.0), "added": image.added.map(|s| s.0),
         "checked": image.checked, "used_by": image.used_by, "path": image.path,
+        "partial": image.partial.as_ref().map(ToString::to_string),
     })
 }
 

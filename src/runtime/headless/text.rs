@@ -73,7 +73,8 @@ fn disk(disk: &Disk) -> Vec<String> {
 }
 
 fn image(image: &Image) -> Vec<String> {
-    let checked = image.checked.clone().unwrap_or_else(|| "not checked".to_owned());
+    let partial = image.partial.as_ref().map(ToString::to_string);
+    let checked = partial.or_else(|| image.checked.clone()).unwrap_or_else(|| "not checked".to_owned());
     cells([&image.name, &size(image.size.map(|s| s.0)), &checked, &image.used_by.join(", ")])
 }
 

@@ -12,7 +12,7 @@ use tokio::{
 };
 use vmdeck::{
     backend::{Backend, Call, Images, sysadm::Sysadm},
-    domain::{ErrorKind, HostEvent, Image, Job, Result, TaskState},
+    domain::{Error, ErrorKind, HostEvent, Image, Job, Partial, Progress, Result, TaskState},
 };
 
 const URL: &str = "file:///iso/tiny.iso";
@@ -52,7 +52,7 @@ async fn end_of_job(events: &mut mpsc::Receiver<HostEvent>) -> Job {
     let end = async {
         loop {
             match events.recv().await.unwrap() {
-                HostEvent::Job(job) if job.state.is_ended() => break job,
+                HostEvent::Job(job) if job.state.is_ended() => break *job,
                 _ => {}
             }
         }
@@ -61,7 +61,14 @@ async fn end_of_job(events: &mut mpsc::Receiver<HostEvent>) -> Job {
 }
 
 fn end_of_theirs() -> Job {
-    Job { id: "of-others".into(), vm: None, request: None, title: "x".to_owned(), state: TaskState::Succeeded(None) }
+    Job {
+        id: "of-others".into(),
+        vm: None,
+        request: None,
+        title: "x".to_owned(),
+        image: None,
+        state: TaskState::Succeeded(None),
+    }
 }
 
 #[tokio::test]
@@ -74,12 +81,14 @@ async fn finished_is_not_success() {
             let failed = sysadm.fetch_image("http://x/missing.iso", None, Call::new().0).await.unwrap_err();
             assert_eq!(failed.kind, ErrorKind::Refused);
             assert!(failed.message.contains("fetch: File not found"), "{failed}");
-            assert!(failed.message.contains("missing.iso is in the library: remove it"), "{failed}");
+            assert!(failed.message.contains("what came of missing.iso is in the library: remove it"), "{failed}");
         }
         // What is ours is no job of others: the first that is told is theirs.
         let code = json!({"return_codes/x": "0"});
         server.tell(&event("of-others", "x", "finished", json!({}), code));
-        assert_eq!(events.recv().await, Some(HostEvent::Job(end_of_theirs())));
+        let begun = Job { state: TaskState::Running(Progress::default()), ..end_of_theirs() };
+        assert_eq!(events.recv().await, Some(HostEvent::Job(Box::new(begun))));
+        assert_eq!(events.recv().await, Some(HostEvent::Job(Box::new(end_of_theirs()))));
     }
 }
 
@@ -181,4 +190,63 @@ async fn an_end_that_nobody_saw_is_unknown_and_never_a_success() {
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert!(error.message.contains("whether tiny.iso is whole is not known"), "{error}");
     assert!(matches!(end_of_job(&mut events).await.state, TaskState::Unknown(_)));
+}
+
+/// What the library says of one entry.
+async fn partial(sysadm: &Sysadm, name: &str) -> Option<Partial> {
+    let inventory = sysadm.inventory(false).await.unwrap();
+    inventory.images.unwrap().into_iter().find(|image| image.name == name).unwrap().partial
+}
+
+#[tokio::test]
+async fn what_a_failed_download_left_is_told_apart_until_it_is_removed() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.isos.push("old.iso".to_owned());
+    let (sysadm, _events) = connected(&server).await;
+    let url = "http://x/missing.iso";
+    sysadm.fetch_image(url, None, Call::new().0).await.unwrap_err();
+    assert_eq!(partial(&sysadm, "missing.iso").await, Some(Partial::Left("fetch: File not found".to_owned())));
+    assert_eq!(partial(&sysadm, "old.iso").await, None);
+    let again = sysadm.fetch_image(url, None, Call::new().0).await.unwrap_err();
+    assert!(again.message.contains("left of missing.iso is in the way: remove it first"), "{again}");
+    sysadm.rename_image("missing.iso", "other.iso").await.unwrap();
+    assert!(matches!(partial(&sysadm, "other.iso").await, Some(Partial::Left(_))), "a name makes it no more whole");
+    sysadm.remove_image("other.iso").await.unwrap();
+    sysadm.inventory(false).await.unwrap();
+    // One of the same name, brought by somebody, is another thing.
+    server.world().iohyve.isos.push("other.iso".to_owned());
+    assert_eq!(partial(&sysadm, "other.iso").await, None);
+}
+
+#[tokio::test]
+async fn what_others_begin_appears_with_its_end_and_what_it_leaves() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    let (sysadm, mut events) = connected(&server).await;
+    server.world().iohyve.isos.push("b.iso".to_owned());
+    // A question of another vmdeck, which is nobody's business.
+    let ask = json!({"return_codes/iohyve getall web": "0"});
+    server.tell(&event("vmdeck-1", "iohyve getall web", "finished", json!({}), ask));
+    server.tell(&event("2", "iohyve destroy web", "running", json!({}), json!({})));
+    let fetch = "iohyve fetch http://a/b.iso";
+    server.tell(&event("3", fetch, "running", json!({}), json!({})));
+    let mut next = async || match timeout(LONG, events.recv()).await.unwrap().unwrap() {
+        HostEvent::Job(job) => (job.title, job.image, job.state),
+        other => panic!("{other:?}"),
+    };
+    let mut begun = [next().await, next().await];
+    begun.sort_by_key(|(title, ..)| title.clone());
+    let running = || TaskState::Running(Progress::default());
+    let fetched = || ("fetch b.iso".to_owned(), Some("b.iso".to_owned()));
+    assert_eq!(begun[0], (fetched().0, fetched().1, running()));
+    assert_eq!(begun[1], ("iohyve destroy web".to_owned(), None, running()));
+    assert_eq!(partial(&sysadm, "b.iso").await, Some(Partial::Coming));
+    let code = json!({format!("return_codes/{fetch}"): "1", fetch: "fetch: out of room\n"});
+    server.tell(&event("3", fetch, "finished", json!({}), code.clone()));
+    assert_eq!(next().await, (fetched().0, fetched().1, TaskState::Failed(Error::refused("fetch: out of room"))));
+    assert_eq!(partial(&sysadm, "b.iso").await, Some(Partial::Left("fetch: out of room".to_owned())));
+    // Over before it could be told that it had begun.
+    server.tell(&event("4", fetch, "finished", json!({}), json!({format!("return_codes/{fetch}"): "0"})));
+    assert_eq!(next().await.2, running());
+    assert_eq!(next().await.2, TaskState::Succeeded(None));
+    assert_eq!(partial(&sysadm, "b.iso").await, None);
 }

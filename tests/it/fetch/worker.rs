@@ -116,7 +116,7 @@ async fn told(qemu: &Qemu, wanted: impl Fn(&TaskState) -> bool) -> Job {
         while let Some(event) = events.recv().await {
             if let HostEvent::Job(job) = event {
                 let is_wanted = wanted(&job.state);
-                last = Some(job);
+                last = Some(*job);
                 if is_wanted {
                     return;
                 }

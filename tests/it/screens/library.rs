@@ -5,7 +5,7 @@ use crate::support::{
 };
 use vmdeck::{
     app::Message,
-    domain::{ByteSize, Error, Progress},
+    domain::{ByteSize, Error, HostEvent, Image, Inventory, Partial, Progress},
 };
 
 #[test]
@@ -44,6 +44,21 @@ fn a_fetch_that_came_to_nothing_says_why_until_it_is_put_away() {
     assert!(screen(&mut app, 120, 40).contains("404 Not Found"));
     press(&mut app, "esc 2 x");
     assert!(!screen(&mut app, 120, 40).contains("404"));
+}
+
+#[test]
+fn what_is_not_whole() {
+    let mut app = world();
+    let image = |name: &str, partial| Image { partial, ..Image::new(name) };
+    let left = Some(Partial::Left("fetch: File not found".to_owned()));
+    let images =
+        vec![image("FreeBSD-14.3-RELEASE-amd64-bootonly.iso", left), image("on-its-way.iso", Some(Partial::Coming))];
+    let inventory = Inventory { images: Some(images), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    press(&mut app, "2 home");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    press(&mut app, "D");
+    insta::assert_snapshot!("remove_what_is_left", screen(&mut app, 80, 24));
 }
 
 #[test]

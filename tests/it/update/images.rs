@@ -3,7 +3,7 @@ use crate::support::screen::screen;
 use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
 use vmdeck::{
     app::{App, Effect, Message},
-    domain::{Error, HostEvent, Inventory, Job, Op, Progress, Reply, Request, TaskState},
+    domain::{Error, HostEvent, Image, Inventory, Job, Op, Partial, Progress, Reply, Request, TaskState},
 };
 
 #[test]
@@ -145,8 +145,15 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     let again = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("y.iso".into()) };
     let tell = |app: &mut App, state| {
         let request = Some(again.clone());
-        let job = Job { id: "y.iso".into(), vm: None, title: "fetch y.iso".into(), state, request };
-        app.update(Message::Host("local".into(), HostEvent::Job(job)));
+        let job = Job {
+            id: "y.iso".into(),
+            vm: None,
+            title: "fetch y.iso".into(),
+            image: Some("y.iso".into()),
+            state,
+            request,
+        };
+        app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))));
     };
     let interrupted = || TaskState::Unknown(Error::refused("interrupted at 1 of 3 GiB"));
     tell(&mut app, interrupted());
@@ -156,4 +163,54 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
     tell(&mut app, interrupted());
     assert_eq!(*call(&press(&mut app, "R")).2, again);
+}
+
+/// A fetch of b.iso that came to nothing, and an entry of that name which is as `partial` says.
+fn failed_fetch(partial: Option<Partial>) -> App {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://a/b.iso".into()));
+    let effects = press(&mut app, "enter");
+    app.update(Message::TaskEnded(call(&effects).0, Err(Error::refused("404"))));
+    let images = vec![Image { partial, ..image("b.iso", 1) }];
+    let inventory = Inventory { images: Some(images), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    press(&mut app, "home");
+    app
+}
+
+#[test]
+fn what_a_failed_fetch_left_is_offered_for_removal() {
+    let remove = Request::RemoveImage { image: "b.iso".into() };
+    let left = || Some(Partial::Left("404".to_owned()));
+    // Put away, asked for again, or removed: each asks first.
+    for key in ["x", "R", "D"] {
+        let mut app = failed_fetch(left());
+        assert_eq!(press(&mut app, key), [], "{key}");
+        assert_eq!(*call(&press(&mut app, "y")).2, remove, "{key}");
+    }
+    let mut app = failed_fetch(left());
+    let rows = app.image_rows().len();
+    press(&mut app, "x n");
+    assert_eq!(app.image_rows().len(), rows - 1, "the fetch is put away, its entry is not");
+    // An image that was there before is not what the fetch left, nor is one that is on its way again.
+    for partial in [None, Some(Partial::Coming)] {
+        let mut app = failed_fetch(partial);
+        press(&mut app, "x");
+        assert!(app.dialog.is_none());
+    }
+}
+
+#[test]
+fn an_image_on_its_way_is_one_row() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://a/b.iso".into()));
+    press(&mut app, "enter");
+    let rows = app.image_rows().len();
+    let mut images = app.hosts.get(&"local".into()).unwrap().images.clone().unwrap();
+    images.push(Image { partial: Some(Partial::Coming), ..image("b.iso", 1) });
+    let inventory = Inventory { images: Some(images), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    assert_eq!(app.image_rows().len(), rows);
 }

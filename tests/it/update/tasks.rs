@@ -94,7 +94,14 @@ fn a_task_is_cancelled_from_its_row_and_ends_when_the_host_says_so() {
 fn work_of_others_is_shown_and_work_that_was_over_is_not() {
     let mut app = fleet();
     let job = |id: &str, state| {
-        HostEvent::Job(Job { id: id.into(), vm: None, title: "fetch x.iso".into(), state, request: None })
+        HostEvent::Job(Box::new(Job {
+            id: id.into(),
+            vm: None,
+            title: "fetch x.iso".into(),
+            image: Some("x.iso".into()),
+            state,
+            request: None,
+        }))
     };
     tell(&mut app, "hv2", job("a", TaskState::Succeeded(None)));
     assert_eq!(app.tasks.iter().count(), 0);

@@ -189,11 +189,18 @@ async fn quitting_waits_neither_for_jobs_of_the_host_nor_against_the_persons_wil
     let fake = quiet(&[("web", PowerState::Off)]);
     fake.set(|w| w.start = Way::Hangs);
     let state = TaskState::Running(Progress::bytes(1, Some(2)));
-    let job = Job { id: "fetch-1".into(), vm: None, title: "fetch x.iso".into(), state, request: None };
+    let job = Job {
+        id: "fetch-1".into(),
+        vm: None,
+        title: "fetch x.iso".into(),
+        image: Some("x.iso".into()),
+        state,
+        request: None,
+    };
     let mut show = Show::new(&[("a", &fake)]);
     show.play_to_the_end(async |hands, frames| {
         until_shown(frames, 0, "web").await;
-        fake.sink().send(HostEvent::Job(job)).await.unwrap();
+        fake.sink().send(HostEvent::Job(Box::new(job))).await.unwrap();
         until_shown(frames, 0, "x.iso").await;
         hands.press("q").await;
     })
