@@ -3,6 +3,7 @@
 //! A backend is a family of traits, one file each, and the same files stand in each product's folder. Every method has a
 //! default that says "unsupported", so a product writes only what it lists in its [`Capabilities`]; the host actor
 //! refuses the rest before it gets here.
+mod asking;
 pub mod demo;
 mod disks;
 mod dispatch;
@@ -16,6 +17,7 @@ mod properties;
 pub mod qemu;
 mod setup;
 pub mod sysadm;
+pub mod velocity;
 
 pub use disks::Disks;
 pub use dispatch::{Prepared, dispatch, prepare};

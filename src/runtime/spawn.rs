@@ -6,11 +6,12 @@ use crate::{
         demo::{self, Demo},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
+        velocity::{self, Velocity},
     },
     config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
     fetch,
-    transport::{Known, Password, Program, now},
+    transport::{Known, Password, Program, Trust, now},
 };
 use std::path::PathBuf;
 
@@ -54,28 +55,37 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             hosts.add(id, made, policy);
         }
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
+        BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
         BackendConfig::Chypervisord(_)
         | BackendConfig::Govirthost(_)
-        | BackendConfig::Velocity(_)
         | BackendConfig::Libvirt(_)
         | BackendConfig::Iohyve(_)
         | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
     }
 }
 
+/// How a certificate is judged, and where those that a person accepted are kept.
+fn trust(tls: &Tls, ca: Option<&PathBuf>, paths: &Paths) -> Trust {
+    match tls {
+        Tls::System => Trust::System { ca: ca.cloned() },
+        Tls::Pin(pin) => Trust::Pin(pin.clone()),
+        Tls::AcceptNew => Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
+        Tls::Insecure => Trust::Insecure,
+    }
+}
+
 fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
-    let trust = match &own.tls {
-        Tls::System => sysadm::Trust::System { ca: own.ca.clone() },
-        Tls::Pin(pin) => sysadm::Trust::Pin(pin.clone()),
-        Tls::AcceptNew => sysadm::Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
-        Tls::Insecure => sysadm::Trust::Insecure,
-    };
     let sign_in = match (&own.token, &own.key) {
         (Some(token), _) => sysadm::SignIn::Token(password(token)),
         (None, Some(key)) => sysadm::SignIn::Key(key.clone()),
         (None, None) => sysadm::SignIn::Password { user: own.user.clone(), password: password(&own.password) },
     };
-    sysadm::Settings { url: own.url.clone(), sign_in, trust }
+    sysadm::Settings { url: own.url.clone(), sign_in, trust: trust(&own.tls, own.ca.as_ref(), paths) }
+}
+
+fn velocity(own: &config::Velocity, paths: &Paths) -> velocity::Settings {
+    let trust = trust(&own.tls, own.ca.as_ref(), paths);
+    velocity::Settings { url: own.url.clone(), user: own.user.clone(), password: password(&own.password), trust }
 }
 
 /// Where a password comes from when a host wants it; what a program prints is read at each sign-in.

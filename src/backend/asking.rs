@@ -1,0 +1,44 @@
+//! Questions of a backend to the person, each waited for until it is answered.
+use super::EventSink;
+use crate::domain::{Error, ErrorKind, HostEvent, Question, QuestionKind, Result, Secret};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::oneshot;
+
+/// The one question that may be open.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    open: Mutex<Option<(u64, oneshot::Sender<Option<Secret>>)>>,
+    asked: AtomicU64,
+}
+
+impl Asking {
+    fn open(&self) -> MutexGuard<'_, Option<(u64, oneshot::Sender<Option<Secret>>)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the person, and waits for as long as the answer takes. None: no answer will come.
+    pub(super) async fn ask(&self, events: &EventSink, kind: QuestionKind, text: String) -> Result<Option<Secret>> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let (answered, answer) = oneshot::channel();
+        *self.open() = Some((number, answered));
+        let gone = |_| Error::new(ErrorKind::NeedsAnswer, "nobody can be asked");
+        events.send(HostEvent::Asks(Question { number, kind, text })).await.map_err(gone)?;
+        Ok(answer.await.unwrap_or(None))
+    }
+
+    /// A question with yes and no.
+    pub(super) async fn confirm(&self, events: &EventSink, text: String) -> Result<bool> {
+        let answer = self.ask(events, QuestionKind::Confirm, text).await?;
+        Ok(answer.is_some_and(|answer| answer.expose().trim() == "yes"))
+    }
+
+    /// Takes the answer to the question of this number; one to an older question comes too late.
+    pub(super) fn answer(&self, question: u64, answer: Option<Secret>) {
+        if let Some((_, waits)) = self.open().take_if(|(number, _)| *number == question) {
+            let _ = waits.send(answer);
+        }
+    }
+}
