@@ -3,20 +3,21 @@
 use crate::support::{
     fake_iohyve::Face,
     fake_sysadm::{FakeSysadm, sysadm},
+    fake_velocity::{FACES, FakeVelocity, velocity},
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
 use vmdeck::{
     app::{Effect, Message},
     backend::{
-        Backend, Call,
+        Backend, Call, Prepared,
         demo::{Demo, Scene},
         dispatch, prepare,
         qemu::{Qemu, Settings},
     },
     domain::{
-        Capabilities, DiskKind, ErrorKind, Expect, HostEvent, Link, OPS, Op, OpSet, PowerState, Reply, Request, Result,
-        SizeChange, Stamp, TaskId, Values, Verdict, VmId,
+        ByteSize, Capabilities, DiskKind, ErrorKind, Expect, HostEvent, Link, OPS, Op, OpSet, PowerState, Reply,
+        Request, ResizePlan, Result, SizeChange, Stamp, TaskId, Values, Verdict, VmId,
     },
     runtime::{Hosts, Policy},
     transport::find_program,
@@ -84,19 +85,34 @@ impl<B: Backend> Check<B> {
 
 /// Checks a backend that offers all operations of this list or fewer.
 pub(crate) async fn check<B: Backend>(backend: B, world: &World) {
+    check_made(backend, world, || {}).await;
+}
+
+/// [`check`], for a host on which something has to happen before a machine that was made can be used.
+pub(crate) async fn check_made<B: Backend>(backend: B, world: &World, made: impl Fn()) {
     let (events, mut heard) = mpsc::channel(1024);
     let capabilities = backend.connect(events).await.unwrap();
     let mut listener = tokio::task::JoinSet::new();
     listener.spawn(async move { while heard.recv().await.is_some() {} });
     let check = Check { backend, capabilities };
-    life(&check, world).await;
+    refusals(&check).await;
+    life(&check, world, made).await;
+    let offers = |op| check.capabilities.ops.contains(op);
     if world.grows_off {
         check.off().await;
     }
-    disks(&check, world).await;
-    settings(&check).await;
-    images(&check, world).await;
-    end(&check).await;
+    if offers(Op::AddDisk) {
+        disks(&check, world).await;
+    }
+    if offers(Op::SetProperty) {
+        settings(&check).await;
+    }
+    if offers(Op::FetchImage) {
+        images(&check, world).await;
+    }
+    if offers(Op::Delete) {
+        end(&check).await;
+    }
 }
 
 const SUBNET: &str = "c6430cba-648a-41aa-aee4-b59dacfc790d";
@@ -105,12 +121,76 @@ fn vm() -> VmId {
     VmId::from("conform")
 }
 
-async fn life<B: Backend>(check: &Check<B>, world: &World) {
+/// A request for every operation but the lists of machines and nodes.
+fn one_of_each() -> Vec<Request> {
+    let vm = || VmId::from("web2");
+    let text = || "x".to_owned();
+    let requests = vec![
+        Request::Show(vm()),
+        Request::Start(vm()),
+        Request::ShutDown(vm()),
+        Request::PowerOff(vm()),
+        Request::Reset(vm()),
+        Request::Pause(vm()),
+        Request::Resume(vm()),
+        Request::Create { values: Values::new() },
+        Request::Delete { vm: vm(), keep_disks: false },
+        Request::Install { vm: vm(), image: text() },
+        Request::InsertImage { vm: vm(), image: text() },
+        Request::EjectImage { vm: vm() },
+        Request::ListDisks(vm()),
+        Request::AddDisk { vm: vm(), values: Values::new() },
+        Request::ResizeDisk { vm: vm(), disk: "disk0".into(), size: "+1G".parse().unwrap() },
+        Request::RemoveDisk { vm: vm(), disk: "disk0".into(), delete: true },
+        Request::ListProperties(vm()),
+        Request::SetProperty { vm: vm(), name: text(), value: text() },
+        Request::OpenConsole(vm()),
+        Request::ListImages,
+        Request::ProbeImage { url: "https://example.com/x".to_owned() },
+        Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
+        Request::PauseFetch { image: text() },
+        Request::CancelFetch { image: text() },
+        Request::RenameImage { image: text(), name: text() },
+        Request::RemoveImage { image: text() },
+        Request::ShowNode("n1".into()),
+        Request::AddNode { values: Values::new() },
+        Request::UpdateNode { node: "n1".into(), before: Values::new(), values: Values::new() },
+        Request::RemoveNode("n1".into()),
+        Request::SetConfig { node: "n1".into(), key: text(), value: text() },
+        Request::SetSubnet { node: "n1".into(), subnet: SUBNET.to_owned(), bridge: text() },
+        Request::RemoveSubnet { node: "n1".into(), subnet: SUBNET.to_owned() },
+        Request::CheckSetup,
+        Request::SetUp { values: Values::new() },
+    ];
+    assert_eq!(requests.len() + 2, OPS.len());
+    requests
+}
+
+/// What is not declared is not there behind the guard of the actor either, and has a reason.
+async fn refusals<B: Backend>(check: &Check<B>) {
+    for request in one_of_each() {
+        let op = request.op();
+        if check.capabilities.check(op).is_ok() {
+            continue;
+        }
+        let plan = ResizePlan { from: ByteSize(1 << 20), to: ByteSize(2 << 20) };
+        let told = match &request {
+            Request::ResizeDisk { vm, disk, .. } => {
+                check.backend.resize_disk(vm, disk, plan).await.map(|()| Reply::Done)
+            }
+            _ => dispatch(&check.backend, &Prepared { request, expect: Expect::Nothing }, Call::new().0).await,
+        };
+        assert_eq!(told.unwrap_err().kind, ErrorKind::Unsupported, "{}", op.name());
+    }
+}
+
+async fn life<B: Backend>(check: &Check<B>, world: &World, made: impl Fn()) {
     let mut values = world.create.clone();
     values.insert("name".to_owned(), "conform".to_owned());
     check.bad(Request::Show(vm()), ErrorKind::NotFound).await;
     check.good(Request::Create { values: values.clone() }).await;
     assert!(check.run(Request::Create { values }).await.is_err(), "a name is taken once");
+    made();
     let Reply::Vms(all) = check.good(Request::List).await else { panic!("a list is wanted") };
     assert!(all.iter().any(|m| m.id == vm()));
     check.good(Request::Start(vm())).await;
@@ -187,48 +267,8 @@ async fn what_the_demo_does_without_is_refused_and_changes_nothing() {
     let capabilities = demo.connect(events).await.unwrap();
     assert_eq!(capabilities.ops.iter().collect::<Vec<_>>(), [Op::List]);
     let before = demo.inventory(false).await.unwrap();
-    let vm = || VmId::from("web2");
-    let text = || "x".to_owned();
-    let requests = [
-        Request::Show(vm()),
-        Request::Start(vm()),
-        Request::ShutDown(vm()),
-        Request::PowerOff(vm()),
-        Request::Reset(vm()),
-        Request::Pause(vm()),
-        Request::Resume(vm()),
-        Request::Create { values: Values::new() },
-        Request::Delete { vm: vm(), keep_disks: false },
-        Request::Install { vm: vm(), image: text() },
-        Request::InsertImage { vm: vm(), image: text() },
-        Request::EjectImage { vm: vm() },
-        Request::ListDisks(vm()),
-        Request::AddDisk { vm: vm(), values: Values::new() },
-        Request::ResizeDisk { vm: vm(), disk: "disk0".into(), size: "+1G".parse().unwrap() },
-        Request::RemoveDisk { vm: vm(), disk: "disk0".into(), delete: true },
-        Request::ListProperties(vm()),
-        Request::SetProperty { vm: vm(), name: text(), value: text() },
-        Request::OpenConsole(vm()),
-        Request::ListImages,
-        Request::ProbeImage { url: "https://example.com/x".to_owned() },
-        Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
-        Request::PauseFetch { image: text() },
-        Request::CancelFetch { image: text() },
-        Request::RenameImage { image: text(), name: text() },
-        Request::RemoveImage { image: text() },
-        Request::ShowNode("n1".into()),
-        Request::AddNode { values: Values::new() },
-        Request::UpdateNode { node: "n1".into(), before: Values::new(), values: Values::new() },
-        Request::RemoveNode("n1".into()),
-        Request::SetConfig { node: "n1".into(), key: text(), value: text() },
-        Request::SetSubnet { node: "n1".into(), subnet: SUBNET.to_owned(), bridge: text() },
-        Request::RemoveSubnet { node: "n1".into(), subnet: SUBNET.to_owned() },
-        Request::CheckSetup,
-        Request::SetUp { values: Values::new() },
-    ];
-    assert_eq!(requests.len() + 2, OPS.len(), "every operation but the lists of machines and nodes");
     let check = Check { backend: demo, capabilities };
-    for request in requests {
+    for request in one_of_each() {
         assert!(check.capabilities.check(request.op()).is_err());
         check.bad(request, ErrorKind::Unsupported).await;
     }
@@ -273,6 +313,19 @@ async fn sysadm_conforms_with_both_faces() {
         let url = "file:///iso/x.iso".to_owned();
         check(sysadm(&server.url()), &World { create, grows_off: true, url }).await;
         assert!(server.world().iohyve.guests.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn velocity_conforms_in_all_its_generations() {
+    for face in FACES {
+        let server = FakeVelocity::new(face);
+        server.world().slowness = 2;
+        let answers = [("group", "lab"), ("disk", "disk.img"), ("image", "debian.iso"), ("network", "bridge-en0")];
+        let create = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let world = World { create, grows_off: true, url: String::new() };
+        check_made(velocity(&server.web.url()), &world, || server.restart()).await;
+        assert_eq!(server.world().guests[&1].state, "STOPPED");
     }
 }
 

@@ -12,3 +12,5 @@ mod sysadm_setup;
 mod sysadm_sign_in;
 mod sysadm_truth;
 mod sysadm_wire;
+mod velocity;
+mod velocity_wire;

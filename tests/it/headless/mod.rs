@@ -3,4 +3,5 @@ mod demo;
 mod outcomes;
 mod reads;
 mod sysadm;
+mod velocity;
 mod words;
