@@ -16,7 +16,7 @@ mod properties;
 mod states;
 pub mod wire;
 
-use super::{Backend, EventSink, Setup, asking::Asking};
+use super::{Backend, EventSink, Nodes, Setup, asking::Asking};
 use crate::{
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Node, Result, Secret, Verdict, VmId,
@@ -119,11 +119,8 @@ impl Velocity {
         let node = Node {
             id: "velocity".into(),
             name: "Velocity".to_owned(),
-            cpus: None,
-            load: None,
-            memory: None,
-            storage: None,
             details: catalogue.described(),
+            ..Node::default()
         };
         Ok(Inventory { vms: Some(vms), images, nodes: Some(vec![node]) })
     }
@@ -156,4 +153,5 @@ impl Backend for Velocity {
     }
 }
 
+impl Nodes for Velocity {}
 impl Setup for Velocity {}
