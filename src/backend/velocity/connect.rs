@@ -95,7 +95,7 @@ impl Velocity {
 
     /// The password that is configured, typed before, or asked for now.
     async fn password(&self, user: &str, shown: &str, events: &EventSink) -> Result<Secret> {
-        let given = match self.settings.password.get().await? {
+        let given = match self.settings.password.get("password").await? {
             Some(secret) => Some(secret),
             None => locked(&self.typed).clone(),
         };
