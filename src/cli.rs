@@ -35,6 +35,13 @@ Exit codes:
   5    no answer in time: the outcome is unknown
   130  interrupted
 
+JSON of `call --json`, its last line:
+  {\"host\", \"op\", \"ok\", \"result\", \"error\": {\"kind\", \"message\"}}
+  `result` of a read is what it found; of a change, what was read back:
+  the machine (start, create, install ...), its disks (insert-image, remove-disk ...),
+  the new disk (add-disk), both sizes (resize-disk), the setting, the image;
+  null where nothing is left (delete, remove-image)
+
 Environment:
   VMDECK_HOME  one folder for configuration, machines, images and log
   VMDECK_LOG   what the log holds: error, warn, info, debug, trace

@@ -1,5 +1,5 @@
 //! Requests to methods, exhaustively; and what must be read before a change can be judged.
-use super::{Backend, Call};
+use super::{Backend, Call, Console};
 use crate::domain::{
     Error, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, check_config_key, check_fields, merge_changes,
     subnet_fields,
@@ -103,7 +103,10 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         }
         Request::ListProperties(vm) => backend.properties(vm).await.map(Reply::Properties),
         Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
-        Request::OpenConsole(vm) => backend.open_console(vm).await.map(|_| Reply::Done),
+        Request::OpenConsole(vm) => {
+            let Console::Unix { socket, history } = backend.open_console(vm).await?;
+            Ok(Reply::Console { socket, history })
+        }
         Request::ListImages => backend.images().await.map(Reply::Images),
         Request::ProbeImage { url } => backend.probe_image(url).await.map(Reply::Probed),
         Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),

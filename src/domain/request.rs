@@ -2,6 +2,7 @@ use super::{
     Disk, DiskId, Expect, FieldSpec, Image, Node, NodeExpect, NodeId, NodeReport, Op, PowerState, Property, Prospect,
     SetupReport, SizeChange, Values, Vm, VmId, clean_line, unpacked_name, wishes,
 };
+use std::path::PathBuf;
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,6 +344,11 @@ pub enum Reply {
     Setup(SetupReport),
     Nodes(Vec<Node>),
     Node(Box<NodeReport>),
+    /// Where a machine's serial line can be had; `history`: a file with what was said before.
+    Console {
+        socket: PathBuf,
+        history: Option<PathBuf>,
+    },
     /// Done, with something that the person should know.
     Remark(String),
 }

@@ -13,7 +13,7 @@ fn vm(vm: &Vm) -> Value {
     })
 }
 
-fn disk(disk: &Disk) -> Value {
+pub(super) fn disk(disk: &Disk) -> Value {
     let kind = match disk.kind {
         DiskKind::Disk => "disk",
         DiskKind::Cdrom => "cdrom",
@@ -25,7 +25,7 @@ fn disk(disk: &Disk) -> Value {
     })
 }
 
-fn image(image: &Image) -> Value {
+pub(super) fn image(image: &Image) -> Value {
     json!({
         "name": image.name, "size": image.size.map(|s| s.0), "added": image.added.map(|s| s.0),
         "checked": image.checked, "used_by": image.used_by, "path": image.path,
@@ -33,7 +33,7 @@ fn image(image: &Image) -> Value {
     })
 }
 
-fn property(property: &Property) -> Value {
+pub(super) fn property(property: &Property) -> Value {
     json!({
         "name": property.spec.name, "value": property.value, "current": property.current,
         "read_only": property.read_only,
@@ -60,7 +60,7 @@ fn node(node: &Node) -> Value {
     })
 }
 
-fn reply(reply: &Reply) -> Value {
+pub(super) fn reply(reply: &Reply) -> Value {
     match reply {
         Reply::Done => Value::Null,
         Reply::Vms(vms) => vms.iter().map(vm).collect(),
@@ -96,6 +96,7 @@ fn reply(reply: &Reply) -> Value {
             let guests: Vec<&str> = report.guests.iter().map(VmId::as_str).collect();
             json!({ "node": node(&report.node), "config": report.config, "subnets": report.subnets, "guests": guests })
         }
+        Reply::Console { socket, history } => json!({ "socket": socket, "history": history }),
         Reply::Remark(text) => json!({ "remark": text }),
     }
 }
@@ -108,14 +109,15 @@ pub(super) fn progress(progress: &Progress) -> Value {
     }})
 }
 
-/// The object that ends `--json`. `op` is what was asked for, which need not be an operation.
-pub(super) fn outcome(host: &str, op: &str, result: &Result<Reply>) -> Value {
+/// The object that ends `--json`. `op` is what was asked for, which need not be an operation; `seen`: what was read after
+/// a change.
+pub(super) fn outcome(host: &str, op: &str, result: &Result<Reply>, seen: Option<Value>) -> Value {
     let error = |error: &Error| json!({ "kind": error.kind.name(), "message": error.message });
     json!({
         "host": host,
         "op": op,
         "ok": result.is_ok(),
-        "result": result.as_ref().ok().map(reply),
+        "result": result.as_ref().ok().map(|told| seen.unwrap_or_else(|| reply(told))),
         "error": result.as_ref().err().map(error),
     })
 }

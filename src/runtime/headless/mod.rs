@@ -1,5 +1,6 @@
 //! The same actors and guards without a screen: `vmdeck call`, `vmdeck hosts`, and the table.
 mod json;
+mod seen;
 mod table;
 mod text;
 mod words;
@@ -10,9 +11,10 @@ pub use words::{Asked, parse};
 use super::{Hosts, Policy, spawn};
 use crate::{
     app::{Effect, Message},
-    config::{BackendConfig, Config, Paths},
+    config::{BackendConfig, Config, HostConfig, Paths},
     domain::{Error, ErrorKind, HostEvent, HostId, Link, Reply, Request, Result, Secret, TaskId, TaskState},
 };
+use serde_json::Value;
 use std::{
     io::{Read, Write},
     time::Duration,
@@ -66,21 +68,21 @@ pub async fn call(
     interrupt: CancellationToken,
 ) -> u8 {
     let mut done = String::new();
-    let result = match parse(&call.op, &call.words, streams.input) {
+    let (result, seen) = match parse(&call.op, &call.words, streams.input) {
         Ok(asked) => {
             done = text::done(&asked.request);
-            run(config, paths, call, asked, streams, interrupt).await
+            run_and_look(config, paths, call, asked, streams, interrupt).await
         }
-        Err(error) => Err(error),
+        Err(error) => (Err(error), None),
     };
-    tell(call, &result, &done, streams);
+    tell(call, &result, seen, &done, streams);
     exit_code(&result)
 }
 
 /// A closed pipe is no reason to fail: whoever read has read enough.
-fn tell(call: &Call, result: &Result<Reply>, done: &str, streams: &mut Streams<'_>) {
+fn tell(call: &Call, result: &Result<Reply>, seen: Option<Value>, done: &str, streams: &mut Streams<'_>) {
     let _ = if call.json {
-        writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result))
+        writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result, seen))
     } else {
         match result {
             Ok(Reply::Done) => streams.out.write_all(done.as_bytes()),
@@ -100,14 +102,57 @@ pub(super) async fn run(
     streams: &mut Streams<'_>,
     interrupt: CancellationToken,
 ) -> Result<Reply> {
-    let known = config.hosts.iter().find(|host| host.name.as_str() == call.host);
-    let host = known.ok_or_else(|| {
-        let names: Vec<_> = config.hosts.iter().map(|host| host.name.to_string()).collect();
-        let name = crate::domain::clean(&call.host, 40);
-        Error::invalid(format_args!("no host is called `{name}`: there are {}", names.join(", ")))
-    })?;
+    run_and_look(config, paths, call, asked, streams, interrupt).await.0
+}
+
+/// [`run`], and for `--json` what a change has left behind, read once more where the host can tell it.
+async fn run_and_look(
+    config: &Config,
+    paths: &Paths,
+    call: &Call,
+    asked: Asked,
+    streams: &mut Streams<'_>,
+    interrupt: CancellationToken,
+) -> (Result<Reply>, Option<Value>) {
+    let host = match named(config, &call.host) {
+        Ok(host) => host,
+        Err(error) => return (Err(error), None),
+    };
     let (mut hosts, mut inbox) = Hosts::new();
     spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
+    let request = asked.request.clone();
+    let result = one(&hosts, host, &mut inbox, call, asked, streams, &interrupt).await;
+    let mut seen = None;
+    if let (true, Ok(reply)) = (call.json, &result)
+        && let Some(question) = seen::question(&request, reply)
+    {
+        let asked = Asked { request: question, answer: None };
+        let read = one(&hosts, host, &mut inbox, call, asked, streams, &interrupt).await;
+        seen = read.ok().and_then(|read| seen::part(&request, reply, &read));
+    }
+    hosts.stop().await;
+    (result, seen)
+}
+
+fn named<'a>(config: &'a Config, name: &str) -> Result<&'a HostConfig> {
+    let known = config.hosts.iter().find(|host| host.name.as_str() == name);
+    known.ok_or_else(|| {
+        let names: Vec<_> = config.hosts.iter().map(|host| host.name.to_string()).collect();
+        let name = crate::domain::clean(name, 40);
+        Error::invalid(format_args!("no host is called `{name}`: there are {}", names.join(", ")))
+    })
+}
+
+/// Runs one request to its end.
+async fn one(
+    hosts: &Hosts,
+    host: &HostConfig,
+    inbox: &mut mpsc::Receiver<Message>,
+    call: &Call,
+    asked: Asked,
+    streams: &mut Streams<'_>,
+    interrupt: &CancellationToken,
+) -> Result<Reply> {
     let id = host.name.clone();
     let Asked { request, mut answer } = asked;
     // A process of its own fetches: it was only watched from here.
@@ -118,21 +163,20 @@ pub(super) async fn run(
     }
     let mut shows = Shows { json: call.json, is_open: false };
     let result = tokio::select! {
-        result = end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams) => result,
+        result = end(hosts, &id, inbox, &mut answer, &mut shows, streams) => result,
         () = interrupt.cancelled(), if goes_on => {
             let why = "a fetch that has begun goes on: the same command shows it again, cancel-fetch ends it";
             Err(Error::new(ErrorKind::Cancelled, why))
         }
         () = interrupt.cancelled(), if !goes_on => {
             hosts.execute(Effect::Cancel { host: id.clone(), task: TASK });
-            let ended = timeout(GRACE, end(&hosts, &id, &mut inbox, &mut answer, &mut shows, streams)).await;
+            let ended = timeout(GRACE, end(hosts, &id, inbox, &mut answer, &mut shows, streams)).await;
             ended.unwrap_or_else(|_| {
                 Err(Error::new(ErrorKind::Cancelled, "interrupted; what was sent to the host may still happen"))
             })
         }
     };
     shows.close(streams);
-    hosts.stop().await;
     result
 }
 

@@ -170,6 +170,7 @@ pub(super) fn reply(reply: &Reply) -> String {
             text.push_str(&columns(&guests));
             text
         }
+        Reply::Console { socket, .. } => format!("{}\n", socket.display()),
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) => {
             reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()
         }

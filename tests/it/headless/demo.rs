@@ -92,6 +92,38 @@ async fn json_has_one_shape() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn json_of_a_change_has_what_was_read_back() {
+    for (line, path, wanted) in [
+        ("start vm=web2", "/state", json!("running")),
+        ("pause vm=web1", "/state", json!("paused")),
+        ("power-off vm=web1 yes=web1", "/state", json!("off")),
+        ("create vm=new memory=1G disk=4G", "/name", json!("new")),
+        (
+            "set-property vm=web2 name=cpus value=4",
+            "",
+            json!({ "name": "cpus", "value": "4", "current": null, "read_only": null }),
+        ),
+        ("add-disk vm=web2 size=4G", "/size", json!(4 * G)),
+        ("eject-image vm=web1", "/0/id", json!("disk0")),
+        ("delete vm=web2 keep-disks=no yes=web2", "", Value::Null),
+    ] {
+        let (code, out, err) = call(&format!("home {line} --json"), false).await;
+        assert_eq!((code, err.as_str()), (0, ""), "{line}");
+        let told: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(told["result"].pointer(path), Some(&wanted), "{line}: {out}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_to_a_console_is_told() {
+    let (code, out, _) = call("home open-console vm=web1", false).await;
+    assert!(code == 0 && out.starts_with('/') && out.lines().count() == 1, "{out:?}");
+    let (_, out, _) = call("home open-console vm=web1 --json", false).await;
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert!(told["result"]["socket"].as_str().is_some_and(|path| path.starts_with('/')), "{out}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fetch_tells_how_far_it_is() {
     let line = "home fetch-image url=https://host/netinst.iso name=new.iso";
     let (code, out, _) = call(&format!("{line} --json"), false).await;
