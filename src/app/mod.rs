@@ -163,8 +163,14 @@ impl App {
         match self.screen {
             Screen::Hosts => self.hosts.at(self.host_row),
             Screen::Images => self.image_host(),
-            _ => self.selected().map(|(host, _)| host).or_else(|| self.hosts.at(0)),
+            // Where there are no machines, the first thing to do is to set a host up.
+            _ => self.selected().map(|(host, _)| host).or_else(|| self.not_set_up()).or_else(|| self.hosts.at(0)),
         }
+    }
+
+    /// The first host that is there and lacks what machines need.
+    pub fn not_set_up(&self) -> Option<&HostState> {
+        self.hosts.iter().find(|h| h.capabilities().is_some_and(|c| c.is_set_up == Some(false)))
     }
 
     /// Whether the details of the selected machine are on the screen.

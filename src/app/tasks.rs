@@ -2,10 +2,13 @@
 use crate::domain::{
     Error, ErrorKind, HostId, Job, Op, Progress, Reply, Request, Result, Stamp, Task, TaskId, TaskState, VmId,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How many ended tasks are kept.
 const KEPT: usize = 500;
+
+/// How long a success stands in the strip beside what still runs; anything else stands until it is put away.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// All tasks of this run, by birth.
 #[derive(Debug, Default)]
@@ -60,6 +63,16 @@ impl Tasks {
 
     pub(super) const fn dismiss(&mut self) -> bool {
         self.told.take().is_some()
+    }
+
+    /// Puts a success away that has stood beside running tasks for long enough.
+    pub(super) fn fade(&mut self, now: Stamp) {
+        let is_over = |task: &Task| {
+            matches!(task.state, TaskState::Succeeded(_)) && task.ended.is_some_and(|at| now.since(at) >= FRESH)
+        };
+        if self.running().next().is_some() && self.told().is_some_and(is_over) {
+            self.told = None;
+        }
     }
 
     /// The running change of a machine.

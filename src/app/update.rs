@@ -42,6 +42,7 @@ impl App {
                 Vec::new()
             }
             Message::Tick => {
+                self.tasks.fade(self.now);
                 self.changed |= self.is_moving();
                 Vec::new()
             }

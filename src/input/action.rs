@@ -108,7 +108,7 @@ bindings! {
         NextTab "next-tab" ["tab"] "" "Next tab of the details";
         PreviousTab "previous-tab" ["shift-tab"] "" "Previous tab of the details";
         CopyAddress "copy-address" ["y"] "" "Copy the address of the machine's screen (VNC)";
-        SetUpHere "set-up" [] "" "Install what the machine's host lacks" requires SetUp;
+        SetUpHere "set-up" ["U"] "" "Install what the host lacks to run machines" requires SetUp;
     }
     Images: {
         ImageFetch "image-fetch" ["f"] "fetch" "Fetch an image to this host" requires FetchImage;
@@ -130,7 +130,7 @@ bindings! {
     Hosts: {
         HostDetails "host-details" ["enter"] "details" "Show what the host offers, and why not the rest";
         HostReconnect "host-reconnect" ["r"] "reconnect" "Try the connection again now";
-        HostSetUp "host-set-up" ["I"] "set up" "Install what the host lacks" requires SetUp;
+        HostSetUp "host-set-up" ["U", "I"] "set up" "Install what the host lacks to run machines" requires SetUp;
     }
     List: {
         Down "down" ["j", "down"] "" "Move down";

@@ -26,16 +26,18 @@ const LONGEST: usize = 1000;
 /// Lines that the strip takes at most.
 const LINES: usize = 3;
 
-/// A notice, else what runs, else the last outcome: one line, or as many as a long sentence needs.
+/// A notice; else the last outcome, one line or as many as a long sentence needs, and below it what runs.
 pub(super) fn strip(app: &App, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     if let Some(notice) = app.notices.current() {
         let text = plain::sentence(&notice.text, theme.ascii);
         return sentence(&text, None, width, theme.warning, "");
     }
-    if let Some(task) = app.tasks.running().next_back() {
-        return vec![running(app, task, width.saturating_sub(1), theme)];
+    let mut lines = app.tasks.told().map(|task| outcome(app, task, width, theme)).unwrap_or_default();
+    lines.extend(app.tasks.running().next_back().map(|task| running(app, task, width.saturating_sub(1), theme)));
+    if lines.is_empty() {
+        lines.push(Line::default());
     }
-    app.tasks.told().map_or_else(|| vec![Line::default()], |task| outcome(app, task, width, theme))
+    lines
 }
 
 /// `text` after its mark; where it is longer than the strip, `more` says how to read the rest.

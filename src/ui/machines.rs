@@ -20,35 +20,77 @@ use ratatui::{
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Columns that may be dropped, in the order in which they stand: name and state never are.
-const NUMBERS: [(Column, u16); 4] = [(Column::Cpu, 5), (Column::Memory, 13), (Column::Disk, 9), (Column::Up, 7)];
+/// How wide the columns are that may be dropped, in the order in which they stand: name and state never are.
+struct Layout {
+    numbers: [(Column, u16); 4],
+    /// Before each of them.
+    gap: u16,
+    /// The most that the column of the hosts takes.
+    host: u16,
+}
+
+const WIDE: Layout =
+    Layout { numbers: [(Column::Cpu, 5), (Column::Memory, 13), (Column::Disk, 9), (Column::Up, 7)], gap: 2, host: 12 };
+/// Where not all of them would fit.
+const TIGHT: Layout =
+    Layout { numbers: [(Column::Cpu, 5), (Column::Memory, 11), (Column::Disk, 8), (Column::Up, 7)], gap: 1, host: 8 };
 const STATE: u16 = 15;
+/// The narrowest column of names.
+const NAME: u16 = 12;
 
 struct Widths {
     name: u16,
     /// 0: one host, no column.
     host: u16,
+    layout: &'static Layout,
+    /// How many of the layout's numbers there is room for.
     numbers: usize,
 }
 
 impl Widths {
     fn new(app: &App, width: u16) -> Self {
+        let wide = Self::of(&WIDE, app, width);
+        if wide.numbers == WIDE.numbers.len() { wide } else { Self::of(&TIGHT, app, width) }
+    }
+
+    fn of(layout: &'static Layout, app: &App, width: u16) -> Self {
         let host = match app.hosts.len() {
             0 | 1 => 0,
-            _ => width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 12),
+            _ => width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, layout.host),
         };
         // One column at the right stays free.
-        let mut left = width.saturating_sub(4 + 12 + 2 + STATE + if host > 0 { host + 2 } else { 0 });
+        let mut left = width.saturating_sub(4 + NAME + 2 + STATE + if host > 0 { host + 2 } else { 0 });
         let mut numbers = 0;
-        for (_, wide) in NUMBERS {
-            if left < wide + 2 {
+        for (_, wide) in layout.numbers {
+            if left < wide + layout.gap {
                 break;
             }
-            left -= wide + 2;
+            left -= wide + layout.gap;
             numbers += 1;
         }
-        Self { name: 12 + left.min(28), host, numbers }
+        Self { name: NAME + left.min(28), host, layout, numbers }
     }
+
+    /// The cells of the numbers, at the right of their columns.
+    fn numbers<'a>(&self, cells: impl Iterator<Item = &'a str>) -> String {
+        let mut text = String::new();
+        for (cell, (_, width)) in cells.zip(self.layout.numbers).take(self.numbers) {
+            text.extend(std::iter::repeat_n(' ', self.layout.gap.into()));
+            text.push_str(&fit_right(&whole(cell, width), width));
+        }
+        text
+    }
+}
+
+/// `cell` without the tenths of its numbers, where it would not fit with them.
+fn whole(cell: &str, width: u16) -> String {
+    if cell.width() <= width.into() {
+        return cell.to_owned();
+    }
+    let mut parts = cell.split('.');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    text.extend(parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())));
+    text
 }
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
@@ -95,9 +137,7 @@ fn heading(widths: &Widths) -> String {
         let _ = write!(text, "  {}", fit(Column::Host.title(), widths.host));
     }
     let _ = write!(text, "  {}", fit(Column::State.title(), STATE));
-    for (column, width) in NUMBERS.iter().take(widths.numbers) {
-        let _ = write!(text, "  {}", fit_right(column.title(), *width));
-    }
+    text.push_str(&widths.numbers(widths.layout.numbers.iter().map(|(column, _)| column.title())));
     text
 }
 
@@ -121,11 +161,7 @@ fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Wi
     spans.push(Span::styled(glyph, style));
     let word = fit(&word, STATE - 2);
     spans.push(Span::styled(format!(" {word}"), if is_old { theme.dim } else { style }));
-    let mut numbers = String::new();
-    for (cell, (_, width)) in cells(app, machine, is_old, theme).iter().zip(NUMBERS).take(widths.numbers) {
-        numbers.push_str("  ");
-        numbers.push_str(&fit_right(cell, width));
-    }
+    let numbers = widths.numbers(cells(app, machine, is_old, theme).iter().map(String::as_str));
     spans.push(Span::styled(numbers, plain));
     Line::from(spans)
 }
@@ -197,12 +233,10 @@ fn empty(app: &App) -> String {
         let text = cut(app.listing.filter.text(), 40);
         return format!("\n No machine matches `{text}`.  {} drop the filter", key(Action::Back));
     }
-    let not_set_up = app.hosts.iter().find(|h| h.capabilities().is_some_and(|c| c.is_set_up == Some(false)));
-    if let Some(host) = not_set_up {
+    if let Some(host) = app.not_set_up() {
         let why = host.capabilities().and_then(|c| c.check(crate::domain::Op::Create).err());
         let why = why.map(|w| format!(": {}", crate::domain::clean_line(w))).unwrap_or_default();
-        let (hosts, set_up) = (key(Action::Hosts), key(Action::HostSetUp));
-        return format!("\n {} is not set up{why}.  {hosts} hosts, then {set_up} to install it", host.id());
+        return format!("\n {} is not set up{why}.  {} set it up", host.id(), key(Action::SetUpHere));
     }
     if !app.hosts.iter().any(|h| h.listed) {
         return match app.hosts.is_empty() {

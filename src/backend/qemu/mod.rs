@@ -161,7 +161,7 @@ impl Local {
                 found.missing.push((op, installed::missing().message.into()));
             }
         }
-        let kept = format!("disks that are kept go to {}", self.kept_disks().display());
+        let kept = format!("Disks that are kept go to {}", self.kept_disks().display());
         found.cautions.push((Op::Delete, kept.into()));
         found
     }

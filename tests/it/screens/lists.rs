@@ -1,12 +1,12 @@
 use crate::support::{
-    fleet::{empty, fleet, offers, press, select, tell, waiting},
+    fleet::{empty, fleet, offers, press, select, tell, vm, waiting},
     screen::screen,
 };
 use insta::assert_snapshot;
 use std::borrow::Cow;
 use vmdeck::{
     app::Message,
-    domain::{Capabilities, Error, HostEvent, Link, Op, Progress, Reply, TaskId},
+    domain::{Capabilities, Error, Figures, HostEvent, Link, Op, PowerState, Progress, Reply, TaskId},
 };
 
 #[test]
@@ -15,6 +15,23 @@ fn machines() {
     assert_snapshot!("machines-80x24", screen(&mut app, 80, 24));
     assert_snapshot!("machines-120x40", screen(&mut app, 120, 40));
     assert_snapshot!("machines-200x60", screen(&mut app, 200, 60));
+}
+
+/// Hosts have a column, and all the others are there beside the details.
+#[test]
+fn no_column_is_lost_with_several_hosts() {
+    let mut app = fleet();
+    for (width, columns) in [(80, "UP"), (120, "UP"), (200, "UP"), (70, "DISK")] {
+        let text = screen(&mut app, width, 40);
+        assert!(text.lines().nth(2).is_some_and(|head| head.contains(columns)), "{width}: {text}");
+    }
+    let mut large = vm("large", PowerState::Running);
+    (large.memory, large.disk) = (Some(128 << 30), Some(1023 << 30 | 512 << 20));
+    tell(&mut app, "local", HostEvent::Vm(Box::new(large)));
+    let figures = Figures { memory: Some((127 << 30) + (1 << 29)), ..Figures::default() };
+    tell(&mut app, "local", HostEvent::Figures(vec![("large".into(), figures)]));
+    let text = screen(&mut app, 120, 40);
+    assert!(text.contains(" 127/128 GiB 1023 GiB   3d 4h"), "{text}");
 }
 
 #[test]

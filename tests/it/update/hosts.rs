@@ -1,7 +1,10 @@
-use crate::support::fleet::{NOW, fleet, press, tell, vm};
+use crate::support::{
+    fleet::{NOW, fleet, offers, press, tell, vm},
+    screen::screen,
+};
 use vmdeck::{
     app::{App, Effect, Machine, Screen},
-    domain::{Error, ErrorKind, HostEvent, Inventory, Link, PowerState, Stamp, Vm},
+    domain::{Capabilities, Error, ErrorKind, HostEvent, Inventory, Link, Op, PowerState, Request, Stamp, Vm},
 };
 
 fn machine<'a>(app: &'a App, name: &str) -> &'a Machine {
@@ -59,4 +62,22 @@ fn hosts_are_reconnected_and_refreshed() {
     assert!(app.overlay.is_some());
     press(&mut app, "esc");
     assert!(app.overlay.is_none() && app.screen == Screen::Hosts);
+}
+
+#[test]
+fn a_host_is_set_up_by_one_key_from_the_first_screen() {
+    let lacks = Capabilities { ops: offers().ops.without(Op::Create), is_set_up: Some(false), ..offers() };
+    let mut app = fleet();
+    for host in ["local", "hv2", "bsd1"] {
+        tell(&mut app, host, HostEvent::Link(Link::Up(Box::new(offers()))));
+        tell(&mut app, host, HostEvent::Inventory(Inventory { vms: Some(Vec::new()), ..Inventory::default() }));
+    }
+    tell(&mut app, "hv2", HostEvent::Link(Link::Up(Box::new(lacks))));
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains("hv2 is not set up") && text.contains("U set it up"), "{text}");
+    let effects = press(&mut app, "U");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Call { host, request: Request::CheckSetup, .. }] if host.as_str() == "hv2"),
+        "{effects:?}"
+    );
 }

@@ -1,4 +1,7 @@
-use crate::support::fleet::{fleet, press, select, tell};
+use crate::support::{
+    fleet::{NOW, fleet, press, select, tell},
+    screen::screen,
+};
 use vmdeck::{
     app::{App, Effect, Message},
     domain::{
@@ -122,4 +125,30 @@ fn a_read_leaves_no_trace_unless_it_fails() {
     assert!(app.tasks.running().next().is_none());
     app.update(Message::TaskEnded(*task, Err(Error::refused("no"))));
     assert!(app.dialog.is_none());
+}
+
+#[test]
+fn an_outcome_is_seen_beside_what_still_runs() {
+    let mut app = fleet();
+    app.update(Message::Resized(80, 24));
+    select(&mut app, "web2");
+    press(&mut app, "s");
+    select(&mut app, "web1");
+    press(&mut app, "p");
+    app.update(Message::TaskEnded(TaskId(2), Ok(Reply::Done)));
+    let shown = |app: &mut App| screen(app, 80, 24);
+    let text = shown(&mut app);
+    assert!(text.contains("web1 is paused") && text.contains("start web2 → local"), "{text}");
+    app.set_now(Stamp(NOW.0 + 11_000));
+    app.update(Message::Tick);
+    let text = shown(&mut app);
+    assert!(!text.contains("web1 is paused") && text.contains("start web2 → local"), "{text}");
+    // What went wrong is not put away by time.
+    press(&mut app, "p");
+    app.update(Message::TaskEnded(TaskId(3), Err(Error::refused("no"))));
+    app.set_now(Stamp(NOW.0 + 60_000));
+    app.update(Message::Tick);
+    assert!(shown(&mut app).contains("pause web1: no"), "{}", shown(&mut app));
+    press(&mut app, "esc");
+    assert!(!shown(&mut app).contains("pause web1: no"));
 }
