@@ -29,8 +29,14 @@ pub struct Image {
     pub added: Option<Stamp>,
     /// The verdict of a check and where the sum came from; None: not checked.
     pub checked: Option<String>,
-    /// Machines that have it in a drive.
+    /// Machines that have it in a drive, or a disk that is a layer over it.
     pub used_by: Vec<String>,
+    /// What it is by what stands in it: `iso`, `qcow2`, `raw`; None: the host does not tell.
+    pub kind: Option<String>,
+    /// The size that a guest would see, where it can be a disk.
+    pub disk_size: Option<ByteSize>,
+    /// Where it came from: scheme, server and path alone.
+    pub source: Option<String>,
     /// Where the host keeps it, if it tells.
     pub path: Option<String>,
     /// None: it is whole, as far as the host knows.
@@ -45,6 +51,9 @@ impl Image {
             added: None,
             checked: None,
             used_by: Vec::new(),
+            kind: None,
+            disk_size: None,
+            source: None,
             path: None,
             partial: None,
         }

@@ -1,6 +1,9 @@
 //! A file of this machine: its blocks shared where the file system can, its holes kept elsewhere.
-use super::{ended, meter::Meter, part::Part, short};
-use crate::domain::{Error, Progress, Result};
+use super::{ended, meter::Meter, short};
+use crate::{
+    domain::{Error, Progress, Result},
+    transport::at,
+};
 use rustix::{
     fs::{SeekFrom, seek},
     io::Errno,
@@ -8,6 +11,7 @@ use rustix::{
 use std::{
     fs::File,
     os::unix::fs::FileExt,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,22 +23,24 @@ use tokio_util::sync::CancellationToken;
 
 const PIECE: usize = 1 << 20;
 
-/// Copies `from` into `part` on a thread of its own, and reports from here.
-pub(super) async fn copy(
+/// Copies `from`, which has `total` bytes, into `to` on a thread of its own, and reports from here. `path` is that of `to`.
+pub async fn copy_file(
     from: File,
-    part: Part,
+    to: &File,
+    path: &Path,
     total: u64,
     cancel: &CancellationToken,
     progress: &mut (impl FnMut(Progress) + Send),
-) -> Result<Part> {
+) -> Result<()> {
     let copied = Arc::new(AtomicU64::new(0));
     // Dropping this future ends the thread as well.
     let stop = cancel.child_token();
     let _guard = stop.clone().drop_guard();
     let mut thread = JoinSet::new();
+    let to = to.try_clone().map_err(at(path))?;
     thread.spawn_blocking({
-        let copied = Arc::clone(&copied);
-        move || copy_all(&from, &part, total, &copied, &stop).map(|()| part)
+        let (copied, path) = (Arc::clone(&copied), path.to_owned());
+        move || copy_all(&from, &to, &path, total, &copied, &stop)
     });
     let mut meter = Meter::start(0, Some(total));
     progress(meter.report());
@@ -47,36 +53,43 @@ pub(super) async fn copy(
         }
     };
     tokio::select! {
-        part = ended(thread) => part,
+        done = ended(thread) => done,
         () = watch => Err(Error::refused("the copy was not waited for")),
     }
 }
 
-fn copy_all(from: &File, part: &Part, total: u64, copied: &AtomicU64, stop: &CancellationToken) -> Result<()> {
-    if share_blocks(from, part.file()) {
+fn copy_all(
+    from: &File,
+    to: &File,
+    path: &Path,
+    total: u64,
+    copied: &AtomicU64,
+    stop: &CancellationToken,
+) -> Result<()> {
+    if share_blocks(from, to) {
         return Ok(());
     }
     let mut buffer = vec![0; PIECE];
-    let mut at = 0;
-    while at < total {
-        let (begin, end) = next_extent(from, at, total).unwrap_or((total, total));
-        at = begin;
-        while at < end {
+    let mut place = 0;
+    while place < total {
+        let (begin, end) = next_extent(from, place, total).unwrap_or((total, total));
+        place = begin;
+        while place < end {
             if stop.is_cancelled() {
                 return Err(Error::new(crate::domain::ErrorKind::Cancelled, "cancelled"));
             }
-            let most = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
+            let most = usize::try_from(end - place).unwrap_or(PIECE).min(PIECE);
             let piece = buffer.get_mut(..most).unwrap_or_default();
-            let read = from.read_at(piece, at)?;
+            let read = from.read_at(piece, place)?;
             if read == 0 {
-                return Err(short(at, total));
+                return Err(short(place, total));
             }
-            part.file().write_all_at(piece.get(..read).unwrap_or_default(), at).map_err(|e| part.error(e))?;
-            at += read as u64;
-            copied.store(at, Ordering::Relaxed);
+            to.write_all_at(piece.get(..read).unwrap_or_default(), place).map_err(at(path))?;
+            place += read as u64;
+            copied.store(place, Ordering::Relaxed);
         }
     }
-    part.file().set_len(total).map_err(|e| part.error(e))
+    to.set_len(total).map_err(at(path))
 }
 
 #[cfg(target_os = "linux")]

@@ -27,6 +27,7 @@ mod writer;
 
 pub use address::Address;
 pub use checksum::{Kind, Sum};
+pub use copy::copy_file;
 pub use journal::{Journal, State};
 pub use look::{Look, look, probe};
 pub use meter::Limit;
@@ -263,7 +264,8 @@ impl Work<'_> {
             let Body::File(from) = source.body else { return Err(Error::invalid("url: no file of this machine")) };
             let total = source.total.unwrap_or(0);
             part.file().set_len(0).map_err(|error| part.error(error))?;
-            let part = copy::copy(from, part, total, self.stop, &mut |p| teller.tell(p)).await?;
+            let path = self.folder.join(self.name);
+            copy_file(from, part.file(), &path, total, self.stop, &mut |p| teller.tell(p)).await?;
             blocking(move || Writer::filled(part, ledger)).await?
         } else {
             let writer = blocking(move || Writer::take_up(part, ledger)).await?;

@@ -147,7 +147,7 @@ impl App {
         }
         if !image.used_by.is_empty() {
             let users = clean_line(&image.used_by.join(", ")).into_owned();
-            confirm = confirm.note(Note::warning(format!("In the drive of {users}")));
+            confirm = confirm.note(Note::warning(format!("Used by {users}")));
         }
         confirm.notes.extend(self.caution(&host, Op::RemoveImage));
         let purpose = Purpose::RemoveImage(image.name);

@@ -1,10 +1,14 @@
 //! What a disk image says of itself, read without starting a program. The file may be anything: a guest writes it.
 use crate::domain::ByteSize;
 use std::{
+    ffi::OsString,
     fs::File,
     io::Read,
-    os::unix::fs::{FileExt, OpenOptionsExt},
-    path::Path,
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{FileExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
 };
 
 /// What the first bytes of a qcow2 image say (QEMU's docs/interop/qcow2).
@@ -15,6 +19,8 @@ pub struct Header {
     pub size: u64,
     /// It is only a layer over another image.
     pub has_backing: bool,
+    /// Its bytes are in another file.
+    pub has_data_file: bool,
 }
 
 /// The header of a qcow2 image; None: it is none, or not one that QEMU would open.
@@ -26,7 +32,27 @@ pub fn read_header(bytes: &[u8]) -> Option<Header> {
     }
     let (version, backing, cluster_bits, size) = (four(4)?, eight(8)?, four(20)?, eight(24)?);
     let is_sound = (2..=3).contains(&version) && (9..=21).contains(&cluster_bits) && i64::try_from(size).is_ok();
-    is_sound.then_some(Header { version, size, has_backing: backing != 0 })
+    // Bit 2 of the incompatible features, which only version 3 has.
+    let has_data_file = version == 3 && eight(72).is_some_and(|features| features & 4 != 0);
+    is_sound.then_some(Header { version, size, has_backing: backing != 0, has_data_file })
+}
+
+/// The file that a qcow2 image is a layer over, as it stands in its header.
+pub fn backing(path: &Path) -> Option<PathBuf> {
+    let file = File::open(path).ok()?;
+    let mut head = [0; 20];
+    file.read_exact_at(&mut head, 0).ok()?;
+    let [b'Q', b'F', b'I', 0xfb, _, _, _, _, rest @ ..] = head else { return None };
+    let (offset, size) = rest.split_at_checked(8)?;
+    let offset = u64::from_be_bytes(offset.try_into().ok()?);
+    let size = u32::from_be_bytes(size.try_into().ok()?);
+    // The format allows no longer name.
+    if offset == 0 || size > 1023 {
+        return None;
+    }
+    let mut name = vec![0; usize::try_from(size).ok()?];
+    file.read_exact_at(&mut name, offset).ok()?;
+    Some(PathBuf::from(OsString::from_vec(name)))
 }
 
 /// The size that the guest sees: a qcow2 image tells it, a raw one has it; a block device is as long as it ends.

@@ -1,5 +1,5 @@
 //! The library of images: a folder of files, and nothing else.
-use super::{Local, Qemu, Settings};
+use super::{ImageKind, Local, Qemu, Settings, backing};
 use crate::{
     backend::{Call, Images},
     domain::{ByteSize, Error, Expect, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line},
@@ -25,8 +25,13 @@ impl Local {
                 let meta = entry.path().metadata().ok().filter(fs::Metadata::is_file)?;
                 check_library_name(&name).ok()?;
                 let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                let kind = ImageKind::read(&entry.path());
+                let origin = Origin::read(folder, &name, &meta);
                 Some(Image {
-                    checked: Origin::read(folder, &name, &meta).and_then(|origin| origin.checked),
+                    source: origin.as_ref().map(|origin| origin.url.clone()),
+                    checked: origin.and_then(|origin| origin.checked),
+                    kind: Some(kind.name().to_owned()),
+                    disk_size: kind.disk_size(),
                     size: Some(ByteSize(meta.len())),
                     added: since.map(|since| Stamp(0).after(since)),
                     used_by: users.remove(&name).unwrap_or_default(),
@@ -39,14 +44,34 @@ impl Local {
         Ok(images)
     }
 
-    /// The machines that have an image of the library in their drive, by the image's name.
+    /// The machines that have an image of the library in their drive, or a disk that is a layer over it, by the image's
+    /// name. Disks that were kept need theirs still.
     fn users(&self) -> HashMap<String, Vec<String>> {
         let mut users: HashMap<String, Vec<String>> = HashMap::new();
+        let library = [std::path::absolute(&self.settings.images).unwrap_or_default(), self.settings.images.clone()];
+        let mut add = |image: &Path, vm: &str| {
+            let name = library.iter().find_map(|folder| image.strip_prefix(folder).ok());
+            if let Some(name) = name.filter(|name| !name.as_os_str().is_empty()) {
+                let users = users.entry(name.to_string_lossy().into_owned()).or_default();
+                if users.last().is_none_or(|last| last != vm) {
+                    users.push(vm.to_owned());
+                }
+            }
+        };
         for vm in self.store.names().unwrap_or_default() {
-            let Ok(record) = self.store.read(&VmId::from(vm.as_str())) else { continue };
-            let path = Path::new(&record.cdrom);
-            if let Ok(name) = path.strip_prefix(&self.settings.images) {
-                users.entry(name.to_string_lossy().into_owned()).or_default().push(vm);
+            let id = VmId::from(vm.as_str());
+            let (Ok(record), Ok(folder)) = (self.store.read(&id), self.store.folder(&id)) else { continue };
+            add(Path::new(&record.cdrom), &vm);
+            for base in record.disks.iter().filter_map(|disk| backing(&folder.join(&disk.file))) {
+                add(&base, &vm);
+            }
+        }
+        for kept in fs::read_dir(self.kept_disks()).into_iter().flatten().flatten() {
+            let name = format!("kept disks of {}", kept.file_name().to_string_lossy());
+            for file in fs::read_dir(kept.path()).into_iter().flatten().flatten() {
+                if let Some(base) = backing(&file.path()) {
+                    add(&base, &name);
+                }
             }
         }
         users
@@ -55,7 +80,7 @@ impl Local {
     fn refuse_used(&self, image: &str) -> Result<()> {
         match self.users().remove(image) {
             Some(vms) => Err(Error::conflict(format_args!(
-                "{} is in the drive of {}: eject it first",
+                "{} is used by {}: eject it there, or remove the disk that is a layer over it",
                 clean_line(image),
                 vms.join(", ")
             ))),

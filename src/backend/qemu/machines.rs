@@ -1,10 +1,14 @@
 //! Making and deleting machines: all or nothing.
-use super::{Boot, DiskRecord, Firmware, Local, Qemu, Record, installed::missing, node, write_whole};
+use super::{
+    Boot, DiskRecord, Firmware, Local, Qemu, Record,
+    base::{Base, ways},
+    installed::missing,
+    node, write_whole,
+};
 use crate::{
     backend::{Call, Machines},
-    domain::{
-        ByteSize, Choice, Error, FieldKind, FieldSpec, Result, Values, Vm, VmId, check_image_name, check_vm_name,
-    },
+    domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Result, Values, Vm, VmId, check_vm_name},
+    fetch::check_library_name,
     transport::{Program, find_program},
 };
 use std::{
@@ -43,7 +47,7 @@ impl Local {
 
     /// The file of an image of the library.
     pub fn image_path(&self, image: &str) -> Result<PathBuf> {
-        check_image_name(image).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+        check_library_name(image).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
         let path = self.settings.images.join(image);
         if path.is_file() {
             Ok(path)
@@ -52,16 +56,21 @@ impl Local {
         }
     }
 
-    fn image_names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.settings.images).into_iter().flatten().flatten();
-        let files = entries.filter(|entry| entry.path().is_file());
-        let mut names: Vec<_> = files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.retain(|name| check_image_name(name).is_ok());
-        names.sort_unstable();
-        names
+    /// The images to choose from, with what they are; `disks`: only those that can be disks.
+    pub(super) fn image_choices(&self, disks: bool) -> FieldKind {
+        let mut choices = vec![Choice::new("", "none")];
+        for image in self.list_images().unwrap_or_default() {
+            let kind = image.kind.unwrap_or_default();
+            match image.disk_size {
+                Some(size) => choices.push(Choice::new(&image.name, &format!("{kind}, a disk of {size}"))),
+                None if !disks => choices.push(Choice::new(&image.name, &kind)),
+                None => {}
+            }
+        }
+        FieldKind::Choice(choices)
     }
 
-    async fn create(&self, values: &Values) -> Result<()> {
+    async fn create(&self, values: &Values, call: &Call) -> Result<()> {
         let value = |name: &str| values.get(name).map(String::as_str).unwrap_or_default();
         let number =
             |name: &str| value(name).parse::<u32>().map_err(|_| Error::invalid(format_args!("{name}: a number")));
@@ -74,17 +83,25 @@ impl Local {
         value("network").clone_into(&mut record.network);
         record.firmware = if value("firmware") == "uefi" { Firmware::Uefi } else { Firmware::Bios };
         record.boot = Boot::Disk;
-        if !value("image").is_empty() {
-            record.cdrom = self.image_path(value("image"))?.display().to_string();
-        }
+        let base = match value("image") {
+            "" => None,
+            image => {
+                let base = Base::new(self, image, value("how"), value("disk"))?;
+                if base.is_none() {
+                    record.cdrom = self.image_path(image)?.display().to_string();
+                }
+                base
+            }
+        };
+        let format = base.as_ref().map_or("qcow2", Base::format);
         let disk = DiskRecord {
             id: "disk0".to_owned(),
-            file: "disk0.qcow2".to_owned(),
-            format: "qcow2".to_owned(),
+            file: format!("disk0.{format}"),
+            format: format.to_owned(),
             bus: "virtio".to_owned(),
             leaving: String::new(),
         };
-        record.disks.push(disk);
+        record.disks.push(disk.clone());
 
         let machines = &self.settings.machines;
         fs::DirBuilder::new()
@@ -99,9 +116,13 @@ impl Local {
         }
         // Made beside the others under a name that is none, and renamed when whole.
         let made = tempfile::Builder::new().prefix(".new-").tempdir_in(machines)?;
-        let image_tool = find_program("qemu-img").ok_or_else(missing)?;
-        let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);
-        create.operand(made.path().join("disk0.qcow2"))?.arg(size("disk")?.0.to_string()).run().await?;
+        if let Some(base) = base {
+            base.make(&disk, made.path(), &call.cancel, |progress| call.progress(progress)).await?;
+        } else {
+            let image_tool = find_program("qemu-img").ok_or_else(missing)?;
+            let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);
+            create.operand(made.path().join(&disk.file))?.arg(size("disk")?.0.to_string()).run().await?;
+        }
         write_whole(&made.path().join("machine.toml"), &record.to_toml())?;
         match fs::rename(made.path(), &target) {
             Ok(()) => {
@@ -157,8 +178,6 @@ impl Machines for Qemu {
     }
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
-        let mut images = vec![Choice::new("", "none")];
-        images.extend(self.local.image_names().iter().map(|name| Choice::new(name, "")));
         let memory = FieldKind::Size { least: LEAST_MEMORY, most: node::most_memory() };
         let disk = FieldKind::Size { least: ByteSize(1 << 20), most: LARGEST_DISK };
         Ok(vec![
@@ -168,13 +187,16 @@ impl Machines for Qemu {
             FieldSpec::new("disk", "Disk", disk).default("20G").help("grows as it is filled; can be made larger later"),
             FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),
             FieldSpec::new("network", "Network", networks()).default("user"),
-            FieldSpec::new("image", "Image", FieldKind::Choice(images)).optional().help("stands in the CD drive"),
+            FieldSpec::new("image", "Image", self.local.image_choices(false))
+                .optional()
+                .help("stands in the CD drive, or becomes the disk"),
+            ways(true),
             FieldSpec::new("description", "Description", FieldKind::Text).optional(),
         ])
     }
 
-    async fn create(&self, values: &Values, _call: Call) -> Result<()> {
-        self.local.create(values).await?;
+    async fn create(&self, values: &Values, call: Call) -> Result<()> {
+        self.local.create(values, &call).await?;
         self.local.changed.notify_one();
         Ok(())
     }

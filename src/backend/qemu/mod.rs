@@ -1,4 +1,5 @@
 //! Machines of this computer, each a QEMU process of its own: no daemon between.
+mod base;
 mod command_line;
 mod describe;
 mod disks;
@@ -6,6 +7,7 @@ mod drive;
 mod fetches;
 mod figures;
 mod image_header;
+mod image_kind;
 mod images;
 mod installed;
 mod look;
@@ -26,7 +28,8 @@ mod store;
 mod watch;
 
 pub use command_line::{Host, arguments, check_arguments};
-pub use image_header::{Header, read_header, virtual_size};
+pub use image_header::{Header, backing, read_header, virtual_size};
+pub use image_kind::ImageKind;
 pub use installed::{Probe, uefi};
 pub use monitor::Monitor;
 pub use place::Place;
@@ -36,7 +39,7 @@ pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
     backend::{Backend, EventSink, Images, Nodes},
-    domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Op, OpSet, Result, Verdict, Vm, VmId},
+    domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict, Vm, VmId},
     fetch,
 };
 use futures_util::{StreamExt, stream};
@@ -44,6 +47,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::{
     sync::{Notify, OnceCell},
@@ -83,6 +87,10 @@ const OPS: OpSet = OpSet::of(&[
     Op::CheckSetup,
     Op::SetUp,
 ]);
+
+/// What may copy a large image, and how long that may take.
+const COPIES: [Op; 2] = [Op::Create, Op::AddDisk];
+const COPYING: Duration = Duration::from_secs(3600);
 
 /// What cannot be done before QEMU is installed.
 const NEED_QEMU: [Op; 3] = [Op::Start, Op::Create, Op::Install];
@@ -150,6 +158,8 @@ impl Local {
             cancel: Cancel::Sure,
             version: "QEMU".to_owned(),
             is_set_up: Some(self.settings.qemu().is_some()),
+            // A large image may be copied to make a disk.
+            limits: Limits { patience: COPIES.map(|op| (op, COPYING)).to_vec(), ..Limits::default() },
             ..Capabilities::default()
         };
         if let Some(probe) = self.known_probe() {

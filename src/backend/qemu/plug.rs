@@ -1,6 +1,7 @@
 //! Disks that come and go, also while the machine runs.
 use super::{
     DiskRecord, Local, Monitor,
+    base::{Base, ways},
     disks::{find, in_use},
     installed::missing,
 };
@@ -15,6 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// How long the guest may take to let go of a disk before the removal counts as pending: Linux needs a tenth of a second.
 const LETTING_GO: Duration = Duration::from_secs(3);
@@ -29,7 +31,9 @@ impl Local {
         ]);
         Ok(vec![
             FieldSpec::new("size", "Size", sizes).default("20G").help("20G, 512M, 1.5T"),
-            FieldSpec::new("format", "Format", formats).default("qcow2"),
+            FieldSpec::new("format", "Format", formats).default("qcow2").help("of an empty disk"),
+            FieldSpec::new("image", "Image", self.image_choices(true)).optional().help("what the disk begins with"),
+            ways(false),
         ])
     }
 
@@ -41,7 +45,15 @@ impl Local {
         let lock = self.store.lock(vm).await?;
         let record = self.store.read(vm)?;
         let folder = self.store.folder(vm)?;
-        let format = if answer("format") == "raw" { "raw" } else { "qcow2" };
+        let base = match answer("image") {
+            "" => None,
+            image => Base::new(self, image, answer("how"), answer("size"))?,
+        };
+        let format = match &base {
+            Some(base) => base.format(),
+            None if answer("format") == "raw" => "raw",
+            None => "qcow2",
+        };
         let is_free = |n: &u32| {
             let id = format!("disk{n}");
             let is_known = record.disks.iter().any(|disk| disk.id == id);
@@ -58,7 +70,10 @@ impl Local {
         };
         let monitor = self.monitor(vm).await?;
         let path = folder.join(&disk.file);
-        make(&path, format, size).await?;
+        match &base {
+            Some(base) => base.make(&disk, &folder, &CancellationToken::new(), drop).await?,
+            None => make(&path, format, size).await?,
+        }
         let added = async {
             self.store.change_locked(vm, &lock, |record| {
                 record.disks.push(disk.clone());

@@ -28,7 +28,8 @@ pub(super) fn disk(disk: &Disk) -> Value {
 pub(super) fn image(image: &Image) -> Value {
     json!({
         "name": image.name, "size": image.size.map(|s| s.0), "added": image.added.map(|s| s.0),
-        "checked": image.checked, "used_by": image.used_by, "path": image.path,
+        "checked": image.checked, "used_by": image.used_by, "path": image.path, "kind": image.kind,
+        "disk_size": image.disk_size.map(|s| s.0), "source": image.source,
         "partial": image.partial.as_ref().map(ToString::to_string),
     })
 }

@@ -75,7 +75,12 @@ fn disk(disk: &Disk) -> Vec<String> {
 fn image(image: &Image) -> Vec<String> {
     let partial = image.partial.as_ref().map(ToString::to_string);
     let checked = partial.or_else(|| image.checked.clone()).unwrap_or_else(|| "not checked".to_owned());
-    cells([&image.name, &size(image.size.map(|s| s.0)), &checked, &image.used_by.join(", ")])
+    let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
+    let (kind, source) = (dash(&image.kind), dash(&image.source));
+    let day = image.added.and_then(|at| jiff::Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok());
+    let day = day.map_or_else(|| "–".to_owned(), |at| at.to_zoned(jiff::tz::TimeZone::system()).date().to_string());
+    let users = if image.used_by.is_empty() { "–".to_owned() } else { image.used_by.join(", ") };
+    cells([&image.name, &kind, &size(image.size.map(|s| s.0)), &day, &checked, &users, &source])
 }
 
 const NODE: [&str; 7] = ["NODE", "NAME", "ADDRESS", "ALIVE", "CPUS", "MEMORY", "STORAGE"];
@@ -122,7 +127,9 @@ pub(super) fn reply(reply: &Reply) -> String {
         }
         Reply::Disks(disks) => table(["DISK", "SIZE", "ON HOST", "FORMAT", "BUS", "MEDIUM", ""], disks, disk),
         Reply::Properties(all) => table(["NAME", "VALUE", ""], all, property),
-        Reply::Images(images) => table(["NAME", "SIZE", "CHECKSUM", "USED BY"], images, image),
+        Reply::Images(images) => {
+            table(["NAME", "KIND", "SIZE", "ADDED", "CHECKSUM", "USED BY", "SOURCE"], images, image)
+        }
         Reply::Form(fields) => table(["NAME", "DEFAULT", "HELP"], fields, |f| cells([f.name, &f.default, f.help])),
         Reply::Setup(report) => {
             let rows = report.items.iter().map(|item| {

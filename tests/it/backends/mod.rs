@@ -1,4 +1,5 @@
 mod conformance;
+mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;
 mod qemu_life;
