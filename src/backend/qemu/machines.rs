@@ -1,7 +1,7 @@
 //! Making and deleting machines: all or nothing.
 use super::{
     Boot, DiskRecord, Firmware, Local, Qemu, Record,
-    base::{Base, ways},
+    from_image::{FromImage, ways},
     installed::missing,
     node, write_whole,
 };
@@ -83,17 +83,17 @@ impl Local {
         value("network").clone_into(&mut record.network);
         record.firmware = if value("firmware") == "uefi" { Firmware::Uefi } else { Firmware::Bios };
         record.boot = Boot::Disk;
-        let base = match value("image") {
+        let source = match value("image") {
             "" => None,
             image => {
-                let base = Base::new(self, image, value("how"), value("disk"))?;
-                if base.is_none() {
+                let source = FromImage::new(self, image, value("how"), value("disk"))?;
+                if source.is_none() {
                     record.cdrom = self.image_path(image)?.display().to_string();
                 }
-                base
+                source
             }
         };
-        let format = base.as_ref().map_or("qcow2", Base::format);
+        let format = source.as_ref().map_or("qcow2", FromImage::format);
         let disk = DiskRecord {
             id: "disk0".to_owned(),
             file: format!("disk0.{format}"),
@@ -116,8 +116,8 @@ impl Local {
         }
         // Made beside the others under a name that is none, and renamed when whole.
         let made = tempfile::Builder::new().prefix(".new-").tempdir_in(machines)?;
-        if let Some(base) = base {
-            base.make(&disk, made.path(), &call.cancel, |progress| call.progress(progress)).await?;
+        if let Some(source) = source {
+            source.make(&disk, made.path(), &call.cancel, |progress| call.progress(progress)).await?;
         } else {
             let image_tool = find_program("qemu-img").ok_or_else(missing)?;
             let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);

@@ -1,11 +1,11 @@
 //! Machines of this computer, each a QEMU process of its own: no daemon between.
-mod base;
 mod command_line;
 mod describe;
 mod disks;
 mod drive;
 mod fetches;
 mod figures;
+mod from_image;
 mod image_header;
 mod image_kind;
 mod images;

@@ -1,8 +1,8 @@
 //! Disks that come and go, also while the machine runs.
 use super::{
     DiskRecord, Local, Monitor,
-    base::{Base, ways},
     disks::{find, in_use},
+    from_image::{FromImage, ways},
     installed::missing,
 };
 use crate::{
@@ -45,12 +45,12 @@ impl Local {
         let lock = self.store.lock(vm).await?;
         let record = self.store.read(vm)?;
         let folder = self.store.folder(vm)?;
-        let base = match answer("image") {
+        let source = match answer("image") {
             "" => None,
-            image => Base::new(self, image, answer("how"), answer("size"))?,
+            image => FromImage::new(self, image, answer("how"), answer("size"))?,
         };
-        let format = match &base {
-            Some(base) => base.format(),
+        let format = match &source {
+            Some(source) => source.format(),
             None if answer("format") == "raw" => "raw",
             None => "qcow2",
         };
@@ -70,8 +70,8 @@ impl Local {
         };
         let monitor = self.monitor(vm).await?;
         let path = folder.join(&disk.file);
-        match &base {
-            Some(base) => base.make(&disk, &folder, &CancellationToken::new(), drop).await?,
+        match &source {
+            Some(source) => source.make(&disk, &folder, &CancellationToken::new(), drop).await?,
             None => make(&path, format, size).await?,
         }
         let added = async {

@@ -154,7 +154,7 @@ fn one_of_each() -> Vec<Request> {
         Request::RemoveImage { image: text() },
         Request::ShowNode("n1".into()),
         Request::AddNode { values: Values::new() },
-        Request::UpdateNode { node: "n1".into(), before: Values::new(), values: Values::new() },
+        Request::UpdateNode { node: "n1".into(), before: Values::new(), values: [("mac".to_owned(), text())].into() },
         Request::RemoveNode("n1".into()),
         Request::SetConfig { node: "n1".into(), key: text(), value: text() },
         Request::SetSubnet { node: "n1".into(), subnet: SUBNET.to_owned(), bridge: text() },

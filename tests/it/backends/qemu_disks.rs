@@ -164,7 +164,7 @@ async fn images_go_in_and_out_of_the_drive() {
             assert_eq!(world.qemu.look(&medium(Some(image))).await, Verdict::Met(None));
         }
         let used = world.qemu.remove_image("b,c.iso").await.unwrap_err();
-        assert_eq!(used.message, "b,c.iso is in the drive of web: eject it first");
+        assert_eq!(used.message, "b,c.iso is used by web: eject it there, or remove the disk that is a layer over it");
         world.qemu.eject_image(&vm).await.unwrap();
         assert_eq!(world.qemu.look(&medium(None)).await, Verdict::Met(None));
     }

@@ -21,7 +21,7 @@ pub(super) enum Way {
 
 /// A disk that begins with what is in an image.
 #[derive(Debug)]
-pub(super) struct Base {
+pub(super) struct FromImage {
     /// The image's name.
     name: String,
     path: PathBuf,
@@ -45,7 +45,7 @@ pub(super) fn ways(with_drive: bool) -> FieldSpec {
     FieldSpec::new("how", "How", FieldKind::Choice(choices)).default(first).help("what the image becomes")
 }
 
-impl Base {
+impl FromImage {
     /// What is to be made of the image, where it becomes a disk; None: it stands in the drive.
     pub(super) fn new(local: &Local, name: &str, how: &str, size: &str) -> Result<Option<Self>> {
         let path = std::path::absolute(local.image_path(name)?).map_err(at(Path::new(name)))?;
@@ -64,9 +64,9 @@ impl Base {
             "" => None,
             size => Some(size.parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?),
         };
-        let base = Self { name: clean_line(name).into_owned(), path, kind, way, size };
-        base.guard(&base.path, kind)?;
-        Ok(Some(base))
+        let source = Self { name: clean_line(name).into_owned(), path, kind, way, size };
+        source.guard(&source.path, kind)?;
+        Ok(Some(source))
     }
 
     /// Refuses what is no disk, what leads to files of its own choice, and a size that would cut it off.
