@@ -18,7 +18,8 @@ pub(crate) struct Terminal {
     writer: Box<dyn Write + Send>,
     reads: Receiver<(Instant, Vec<u8>)>,
     screen: vt100::Parser,
-    started: Instant,
+    /// When it was started.
+    pub(crate) started: Instant,
     /// Bytes that the program has written.
     pub(crate) bytes: usize,
     _master: Box<dyn MasterPty + Send>,
@@ -76,13 +77,18 @@ impl Terminal {
 
     /// How long after the start `text` was on the screen.
     pub(crate) fn until(&mut self, text: &str) -> Duration {
+        self.until_that(text, |screen| screen.contains(text))
+    }
+
+    /// How long after the start the screen was as wanted.
+    pub(crate) fn until_that(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> Duration {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let came = self.pump(Duration::from_millis(50));
-            if self.screen.screen().contents().contains(text) {
+            if wanted(&self.screen.screen().contents()) {
                 return came.map_or_else(Instant::now, |(at, _)| at) - self.started;
             }
-            assert!(Instant::now() < deadline, "`{text}` never came:\n{}", self.screen.screen().contents());
+            assert!(Instant::now() < deadline, "`{what}` never came:\n{}", self.screen.screen().contents());
         }
     }
 

@@ -8,6 +8,7 @@ pub mod demo;
 mod disks;
 mod dispatch;
 pub mod domain_xml;
+pub mod govirthost;
 mod images;
 pub mod iohyve;
 mod machines;

@@ -70,6 +70,8 @@ pub struct Capabilities {
     pub missing: Vec<(Op, Cow<'static, str>)>,
     /// What to be warned of before an operation, in the confirm dialog.
     pub cautions: Vec<(Op, Cow<'static, str>)>,
+    /// Whether the files of its disks stay where a machine is deleted; None: a person chooses.
+    pub keeps_disks: Option<bool>,
     /// The server's name and version: `QEMU 10.0.2`.
     pub version: String,
     /// Whether machines can run here; None: not known.

@@ -4,6 +4,7 @@ use crate::{
     backend::{
         Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
         demo::{self, Demo},
+        govirthost::{self, Govirthost},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
@@ -55,9 +56,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             hosts.add(id, made, policy);
         }
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
+        BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
         BackendConfig::Chypervisord(_)
-        | BackendConfig::Govirthost(_)
         | BackendConfig::Libvirt(_)
         | BackendConfig::Iohyve(_)
         | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
@@ -81,6 +82,11 @@ fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
         (None, None) => sysadm::SignIn::Password { user: own.user.clone(), password: password(&own.password) },
     };
     sysadm::Settings { url: own.url.clone(), sign_in, trust: trust(&own.tls, own.ca.as_ref(), paths) }
+}
+
+fn govirthost(own: &config::Govirthost, paths: &Paths) -> govirthost::Settings {
+    let trust = trust(&own.tls, own.ca.as_ref(), paths);
+    govirthost::Settings { url: own.url.clone(), trust, cert: own.cert.clone(), key: own.key.clone() }
 }
 
 fn velocity(own: &config::Velocity, paths: &Paths) -> velocity::Settings {

@@ -58,7 +58,10 @@ impl App {
             (Purpose::AddDisk(vm), Answer::Values(values)) => Request::AddDisk { vm, values },
             (Purpose::RemoveDisk(vm, disk), Answer::Yes(delete)) => Request::RemoveDisk { vm, disk, delete },
             (Purpose::Create { .. }, Answer::Values(values)) => return self.create(host, values),
-            (Purpose::Delete(vm), Answer::Yes(keep_disks)) => Request::Delete { vm, keep_disks },
+            (Purpose::Delete(vm), Answer::Yes(chosen)) => {
+                let keeps = self.hosts.get(&host).and_then(|h| h.capabilities()?.keeps_disks);
+                Request::Delete { vm, keep_disks: keeps.unwrap_or(chosen) }
+            }
             (Purpose::Install(vm), Answer::Chosen(image)) => return self.install_from(host, vm, image),
             (Purpose::Insert(vm), Answer::Chosen(image)) => Request::InsertImage { vm, image },
             (Purpose::Fetch { .. }, Answer::Values(mut values)) => {

@@ -43,7 +43,9 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
                 let size = |s: Option<crate::domain::ByteSize>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());
                 let sizes = format!("{} virtual, {} real", size(disk.virtual_size), size(disk.real_size));
                 page.text(&sizes, width, INDENT, theme.text);
-                if let Some(medium) = medium.filter(|_| is_selected) {
+                // Where a host knows no sizes, what lies behind a disk is all there is to tell.
+                let is_measured = disk.virtual_size.or(disk.real_size).is_some();
+                if let Some(medium) = medium.filter(|_| is_selected || !is_measured) {
                     page.text(&medium, width, INDENT, theme.dim);
                 }
             }

@@ -1,4 +1,6 @@
 mod conformance;
+mod conformance_of_servers;
+mod govirthost;
 mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;

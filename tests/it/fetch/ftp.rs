@@ -81,6 +81,8 @@ async fn without_tls_nothing_is_sent_where_it_was_asked_for() {
     let url = format!("ftpes://me:s%40cret@127.0.0.1:{}/a.iso", server.port());
     let (done, _) = fetch_with(folder.path(), &url, None, &trusting()).await;
     assert_eq!(done.unwrap_err().message, "the server said 500 (it offers no TLS here)");
+    // What was asked is told by the server's process, after its answer.
+    eventually("the command", async || !server.commands().is_empty()).await;
     assert_eq!(server.commands(), ["AUTH TLS"]);
 }
 

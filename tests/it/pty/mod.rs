@@ -1,4 +1,5 @@
 //! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
+mod govirthost;
 mod machine;
 mod velocity;
 use crate::support::pty::{Program, is_restored};

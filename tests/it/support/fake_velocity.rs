@@ -11,7 +11,7 @@ use std::{
 use vmdeck::{
     backend::velocity::{Settings, Velocity},
     domain::Secret,
-    transport::{Password, Trust},
+    transport::{Password, Stopwatch, Trust},
 };
 
 /// Which generation answers.
@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) media: Vec<(i64, Value)>,
     pub(crate) keys: BTreeSet<String>,
     pub(crate) sign_ins: u32,
+    /// When the last sign-in was taken.
+    pub(crate) signed_in: Option<Stopwatch>,
     /// `POST /v/vm/state` and its body.
     pub(crate) requests: Vec<(String, Value)>,
     /// What is told instead of an answer, once for each entry, by method and path.
@@ -101,6 +103,7 @@ impl FakeVelocity {
             ],
             keys: BTreeSet::new(),
             sign_ins: 0,
+            signed_in: None,
             requests: Vec::new(),
             odd: HashMap::new(),
             latency: Duration::ZERO,
@@ -178,6 +181,7 @@ impl World {
             return own(403, 1100);
         }
         self.sign_ins += 1;
+        self.signed_in = Some(Stopwatch::start());
         let key = format!("KEY-{}", self.sign_ins);
         self.keys.insert(key.clone());
         ok(&json!({"authkey": key, "expires": 60}))

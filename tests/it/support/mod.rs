@@ -1,5 +1,6 @@
 //! What several folders of tests stand on.
 pub(crate) mod fake;
+pub(crate) mod fake_govirthost;
 pub(crate) mod fake_iohyve;
 pub(crate) mod fake_qmp;
 pub(crate) mod fake_sysadm;

@@ -1,0 +1,140 @@
+use super::{
+    Govirthost, Session, Settings,
+    client::{Client, PATIENCE},
+    wire::{self, Build},
+};
+use crate::{
+    backend::EventSink,
+    domain::{Cancel, Capabilities, Error, Events, Limits, Op, OpSet, Result},
+    transport::{
+        Trust, http, spaced,
+        tls::{self, Identity},
+    },
+};
+use std::{borrow::Cow, collections::HashMap, sync::Mutex, time::Duration};
+
+/// Where every govirthost takes connections: it cannot be told otherwise.
+const PORT: u16 = 33345;
+
+const OPS: &[Op] = &[
+    Op::List,
+    Op::Show,
+    Op::Start,
+    Op::ShutDown,
+    Op::PowerOff,
+    Op::Reset,
+    Op::Create,
+    Op::Delete,
+    Op::ListDisks,
+    Op::ListProperties,
+    Op::SetProperty,
+];
+
+const FILES: &str = "govirthost knows no files of its host: put the image there, and name its path in a new machine";
+const DRIVE: &str = "govirthost changes no drives";
+const READY: &str = "libvirt and govirthost are set up on their own host";
+/// What the server has no request for.
+const NEVER: &[(Op, &str)] = &[
+    (Op::Pause, "govirthost pauses no machines: run `virsh suspend NAME` on its host"),
+    (Op::Resume, "govirthost resumes no machines: run `virsh resume NAME` on its host"),
+    (Op::Install, "govirthost changes no drives: name the image when making the machine"),
+    (Op::InsertImage, DRIVE),
+    (Op::EjectImage, DRIVE),
+    (Op::AddDisk, DRIVE),
+    (Op::RemoveDisk, DRIVE),
+    (
+        Op::ResizeDisk,
+        "govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host; CPUs and memory change here",
+    ),
+    (Op::OpenConsole, "govirthost passes no console on: run `virsh console NAME` on its host"),
+    (Op::ListImages, FILES),
+    (Op::FetchImage, FILES),
+    (Op::PauseFetch, FILES),
+    (Op::CancelFetch, FILES),
+    (Op::RenameImage, FILES),
+    (Op::RemoveImage, FILES),
+    (Op::CheckSetup, READY),
+    (Op::SetUp, READY),
+];
+
+impl Govirthost {
+    /// Finds the server, and out which build it is.
+    pub(super) async fn begin(&self, events: EventSink) -> Result<(Session, Capabilities)> {
+        let Settings { url, trust, cert, key } = &self.settings;
+        let server = tls::Server::read(url, PORT)?;
+        let path = url::Url::parse(url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let identity = match (cert.clone(), key.clone()) {
+            (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+            (None, None) => None,
+            (Some(certificate), None) => Some(Identity { key: certificate.clone(), certificate }),
+            (None, Some(_)) => {
+                return Err(Error::invalid("key: write cert = \"/file\" too: the certificate of the key"));
+            }
+        };
+        let rule = {
+            let (asking, sink) = (&self.asking, events.clone());
+            let ask = async move |text| asking.confirm(&sink, text).await;
+            trust.settle(&server, identity.as_ref(), ask).await?
+        };
+        let judged = judged(trust, &rule, &server, identity.is_some());
+        let client = Client::new(http::Settings { identity, ..http::Settings::new(server, rule) }, path);
+        let told = client.get("vm", "").await?;
+        let (_, build) = wire::domains(&told).map_err(|error| error.context(client.shown()))?;
+        let mut found = capabilities(build);
+        found.details.push(("Certificate".to_owned(), judged));
+        let session = Session {
+            client,
+            build,
+            events,
+            rows: Mutex::new(HashMap::new()),
+            known: Mutex::default(),
+            pending: Mutex::default(),
+        };
+        Ok((session, found))
+    }
+}
+
+fn judged(trust: &Trust, rule: &tls::Trust, server: &tls::Server, is_known: bool) -> String {
+    let own = if is_known { ", and the server judges ours" } else { "" };
+    match (trust, rule) {
+        _ if !server.is_secure && server.is_loopback() => "none: the connection stays on this computer".to_owned(),
+        _ if !server.is_secure => "none: whoever reaches the port can do everything".to_owned(),
+        (Trust::Insecure, _) => format!("NOT CHECKED (tls = \"insecure\"){own}"),
+        (_, tls::Trust::Pin(pin)) => format!("{}{own}", spaced(pin)),
+        _ => format!("by an authority that is trusted here{own}"),
+    }
+}
+
+fn capabilities(build: Build) -> Capabilities {
+    let seconds = |op, seconds| (op, Duration::from_secs(seconds));
+    // A change that the server does not answer is looked into before it is given up.
+    let patience = PATIENCE + Duration::from_secs(10);
+    let changes = OPS.iter().copied().filter(|op| op.is_change());
+    let mut found = Capabilities {
+        ops: OpSet::of(OPS),
+        events: Events::Poll,
+        cancel: Cancel::No,
+        limits: Limits {
+            changes_at_once: Some(1),
+            patience: changes.map(|op| (op, patience)).chain([seconds(Op::List, 20)]).collect(),
+            settle: vec![seconds(Op::Start, 15), seconds(Op::PowerOff, 15), seconds(Op::ShutDown, 90)],
+            ..Limits::default()
+        },
+        missing: NEVER.iter().map(|(op, why)| (*op, Cow::from(*why))).collect(),
+        keeps_disks: Some(true),
+        ..Capabilities::default()
+    };
+    found.cautions.push((
+        Op::SetProperty,
+        "The description is made from what the server shows, which holds no passwords: that of a screen is lost".into(),
+    ));
+    found.version = match build {
+        Build::First => "govirthost, first build".to_owned(),
+        Build::Last => "govirthost".to_owned(),
+    };
+    if build == Build::First {
+        let what = "after a change that fails, this build takes no more of them until the service is restarted";
+        found.details.push(("Beware".to_owned(), what.to_owned()));
+    }
+    found
+}
