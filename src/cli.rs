@@ -45,6 +45,8 @@ JSON of `call --json`, its last line:
 Environment:
   VMDECK_HOME  one folder for configuration, machines, images and log
   VMDECK_LOG   what the log holds: error, warn, info, debug, trace
+  VISUAL, EDITOR
+               what descriptions are edited with; else vi
   NO_COLOR     no colours
   LC_ALL, LC_CTYPE, LANG
                a locale without UTF-8: ASCII alone on the screen";

@@ -38,6 +38,11 @@ pub enum Effect {
         host: HostId,
         vm: VmId,
     },
+    /// Give the terminal to the person's editor with this text in a file of this name; ends with one `Edited`.
+    Edit {
+        name: String,
+        text: String,
+    },
     /// Put text into the terminal's clipboard (OSC 52).
     Copy(String),
     /// Ring the terminal's bell.

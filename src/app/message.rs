@@ -17,6 +17,8 @@ pub enum Message {
     TaskState(TaskId, TaskState),
     /// `Timeout` means for a change that its end is unknown, and that looking did not tell; any other error is final.
     TaskEnded(TaskId, Result<Reply>),
+    /// The text as the editor left it.
+    Edited(Result<String>),
     /// What was asked of the world outside a task (a console) could not be had: one sentence for a notice.
     Refused(String),
     /// What the last frame showed, where that changed: machines by host.

@@ -17,6 +17,7 @@ mod tasks;
 mod text_field;
 mod update;
 
+use actions::{Draft, Move};
 pub use details::{Details, LogLine};
 use dialog::Dialog;
 pub use effect::Effect;
@@ -67,6 +68,10 @@ pub struct App {
     pub size: (u16, u16),
     /// The questions of hosts that were put to the person.
     asked: Vec<(HostId, u64)>,
+    /// A description that is being changed.
+    draft: Option<Draft>,
+    /// Machines on their way to another host.
+    moves: Vec<Move>,
     /// The last look at the address in a fetch form.
     ahead: Option<Ahead>,
     now: Stamp,
@@ -94,6 +99,8 @@ impl App {
             quit: false,
             size: (0, 0),
             asked: Vec::new(),
+            draft: None,
+            moves: Vec::new(),
             ahead: None,
             now: Stamp::default(),
             changed: true,

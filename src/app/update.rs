@@ -33,6 +33,7 @@ impl App {
                 self.bell(id)
             }
             Message::TaskEnded(id, result) => self.task_ended(id, result),
+            Message::Edited(text) => self.edited(text),
             Message::Refused(why) => {
                 self.say(&why);
                 Vec::new()
@@ -128,8 +129,13 @@ impl App {
         if let Ok(reply) = result.clone() {
             self.take_reply(&task.host, task.vm.as_ref(), reply);
         }
-        self.dialog_reply(id, result.ok());
-        self.bell(id)
+        if let Some(Request::Define { .. }) = &task.request {
+            self.defined(&task.host, task.vm.as_ref(), result.is_ok());
+        }
+        let mut effects: Vec<Effect> = self.follow_move(id, result.is_ok()).into_iter().collect();
+        effects.extend(self.dialog_reply(id, result));
+        effects.extend(self.bell(id));
+        effects
     }
 
     /// Rings where the person wants it and may have looked away: a task that took long has ended just now.

@@ -47,6 +47,10 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
             property.spec.check(&value).map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
             Request::SetProperty { vm, name, value }
         }
+        Request::Define { vm, before, text } => {
+            backend.check_description(&vm, before.as_deref(), &text).await?;
+            Request::Define { vm, before, text }
+        }
         Request::AddNode { values } => {
             let values = check_fields(&backend.node_form(None).await?, &values)?;
             expect = Expect::Node(NodeExpect::Present(values.get("id").cloned().unwrap_or_default().into()));
@@ -86,6 +90,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::Reset(vm) => backend.reset(vm).await.map(done),
         Request::Pause(vm) => backend.pause(vm).await.map(done),
         Request::Resume(vm) => backend.resume(vm).await.map(done),
+        Request::Migrate { vm, to } => backend.migrate(vm, to).await.map(done),
         Request::Create { values } => backend.create(values, call).await.map(done),
         Request::Delete { vm, keep_disks } => backend.delete(vm, *keep_disks).await.map(done),
         Request::Install { vm, image } => backend.install(vm, image).await.map(done),
@@ -103,6 +108,11 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         }
         Request::ListProperties(vm) => backend.properties(vm).await.map(Reply::Properties),
         Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
+        Request::ShowDescription(vm) => backend.description(vm).await.map(Reply::Description),
+        Request::CheckDescription { vm, before, text } => {
+            backend.check_description(vm, Some(before), text).await.map(done)
+        }
+        Request::Define { vm, text, .. } => backend.define(vm, text).await.map(done),
         Request::OpenConsole(vm) => {
             let Console::Unix { socket, history } = backend.open_console(vm).await?;
             Ok(Reply::Console { socket, history })

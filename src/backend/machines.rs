@@ -2,11 +2,16 @@ use super::{Call, unsupported};
 use crate::domain::{FieldSpec, Op, Result, Values, Vm, VmId};
 use std::future::Future;
 
-/// Machines themselves: one looked up, made, deleted.
+/// Machines themselves: one looked up, moved, made, deleted.
 pub trait Machines {
     /// Requires [`Op::Show`]. One machine, read without the whole list where the host can; `NotFound` when there is none.
     fn find(&self, _vm: &VmId) -> impl Future<Output = Result<Vm>> + Send {
         unsupported(Op::Show)
+    }
+
+    /// Requires [`Op::Migrate`]. Only a machine that runs; `to` is the address by which the host reaches the other one.
+    fn migrate(&self, _vm: &VmId, _to: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Migrate)
     }
 
     /// Requires [`Op::Create`]. The fields of a new machine, with this host's choices.

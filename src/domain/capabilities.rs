@@ -72,6 +72,8 @@ pub struct Capabilities {
     pub cautions: Vec<(Op, Cow<'static, str>)>,
     /// Whether the files of its disks stay where a machine is deleted; None: a person chooses.
     pub keeps_disks: Option<bool>,
+    /// The backends whose hosts may take a machine that runs here.
+    pub moves_to: &'static [&'static str],
     /// The server's name and version: `QEMU 10.0.2`.
     pub version: String,
     /// Whether machines can run here; None: not known.

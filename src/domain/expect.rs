@@ -12,6 +12,13 @@ pub enum Expect {
     },
     Present(VmId),
     Gone(VmId),
+    /// It runs here no more: it is elsewhere.
+    Left(VmId),
+    /// What `text` describes.
+    Defined {
+        vm: VmId,
+        text: String,
+    },
     /// `before`: the disks that it had.
     NewDisk {
         vm: VmId,
@@ -50,6 +57,8 @@ impl Expect {
             Self::Power { vm, .. }
             | Self::Present(vm)
             | Self::Gone(vm)
+            | Self::Left(vm)
+            | Self::Defined { vm, .. }
             | Self::NewDisk { vm, .. }
             | Self::DiskSize { vm, .. }
             | Self::DiskGone { vm, .. }
@@ -78,6 +87,8 @@ impl fmt::Display for Expect {
             Self::Power { vm, state } => write!(f, "{vm} is {}", state.name()),
             Self::Present(vm) => write!(f, "{vm} is there"),
             Self::Gone(vm) => write!(f, "{vm} is gone"),
+            Self::Left(vm) => write!(f, "{vm} runs here no more"),
+            Self::Defined { vm, .. } => write!(f, "{vm} is as it was described"),
             Self::NewDisk { vm, .. } => write!(f, "{vm} has a new disk"),
             Self::DiskSize { vm, disk, plan } => write!(f, "{disk} of {vm} has {}", plan.to),
             Self::DiskGone { vm, disk } => write!(f, "{disk} of {vm} is gone"),

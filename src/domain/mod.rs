@@ -1,6 +1,7 @@
 //! The nouns and verbs of managing machines: plain data, no I/O, no terminal, no clock.
 mod address;
 mod capabilities;
+mod diff;
 mod disk;
 mod error;
 mod event;
@@ -30,6 +31,7 @@ mod vm;
 
 pub use address::{Wishes, checksum, wished, wishes};
 pub use capabilities::{Cancel, Capabilities, Events, Limits};
+pub use diff::{DiffLine, diff};
 pub use disk::{Disk, DiskKind};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{HostEvent, Inventory, Job, Link};

@@ -43,6 +43,7 @@ ops! {
     Reset "reset" Risk "Reset without asking the guest";
     Pause "pause" Change "Pause a machine";
     Resume "resume" Change "Resume a paused machine";
+    Migrate "migrate" Risk "Move a running machine to another host";
     Create "create" Change "Create a machine";
     Delete "delete" Risk "Delete a machine, with its disks or keeping them";
     Install "install" Change "Start a machine from an image in its CD drive";
@@ -54,6 +55,8 @@ ops! {
     RemoveDisk "remove-disk" Risk "Remove a disk from a machine";
     ListProperties "list-properties" Read "List the settings of a machine";
     SetProperty "set-property" Change "Change a setting of a machine";
+    ShowDescription "show-description" Read "Show the whole description of a machine";
+    Define "define" Change "Define a machine anew by its whole description";
     OpenConsole "open-console" Read "Attach to the serial console";
     ListImages "list-images" Read "List the images of a host";
     ProbeImage "probe-image" Read "Say what an address holds, before it is fetched";
@@ -113,6 +116,7 @@ impl Op {
                 Self::ShutDown | Self::PowerOff | Self::Reset | Self::Pause | Self::Resume | Self::OpenConsole,
                 P::Off,
             ) => "it is off",
+            (Self::Migrate, P::Off) => "it is off: a machine moves while it runs",
             (Self::ShutDown, P::Paused | P::Blocked) => {
                 "it is paused: the guest cannot hear; resume it or power it off"
             }

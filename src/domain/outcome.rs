@@ -21,6 +21,8 @@ impl Request {
             Self::Pause(_) => format!("{target} is paused"),
             Self::ShutDown(_) | Self::PowerOff(_) => format!("{target} is off"),
             Self::Reset(_) => format!("{target} was reset"),
+            Self::Migrate { to, .. } => format!("{target} has gone to {}", clean_line(to)),
+            Self::Define { .. } => format!("{target} is defined anew"),
             Self::Create { .. } => format!("{target} created"),
             Self::Delete { keep_disks: true, .. } => format!("{target} deleted, the files of its disks kept"),
             Self::Delete { .. } => format!("{target} deleted, with its disks"),

@@ -15,6 +15,11 @@ pub enum Request {
     Reset(VmId),
     Pause(VmId),
     Resume(VmId),
+    /// `to`: the address by which the host reaches the other one.
+    Migrate {
+        vm: VmId,
+        to: String,
+    },
     /// `values` answer the fields of [`Request::Form`] for [`Op::Create`].
     Create {
         values: Values,
@@ -57,6 +62,20 @@ pub enum Request {
         vm: VmId,
         name: String,
         value: String,
+    },
+    /// All that the host keeps of it, in the host's own format.
+    ShowDescription(VmId),
+    /// Whether `text` could be defined in the place of `before`: nothing is changed. Part of [`Op::Define`].
+    CheckDescription {
+        vm: VmId,
+        before: String,
+        text: String,
+    },
+    /// `before`: the description that was edited, so that nobody else's change is lost; None: whatever stands there.
+    Define {
+        vm: VmId,
+        before: Option<String>,
+        text: String,
     },
     OpenConsole(VmId),
     ListImages,
@@ -138,6 +157,7 @@ impl Request {
             Self::Reset(_) => Op::Reset,
             Self::Pause(_) => Op::Pause,
             Self::Resume(_) => Op::Resume,
+            Self::Migrate { .. } => Op::Migrate,
             Self::Create { .. } => Op::Create,
             Self::Delete { .. } => Op::Delete,
             Self::Install { .. } => Op::Install,
@@ -149,6 +169,8 @@ impl Request {
             Self::RemoveDisk { .. } => Op::RemoveDisk,
             Self::ListProperties(_) => Op::ListProperties,
             Self::SetProperty { .. } => Op::SetProperty,
+            Self::ShowDescription(_) => Op::ShowDescription,
+            Self::CheckDescription { .. } | Self::Define { .. } => Op::Define,
             Self::OpenConsole(_) => Op::OpenConsole,
             Self::ListImages => Op::ListImages,
             Self::ProbeImage { .. } => Op::ProbeImage,
@@ -173,7 +195,8 @@ impl Request {
 
     /// Whether it changes something: then it is sent once, and its outcome is looked at.
     pub fn is_change(&self) -> bool {
-        !matches!(self, Self::Form { .. } | Self::NodeForm(_)) && self.op().is_change()
+        let only_reads = matches!(self, Self::Form { .. } | Self::NodeForm(_) | Self::CheckDescription { .. });
+        !only_reads && self.op().is_change()
     }
 
     /// The machine it is about.
@@ -186,6 +209,7 @@ impl Request {
             | Self::Reset(vm)
             | Self::Pause(vm)
             | Self::Resume(vm)
+            | Self::Migrate { vm, .. }
             | Self::Delete { vm, .. }
             | Self::Install { vm, .. }
             | Self::InsertImage { vm, .. }
@@ -196,6 +220,9 @@ impl Request {
             | Self::RemoveDisk { vm, .. }
             | Self::ListProperties(vm)
             | Self::SetProperty { vm, .. }
+            | Self::ShowDescription(vm)
+            | Self::CheckDescription { vm, .. }
+            | Self::Define { vm, .. }
             | Self::OpenConsole(vm) => Some(vm),
             Self::Form { vm, .. } => vm.as_ref(),
             _ => None,
@@ -262,6 +289,7 @@ impl Request {
                 format!("let {} of {} lead to", clean_line(bridge), clean_line(node.short()))
             }
             Self::RemoveSubnet { node, .. } => format!("detach from {}", clean_line(node.short())),
+            Self::CheckDescription { .. } => "check the description of".to_owned(),
             Self::SetUp { .. } => "set up this host".to_owned(),
             Self::CheckSetup => "check this host".to_owned(),
             Self::FetchImage { .. } => "fetch".to_owned(),
@@ -278,6 +306,7 @@ impl Request {
         match self {
             Self::ResizeDisk { vm, disk, size: SizeChange::To(to) } => format!("grow {vm} {disk} to {to}"),
             Self::ResizeDisk { vm, disk, size: SizeChange::By(by) } => format!("grow {vm} {disk} by {by}"),
+            Self::Migrate { vm, to } => format!("move {vm} to {}", clean_line(to)),
             _ => format!("{} {}", self.verb(), self.target()).trim_end().to_owned(),
         }
     }
@@ -290,6 +319,8 @@ impl Request {
             Self::Start(vm) | Self::Resume(vm) | Self::Install { vm, .. } => power(vm, PowerState::Running),
             Self::ShutDown(vm) | Self::PowerOff(vm) => power(vm, PowerState::Off),
             Self::Pause(vm) => power(vm, PowerState::Paused),
+            Self::Migrate { vm, .. } => Expect::Left(vm.clone()),
+            Self::Define { vm, text, .. } => Expect::Defined { vm: vm.clone(), text: text.clone() },
             Self::Create { values } => Expect::Present(values.get("name").cloned().unwrap_or_default().into()),
             Self::Delete { vm, .. } => Expect::Gone(vm.clone()),
             Self::InsertImage { vm, image } => Expect::Medium { vm: vm.clone(), image: Some(image.clone()) },
@@ -335,6 +366,8 @@ pub enum Reply {
         plan: super::ResizePlan,
     },
     Properties(Vec<Property>),
+    /// The whole description of a machine, as its host tells it.
+    Description(String),
     Images(Vec<Image>),
     /// What an address would bring.
     Probed(Prospect),

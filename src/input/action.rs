@@ -93,6 +93,7 @@ bindings! {
         NewMachine "new-machine" ["n"] "new" "Create a machine" requires Create;
         Install "install" ["i"] "install" "Start the machine from an image" requires Install;
         Edit "edit" ["e"] "edit" "Change the machine's settings" requires SetProperty;
+        EditDescription "edit-description" ["v"] "" "Edit the machine's whole description in $EDITOR" requires Define;
         Filter "filter" ["/"] "filter" "Show only the machines that match what is typed";
         Details "details" ["enter"] "details" "Open the machine's details";
         AddDisk "add-disk" ["a"] "add disk" "Add a disk to the machine" requires AddDisk;
@@ -102,6 +103,7 @@ bindings! {
         PowerOff "power-off" ["X"] "power off" "Power off without asking the guest" requires PowerOff;
         Reset "reset" ["R"] "reset" "Reset without asking the guest" requires Reset;
         Delete "delete" ["D"] "delete" "Delete the machine" requires Delete;
+        Migrate "migrate" ["m"] "" "Move the running machine to another host" requires Migrate;
         Fetch "fetch" ["f"] "fetch" "Fetch an image to the machine's host" requires FetchImage;
         Sort "sort" ["o"] "sort" "Sort by the next column";
         SortReverse "sort-reverse" ["O"] "" "Sort the other way round";
@@ -162,6 +164,7 @@ bindings! {
         Yes "yes" ["y"] "yes" "Do it";
         No "no" ["n", "esc"] "no" "Leave it";
         Choose "choose" ["enter"] "choose" "Take what is marked";
+        EditAgain "edit-again" ["e"] "" "Edit the text again, before it is sent";
         Next "next" ["down", "right", "tab", "j"] "" "Next choice";
         Previous "previous" ["up", "left", "shift-tab", "k"] "" "Previous choice";
     }

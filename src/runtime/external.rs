@@ -1,13 +1,16 @@
-//! The terminal lent to a machine's serial console.
+//! The terminal lent: to a machine's serial console, to the person's editor.
 use super::console::{RESET, attach};
 use crate::{
     backend::Console,
-    domain::{Error, Result},
+    domain::{Error, ErrorKind, Result},
+    transport::Program,
 };
 use rustix::fs::{Mode, OFlags, open};
 use std::{
-    fs::File,
+    env,
+    fs::{self, File, Permissions},
     io::{self, Write as _, stdout},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     time::Duration,
 };
 use tokio::{io::AsyncReadExt, net::unix::pipe, time::timeout};
@@ -44,4 +47,39 @@ pub(super) async fn serial(title: &str, console: &Console) -> Result<()> {
     let mut buffer = [0; 1024];
     while let Ok(Ok(1..)) = timeout(ANSWERS, input.read(&mut buffer)).await {}
     left.map(|_| ())
+}
+
+/// The largest text that is taken from an editor, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// Lets the person edit `text` in a file of this name, which nobody else can read. The terminal is in nobody's modes.
+pub(super) async fn edit(name: &str, text: &str) -> Result<String> {
+    let folder = tempfile::Builder::new().prefix("vmdeck-").permissions(Permissions::from_mode(0o700)).tempdir()?;
+    let path = folder.path().join(file_name(name));
+    File::options().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
+    let program = editor().operand(&path)?;
+    let code = program.with_terminal().await?;
+    if code != Some(0) {
+        let how = code.map_or_else(|| "a signal ended it".to_owned(), |code| format!("it ended with {code}"));
+        return Err(Error::new(ErrorKind::Cancelled, format_args!("{}: {how}", program.name())));
+    }
+    if fs::metadata(&path)?.len() > LARGEST {
+        return Err(Error::invalid("the text is longer than any description"));
+    }
+    String::from_utf8(fs::read(&path)?).map_err(|_| Error::invalid("the text is not in UTF-8"))
+}
+
+/// What the person edits with: `$VISUAL`, `$EDITOR`, vi. Its words are arguments; no shell reads them.
+fn editor() -> Program {
+    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
+    let line = named.into_iter().find(|line| !line.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let mut words = line.split_whitespace();
+    Program::new(words.next().unwrap_or("vi")).args(words)
+}
+
+/// `name` without what makes it another place or an option.
+fn file_name(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let name: String = name.chars().rev().take(100).collect::<Vec<_>>().into_iter().rev().map(plain).collect();
+    name.trim_start_matches(['-', '.']).to_owned()
 }

@@ -268,6 +268,7 @@ impl<B: Backend> Actor<B> {
             Command::Effect(
                 Effect::CallSoon { .. }
                 | Effect::Console { .. }
+                | Effect::Edit { .. }
                 | Effect::Copy(_)
                 | Effect::Bell
                 | Effect::Redraw

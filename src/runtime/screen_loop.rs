@@ -3,7 +3,7 @@
 use super::{
     Hosts,
     guarded::{at, instant},
-    terminal::Outside,
+    terminal::{Outside, stand_still},
 };
 use crate::{
     app::{App, Effect, Message},
@@ -47,6 +47,8 @@ pub trait Stage {
     fn refresh(&mut self) -> io::Result<()>;
     /// Lends the terminal to a console until the person leaves it.
     fn console(&mut self, title: &str, console: Console) -> impl Future<Output = Result<()>>;
+    /// Lends the terminal to the person's editor with `text` in a file called `name`; returns what was left of it.
+    fn edit(&mut self, name: &str, text: &str) -> impl Future<Output = Result<String>>;
 }
 
 /// The application between its hosts and its screen.
@@ -179,7 +181,7 @@ where
             Outside::Input(Input::Resized(columns, rows)) => self.update(Message::Resized(columns, rows)).await,
             Outside::Suspend => self.execute(Effect::Suspend).await,
             Outside::Continued => self.execute(Effect::Redraw).await,
-            Outside::Stop => {
+            Outside::Stop | Outside::Interrupt => {
                 self.stopped = true;
                 Ok(())
             }
@@ -208,6 +210,7 @@ where
                 self.stage.refresh()?;
                 self.measure().await?;
             }
+            Effect::Edit { name, text } => self.edit(&name, &text).await?,
             Effect::Console { host, vm } => {
                 let asked = self.hosts.console(&host, vm.clone());
                 self.consoles.spawn(async move {
@@ -241,29 +244,13 @@ where
             Err(error) => Err(error),
             Ok(console) => {
                 let title = format!("{vm} on {host}");
-                let lent = self.stage.console(&title, console);
-                tokio::pin!(lent);
-                let mut batch = Vec::new();
-                // Hosts are heard meanwhile; what they cause is drawn afterwards.
-                loop {
-                    tokio::select! {
-                        ended = &mut lent => break ended,
-                        outside = self.outside.recv() => if matches!(outside, Some(Outside::Stop) | None) {
-                            self.stopped = true;
-                            return Ok(());
-                        },
-                        _ = self.inbox.recv_many(&mut batch, BATCH) => {
-                            self.app.set_now(now());
-                            for message in batch.drain(..) {
-                                for effect in self.app.update(message) {
-                                    if let Some(refused) = self.hosts.execute(effect) {
-                                        self.app.update(refused);
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+                let Self { app, hosts, stage, inbox, outside, .. } = self;
+                let Some(ended) = lend(stage.console(&title, console), false, (app, hosts, inbox, outside)).await
+                else {
+                    self.stopped = true;
+                    return Ok(());
+                };
+                ended
             }
         };
         self.measure().await?;
@@ -271,6 +258,16 @@ where
             self.update(Message::Refused(format!("console of {vm}: {error}"))).await?;
         }
         Ok(())
+    }
+
+    async fn edit(&mut self, name: &str, text: &str) -> io::Result<()> {
+        let Self { app, hosts, stage, inbox, outside, .. } = self;
+        let Some(edited) = lend(stage.edit(name, text), true, (app, hosts, inbox, outside)).await else {
+            self.stopped = true;
+            return Ok(());
+        };
+        self.measure().await?;
+        self.update(Message::Edited(edited)).await
     }
 
     /// Draws what changed; tells the application which machines are seen.
@@ -313,12 +310,47 @@ where
             tokio::select! {
                 () = sleep_until(until) => return Ok(()),
                 outside = self.outside.recv() => match outside {
-                    Some(Outside::Input(Input::Key(_)) | Outside::Stop) | None => return Ok(()),
+                    Some(Outside::Input(Input::Key(_)) | Outside::Stop | Outside::Interrupt) | None => return Ok(()),
                     Some(_) => {}
                 },
                 Some(message) = self.inbox.recv() => {
                     self.app.set_now(now());
                     self.update(message).await?;
+                }
+            }
+        }
+    }
+}
+
+/// What goes on while the terminal is lent.
+type Rest<'a> = (&'a mut App, &'a Hosts, &'a mut mpsc::Receiver<Message>, &'a mut mpsc::Receiver<Outside>);
+
+/// Hears the hosts while the terminal is lent; what they cause is drawn afterwards. None: the program has to end.
+///
+/// A Ctrl-C or Ctrl-Z in a `program` of its own is meant for that, and reaches us too: we do not end, and stop along.
+async fn lend<T>(lent: impl Future<Output = T>, program: bool, (app, hosts, inbox, outside): Rest<'_>) -> Option<T> {
+    tokio::pin!(lent);
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            ended = &mut lent => return Some(ended),
+            outside = outside.recv() => match outside {
+                Some(Outside::Stop) | None => return None,
+                Some(Outside::Interrupt) if !program => return None,
+                Some(Outside::Suspend) if program => {
+                    // Where it cannot stop it goes on, and nothing is lost.
+                    let _ = stand_still();
+                }
+                Some(_) => {}
+            },
+            _ = inbox.recv_many(&mut batch, BATCH) => {
+                app.set_now(now());
+                for message in batch.drain(..) {
+                    for effect in app.update(message) {
+                        if let Some(refused) = hosts.execute(effect) {
+                            app.update(refused);
+                        }
+                    }
                 }
             }
         }

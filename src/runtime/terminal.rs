@@ -26,8 +26,10 @@ use tokio::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outside {
     Input(Input),
-    /// SIGTERM, SIGHUP, SIGINT, or a terminal that is gone.
+    /// SIGTERM, SIGHUP, or a terminal that is gone.
     Stop,
+    /// SIGINT, which a Ctrl-C in a program that has the terminal also sends.
+    Interrupt,
     /// SIGTSTP: stop as Ctrl-Z does.
     Suspend,
     /// SIGCONT: somebody else may have used the terminal.
@@ -64,6 +66,11 @@ fn set_hook() {
     }));
 }
 
+/// Stops until SIGCONT: SIGSTOP cannot be caught.
+pub(super) fn stand_still() -> io::Result<()> {
+    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?)
+}
+
 type Screen = Terse<BufWriter<Stdout>>;
 
 /// A screen of which nothing is drawn yet. It is never dropped: it would print to a terminal that may be gone, and panic
@@ -88,7 +95,7 @@ impl TerminalGuard {
         for (kind, meaning) in [
             (SignalKind::terminate(), Outside::Stop),
             (SignalKind::hangup(), Outside::Stop),
-            (SignalKind::interrupt(), Outside::Stop),
+            (SignalKind::interrupt(), Outside::Interrupt),
             (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Outside::Suspend),
             (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Outside::Continued),
         ] {
@@ -164,8 +171,7 @@ impl Stage for TerminalGuard {
     async fn suspend(&mut self) -> io::Result<()> {
         self.deafen().await;
         give_back();
-        // SIGSTOP cannot be caught: the program stands still here until SIGCONT.
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        stand_still()?;
         self.retake()
     }
 
@@ -186,5 +192,13 @@ impl Stage for TerminalGuard {
         let ended = external::serial(title, &console).await;
         self.retake()?;
         ended
+    }
+
+    async fn edit(&mut self, name: &str, text: &str) -> Outcome<String> {
+        self.deafen().await;
+        give_back();
+        let edited = external::edit(name, text).await;
+        self.retake()?;
+        edited
     }
 }

@@ -150,10 +150,23 @@ impl Program {
         if !self.in_terminal && !detached {
             command.process_group(0);
         }
-        command.spawn().map_err(|error| match error.kind() {
+        command.spawn().map_err(|error| self.not_started(error))
+    }
+
+    fn not_started(&self, error: std::io::Error) -> Error {
+        match error.kind() {
             std::io::ErrorKind::NotFound => Error::not_found(format_args!("{} is not installed", self.name())),
             _ => Error::from(error).context(format_args!("{} cannot be started", self.name())),
-        })
+        }
+    }
+
+    /// Runs it to its end with our terminal as its own, for as long as the person likes: an editor. Returns its exit
+    /// code; None: a signal ended it.
+    #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
+    pub async fn with_terminal(&self) -> Result<Option<i32>> {
+        let spawned = Command::new(&self.path).args(&self.arguments).kill_on_drop(true).spawn();
+        let mut child = spawned.map_err(|error| self.not_started(error))?;
+        Ok(child.wait().await?.code())
     }
 
     /// Starts it and lets it go: it lives on without us. It must make a session of its own (`setsid`), which a program

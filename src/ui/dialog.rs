@@ -7,7 +7,7 @@
 //! └──────────────────────────────────────────────────────┘
 //! ```
 use super::{
-    Theme, form, grow,
+    Theme, form, grow, review,
     sheet::{Sheet, buttons},
     widget::{cut, window},
 };
@@ -25,6 +25,7 @@ use ratatui::{
 /// Columns of content that a dialog takes where the screen has them.
 const NARROW: u16 = 54;
 const WIDE: u16 = 68;
+const WIDEST: u16 = 112;
 
 /// Rows of a list that are shown at once.
 const ROWS: usize = 10;
@@ -33,6 +34,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, dialog: &Dialog, keys: &
     let wanted = match &dialog.body {
         Body::Form(form) if form.fields.len() > 1 => WIDE,
         Body::Choose(_) => WIDE,
+        Body::Review(_) => WIDEST,
         _ => NARROW,
     };
     let mut sheet =
@@ -75,6 +77,10 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, dialog: &Dialog, keys: &
         Body::Choose(choose) => {
             self::choose(&mut sheet, choose);
             plain(choose.yes)
+        }
+        Body::Review(review) => {
+            review::fill(&mut sheet, review);
+            review::buttons(theme, keys, review.yes)
         }
         Body::Grow(grow) => {
             grow::fill(&mut sheet, grow, &dialog.host);

@@ -11,6 +11,7 @@ mod images;
 mod machines;
 mod pane;
 mod plain;
+mod review;
 mod sheet;
 mod story;
 mod tasks;

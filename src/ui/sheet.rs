@@ -23,13 +23,15 @@ pub(super) struct Sheet<'a> {
     cursor: Option<(u16, usize)>,
     /// The line that must stay in view.
     focus: usize,
+    /// How many lines a person has scrolled away.
+    pub(super) scrolled: usize,
 }
 
 impl<'a> Sheet<'a> {
     /// Wide enough for `wanted` columns where `area` has them.
     pub(super) fn new(theme: &'a Theme, area: Rect, wanted: u16) -> Self {
         let width = wanted.min(area.width.saturating_sub(6)).max(20);
-        Self { theme, width, lines: Vec::new(), cursor: None, focus: 0 }
+        Self { theme, width, lines: Vec::new(), cursor: None, focus: 0, scrolled: 0 }
     }
 
     pub(super) fn line(&mut self, line: impl Into<Line<'a>>) {
@@ -79,7 +81,7 @@ impl<'a> Sheet<'a> {
         let room = usize::from(inside.height.saturating_sub(2));
         let last = self.lines.len();
         // One line below the focus stays in view: the sentence about it.
-        let skipped = (self.focus + 2).min(last).saturating_sub(room);
+        let skipped = (self.focus + 2).min(last).saturating_sub(room).max(self.scrolled.min(last.saturating_sub(room)));
         let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
         for (line, row) in self.lines.iter().skip(skipped).take(room).zip(inner.rows()) {
             line.render(row, frame.buffer_mut());

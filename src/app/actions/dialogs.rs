@@ -5,7 +5,7 @@ use crate::{
         App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{HostId, Op, Reply, Request, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
+    domain::{HostId, Op, Reply, Request, Result, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
     input::{Action, Key},
 };
 
@@ -44,6 +44,10 @@ impl App {
                 Purpose::Answer(question, _) => {
                     vec![Effect::Answer { host: dialog.host, question, answer: None }]
                 }
+                Purpose::Define(_) => {
+                    self.draft = None;
+                    Vec::new()
+                }
                 _ => Vec::new(),
             },
         }
@@ -61,6 +65,11 @@ impl App {
             (Purpose::Delete(vm), Answer::Yes(chosen)) => {
                 let keeps = self.hosts.get(&host).and_then(|h| h.capabilities()?.keeps_disks);
                 Request::Delete { vm, keep_disks: keeps.unwrap_or(chosen) }
+            }
+            (Purpose::Define(_), Answer::Yes(is_sent)) => return self.define(is_sent),
+            (Purpose::ChooseTarget(vm), Answer::Chosen(to)) => return self.migrate_to(&host, vm, &to),
+            (Purpose::Migrate { vm, to, .. }, Answer::Values(mut values)) => {
+                return self.send_migration(host, vm, to, values.remove("to").unwrap_or_default());
             }
             (Purpose::Install(vm), Answer::Chosen(image)) => return self.install_from(host, vm, image),
             (Purpose::Insert(vm), Answer::Chosen(image)) => Request::InsertImage { vm, image },
@@ -124,12 +133,19 @@ impl App {
         disk.map(|disk| self.removal(before, &disk)).map(|dialog| self.open(dialog)).unwrap_or_default()
     }
 
-    /// Takes the end of a task that the open dialog waits for. None: it failed, which the task tells.
-    pub(in crate::app) fn dialog_reply(&mut self, task: TaskId, reply: Option<Reply>) {
-        let Some(dialog) = self.dialog.as_mut().filter(|d| d.awaits == Some(task)) else { return };
+    /// Takes the end of a task that the open dialog waits for. A failure is told by the task.
+    pub(in crate::app) fn dialog_reply(&mut self, task: TaskId, result: Result<Reply>) -> Vec<Effect> {
+        let Some(dialog) = self.dialog.as_mut().filter(|d| d.awaits == Some(task)) else { return Vec::new() };
         dialog.awaits = None;
         let host = dialog.host.clone();
-        match (dialog.purpose.clone(), reply) {
+        if let Purpose::CheckDescription(_) = dialog.purpose {
+            return self.description_checked(result.map(drop));
+        }
+        match (dialog.purpose.clone(), result.ok()) {
+            (Purpose::ReadDescription(vm), Some(Reply::Description(told))) => {
+                self.dialog = None;
+                return self.description_read(host, vm, told);
+            }
             // The records of the machine have them by now.
             (Purpose::Grow(_), Some(Reply::Disks(_))) => self.dialog_follows(),
             // What was known before may still be right: the host compares once more.
@@ -146,6 +162,7 @@ impl App {
             (Purpose::SetUp { .. }, Some(Reply::Setup(report))) => self.offer_set_up(&host, report),
             _ => self.dialog = None,
         }
+        Vec::new()
     }
 
     /// Takes in what a host said while a dialog about one of its machines is open.

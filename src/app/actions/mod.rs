@@ -1,17 +1,22 @@
 //! What each action does, a file for each family.
 mod create;
 mod delete;
+mod description;
 mod dialogs;
 mod disks;
 mod hosts;
 mod images;
 mod install;
+mod migrate;
 mod navigate;
 mod power;
 mod properties;
 mod setup;
 mod tasks;
 mod view;
+
+pub(super) use description::Draft;
+pub(super) use migrate::Move;
 
 use super::{App, Effect, Tab};
 use crate::input::Action;
@@ -30,6 +35,8 @@ impl App {
             Action::InsertImage => self.insert_image(),
             Action::EjectImage => self.eject_image(),
             Action::Edit => self.edit(),
+            Action::EditDescription => self.edit_description(),
+            Action::Migrate => self.migrate(),
             Action::Fetch => self.fetch(),
             Action::ImageFetch => self.image_fetch(),
             Action::ImageCancel => self.image_cancel(),

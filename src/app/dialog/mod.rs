@@ -7,6 +7,7 @@ mod form;
 mod grow;
 mod prompt;
 mod purpose;
+mod review;
 mod typed;
 
 pub use choose::Choose;
@@ -17,6 +18,7 @@ pub use form::Form;
 pub use grow::{Grow, Judgement};
 pub use prompt::Prompt;
 pub use purpose::Purpose;
+pub use review::Review;
 pub use typed::Typed;
 
 use crate::{
@@ -90,6 +92,7 @@ pub enum Body {
     Form(Form),
     Choose(Choose),
     Grow(Grow),
+    Review(Review),
 }
 
 /// What a person answered.
@@ -125,7 +128,7 @@ impl Dialog {
     /// Whether printable keys are text now.
     pub fn takes_text(&self) -> bool {
         match &self.body {
-            Body::Reading(_) | Body::Confirm(_) => false,
+            Body::Reading(_) | Body::Confirm(_) | Body::Review(_) => false,
             Body::Form(form) => !form.is_leaving,
             Body::Typed(_) | Body::Prompt(_) | Body::Choose(_) | Body::Grow(_) => true,
         }
@@ -149,6 +152,7 @@ impl Dialog {
             Body::Prompt(prompt) => prompt.update(key).map(Answer::Line),
             Body::Form(form) => form.update(key).map(Answer::Values),
             Body::Choose(choose) => choose.update(key).map(Answer::Chosen),
+            Body::Review(review) => review.update(key).map(Answer::Yes),
             Body::Grow(grow) => grow.update(key).map(|(disk, size)| Answer::Size(disk, size)),
         };
         self.tell();
@@ -158,7 +162,7 @@ impl Dialog {
     /// Puts pasted text where the cursor is.
     pub fn paste(&mut self, text: &str) {
         match &mut self.body {
-            Body::Reading(_) | Body::Confirm(_) => {}
+            Body::Reading(_) | Body::Confirm(_) | Body::Review(_) => {}
             Body::Typed(typed) => paste(&mut typed.input, text),
             Body::Prompt(prompt) => paste(&mut prompt.input, text),
             Body::Form(form) => form.paste(text),

@@ -1,7 +1,9 @@
 use super::{Form, Note, Tone};
 use crate::{
     app::Sight,
-    domain::{ByteSize, DiskId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line, unpacked_name, wishes},
+    domain::{
+        ByteSize, DiskId, HostId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line, unpacked_name, wishes,
+    },
 };
 
 /// What the answer of a dialog is for.
@@ -42,6 +44,17 @@ pub enum Purpose {
         value: String,
         current: Option<String>,
     },
+    ReadDescription(VmId),
+    CheckDescription(VmId),
+    /// A yes defines what was written; anything but that edits it again.
+    Define(VmId),
+    ChooseTarget(VmId),
+    /// `told`: what a move means.
+    Migrate {
+        vm: VmId,
+        to: HostId,
+        told: Vec<Note>,
+    },
     /// `told`: what the host has and lacks, below the form of the report's fields.
     SetUp {
         report: Box<SetupReport>,
@@ -73,6 +86,7 @@ impl Purpose {
                 }
                 notes
             }
+            Self::Migrate { told, .. } => told.clone(),
             Self::SetUp { report, told } => {
                 let run = report.command_with(&form.values()).unwrap_or_default();
                 told.iter()

@@ -45,6 +45,7 @@ pub(super) fn look(world: &World, expect: &Expect) -> Verdict {
         }),
         Expect::ImagePresent(name) => verdict(world.library.contains_key(name), "it is not there"),
         Expect::ImageGone(name) => verdict(!world.library.contains_key(name), "it is still there"),
+        Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
         Expect::Node(expect) => expect.unseen(),
         Expect::Ready => verdict(world.is_set_up, "it is not set up"),
     }

@@ -80,6 +80,9 @@ impl Shared {
 const NEVER: OpSet = OpSet::of(&[
     Op::PauseFetch,
     Op::CancelFetch,
+    Op::Migrate,
+    Op::ShowDescription,
+    Op::Define,
     Op::ShowNode,
     Op::AddNode,
     Op::UpdateNode,

@@ -3,7 +3,7 @@ use crate::domain::{ByteSize, Error, Result};
 use roxmltree::{Document, Node, ParsingOptions};
 use std::ops::Range;
 
-fn parsed(xml: &str) -> Result<Document<'_>> {
+pub(super) fn parsed(xml: &str) -> Result<Document<'_>> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: 200_000, ..ParsingOptions::default() };
     let document = Document::parse_with_options(xml, options);
     let document = document.map_err(|why| Error::invalid(format_args!("the description is no XML: {why}")))?;

@@ -76,10 +76,21 @@ impl Client {
 
     /// Sends a change once. `build` decides what a failure costs.
     pub(super) async fn change(&self, method: Method, body: &Value, build: Build) -> Result<()> {
+        self.change_within(PATIENCE, method, body, build).await
+    }
+
+    /// [`Client::change`], for one that may take long.
+    pub(super) async fn change_within(
+        &self,
+        patience: Duration,
+        method: Method,
+        body: &Value,
+        build: Build,
+    ) -> Result<()> {
         if let Some(stuck) = self.stuck() {
             return Err(Error::conflict(format_args!("nothing was sent: {}", stuck.why)));
         }
-        let sent = self.changes.send(&Ask::new(method, self.path.as_str()).json(body).within(PATIENCE)).await;
+        let sent = self.changes.send(&Ask::new(method, self.path.as_str()).json(body).within(patience)).await;
         match sent {
             Ok(answer) if answer.is_success() => Ok(()),
             Ok(answer) if answer.status == 500 => {

@@ -1,6 +1,7 @@
 use super::{
     Govirthost, Session, Settings,
     client::{Client, PATIENCE},
+    machines::MOVE,
     wire::{self, Build},
 };
 use crate::{
@@ -23,11 +24,14 @@ const OPS: &[Op] = &[
     Op::ShutDown,
     Op::PowerOff,
     Op::Reset,
+    Op::Migrate,
     Op::Create,
     Op::Delete,
     Op::ListDisks,
     Op::ListProperties,
     Op::SetProperty,
+    Op::ShowDescription,
+    Op::Define,
 ];
 
 const FILES: &str = "govirthost knows no files of its host: put the image there, and name its path in a new machine";
@@ -44,7 +48,8 @@ const NEVER: &[(Op, &str)] = &[
     (Op::RemoveDisk, DRIVE),
     (
         Op::ResizeDisk,
-        "govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host; CPUs and memory change here",
+        "govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host. CPUs and memory change here (e), \
+         and another disk can be written into the description (v)",
     ),
     (Op::OpenConsole, "govirthost passes no console on: run `virsh console NAME` on its host"),
     (Op::ListImages, FILES),
@@ -109,25 +114,34 @@ fn capabilities(build: Build) -> Capabilities {
     let seconds = |op, seconds| (op, Duration::from_secs(seconds));
     // A change that the server does not answer is looked into before it is given up.
     let patience = PATIENCE + Duration::from_secs(10);
-    let changes = OPS.iter().copied().filter(|op| op.is_change());
+    let changes = OPS.iter().copied().filter(|op| op.is_change() && *op != Op::Migrate);
     let mut found = Capabilities {
         ops: OpSet::of(OPS),
         events: Events::Poll,
         cancel: Cancel::No,
         limits: Limits {
             changes_at_once: Some(1),
-            patience: changes.map(|op| (op, patience)).chain([seconds(Op::List, 20)]).collect(),
+            patience: changes
+                .map(|op| (op, patience))
+                .chain([seconds(Op::List, 20), (Op::Migrate, MOVE + patience)])
+                .collect(),
             settle: vec![seconds(Op::Start, 15), seconds(Op::PowerOff, 15), seconds(Op::ShutDown, 90)],
             ..Limits::default()
         },
         missing: NEVER.iter().map(|(op, why)| (*op, Cow::from(*why))).collect(),
         keeps_disks: Some(true),
+        moves_to: &["govirthost", "libvirt"],
         ..Capabilities::default()
     };
-    found.cautions.push((
-        Op::SetProperty,
-        "The description is made from what the server shows, which holds no passwords: that of a screen is lost".into(),
-    ));
+    let shown =
+        "The description is made from what the server shows, which holds no passwords: that of a screen is lost";
+    let moved = "Both hosts need storage that both see, and a libvirt that takes TLS. The definition stays here, where \
+                 the machine is off then; there it lasts until it goes off";
+    found.cautions.extend([(Op::SetProperty, shown), (Op::Define, shown), (Op::Migrate, moved)].map(|(op, what)| {
+        let also = "; a move that fails locks this old build until it is restarted";
+        let is_risky = op == Op::Migrate && build == Build::First;
+        (op, if is_risky { format!("{what}{also}").into() } else { Cow::from(what) })
+    }));
     found.version = match build {
         Build::First => "govirthost, first build".to_owned(),
         Build::Last => "govirthost".to_owned(),

@@ -11,6 +11,10 @@ use crate::{
     transport::http::Method,
 };
 use serde_json::json;
+use std::time::Duration;
+
+/// How long a move may take: all that the machine has in memory goes through the network.
+pub(super) const MOVE: Duration = Duration::from_secs(600);
 
 /// `network default`, `bridge br0`, `user`, `none`.
 fn check_network(text: &str) -> Result<()> {
@@ -73,6 +77,21 @@ impl Machines for Govirthost {
             tracing::debug!("{vm} was not described: {error}");
         }
         Ok(session.vm(&row))
+    }
+
+    /// The server answers when the machine has left, which mostly is after the ten seconds that it may take to answer:
+    /// then the connection ends in silence, and the list tells.
+    async fn migrate(&self, vm: &VmId, to: &str) -> Result<()> {
+        let to = to.trim();
+        let is_address = !to.is_empty() && to.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]%".contains(c));
+        if !is_address || to.starts_with('-') {
+            let shown = crate::domain::clean(to, 60);
+            return Err(Error::invalid(format_args!("to: `{shown}`: the name or number of a computer: lab2.example")));
+        }
+        let session = self.session()?;
+        check(&session.row(vm).await?, Op::Migrate)?;
+        let body = json!({"domain": vm.as_str(), "action": "migrate", "target": to});
+        session.client.change_within(MOVE, Method::POST, &body, session.build).await
     }
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {

@@ -4,6 +4,7 @@
 //! alone, which is read for what is on the screen.
 mod client;
 mod connect;
+mod define;
 mod disks;
 mod look;
 mod machines;
@@ -55,12 +56,11 @@ struct Known {
     since: Stopwatch,
 }
 
-/// What a running machine gets at its next start: the server shows only what it has now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was defined while a machine runs, for its next start: the server shows only what it has now.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Pending {
     run: i64,
-    cpus: Option<u32>,
-    memory: Option<u64>,
+    xml: String,
 }
 
 /// What is known since the server was found.

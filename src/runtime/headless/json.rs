@@ -72,6 +72,7 @@ pub(super) fn reply(reply: &Reply) -> Value {
             json!({ "vm": vm.as_str(), "disk": disk.as_str(), "from": plan.from.0, "to": plan.to.0 })
         }
         Reply::Properties(all) => all.iter().map(property).collect(),
+        Reply::Description(text) => json!({ "description": text }),
         Reply::Images(images) => images.iter().map(image).collect(),
         Reply::Probed(prospect) => json!({
             "name": prospect.name, "taken": prospect.is_taken, "size": prospect.size.map(|s| s.0),

@@ -15,6 +15,7 @@ pub(super) fn question(request: &Request, reply: &Reply) -> Option<Request> {
         | Request::Reset(vm)
         | Request::Pause(vm)
         | Request::Resume(vm)
+        | Request::Define { vm, .. }
         | Request::Install { vm, .. } => Request::Show(vm.clone()),
         Request::Create { .. } => Request::Show(request.target().as_str().into()),
         Request::InsertImage { vm, .. }

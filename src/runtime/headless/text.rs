@@ -1,6 +1,7 @@
 //! Replies as text: columns for people, one row a line.
 use crate::domain::{
-    Amount, Disk, Expect, FieldKind, FieldSpec, Image, Node, Property, Reply, Request, Values, Vm, clean_line, span,
+    Amount, Disk, Expect, FieldKind, FieldSpec, Image, Node, Property, Reply, Request, Values, Vm, clean, clean_line,
+    span,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -176,6 +177,10 @@ pub(super) fn reply(reply: &Reply) -> String {
             }
             text.push_str(&columns(&guests));
             text
+        }
+        // Its lines stay lines: it may be written to a file and defined again.
+        Reply::Description(text) => {
+            text.lines().fold(String::new(), |text, line| text + &clean(line, usize::MAX) + "\n")
         }
         Reply::Console { socket, .. } => format!("{}\n", socket.display()),
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) => {

@@ -20,7 +20,10 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         | Op::EjectImage
         | Op::ListDisks
         | Op::ListProperties
+        | Op::ShowDescription
         | Op::OpenConsole => (&["vm"], &[]),
+        Op::Migrate => (&["vm", "to"], &[]),
+        Op::Define => (&["vm", "text"], &[]),
         Op::Create | Op::AddDisk => (&["vm"], &["config."]),
         Op::Delete => (&["vm", "keep-disks"], &[]),
         Op::Install | Op::InsertImage => (&["vm", "image"], &[]),
@@ -38,6 +41,9 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::PauseFetch | Op::CancelFetch | Op::RemoveImage => (&["image"], &[]),
     }
 }
+
+/// The most that is read of a file or of standard input, in bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// What the command line asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,20 +129,26 @@ fn split(op: Op, words: &[String]) -> Result<BTreeMap<String, String>> {
 
 /// A secret never stands on a command line, where everybody can read it: `@file`, or `-` for `input`.
 fn secret(word: &str, input: &mut dyn Read) -> Result<Secret> {
-    let text = match word.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|why| Error::invalid(format_args!("answer: {} cannot be read: {why}", clean(file, 200))))?,
-        None if word == "-" => {
-            let mut text = String::new();
-            input
-                .take(65_536)
-                .read_to_string(&mut text)
-                .map_err(|why| Error::invalid(format_args!("answer: standard input cannot be read: {why}")))?;
-            text
-        }
-        None => return Err(Error::invalid("answer: a secret does not belong here: write answer=@file or answer=-")),
-    };
+    if !word.starts_with('@') && word != "-" {
+        return Err(Error::invalid("answer: a secret does not belong here: write answer=@file or answer=-"));
+    }
+    let text = file("answer", word, input)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// The text behind `@file`, or behind `-`: what comes from `input`.
+fn file(key: &str, word: &str, input: &mut dyn Read) -> Result<String> {
+    let mut text = String::new();
+    let (name, read) = match word.strip_prefix('@') {
+        Some(path) => {
+            let opened = std::fs::File::open(path).map(|file| file.take(LARGEST));
+            (clean(path, 200), opened.and_then(|mut file| file.read_to_string(&mut text)))
+        }
+        None if word == "-" => ("standard input".into(), input.take(LARGEST).read_to_string(&mut text)),
+        None => return Err(Error::invalid(format_args!("{key}: write {key}=@file or {key}=-"))),
+    };
+    read.map_err(|why| Error::invalid(format_args!("{key}: {name} cannot be read: {why}")))?;
+    Ok(text)
 }
 
 /// The request that `name` and `words` stand for. What may lose something needs `yes=` and the name of what is lost.
@@ -145,7 +157,7 @@ pub fn parse(name: &str, words: &[String], input: &mut dyn Read) -> Result<Asked
     let mut words = Words { op, values: split(op, words)? };
     let answer = words.take("answer").map(|word| secret(&word, input)).transpose()?;
     let yes = words.take("yes");
-    let request = request(&mut words)?;
+    let request = request(&mut words, input)?;
     if op.weight() == Weight::Risk {
         let target = request.target();
         match yes {
@@ -163,7 +175,7 @@ pub fn parse(name: &str, words: &[String], input: &mut dyn Read) -> Result<Asked
     Ok(Asked { request, answer })
 }
 
-fn request(words: &mut Words) -> Result<Request> {
+fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
     Ok(match words.op {
         Op::List => Request::List,
         Op::Show => Request::Show(words.vm()?),
@@ -205,6 +217,12 @@ fn request(words: &mut Words) -> Result<Request> {
         Op::SetProperty => {
             Request::SetProperty { vm: words.vm()?, name: words.need("name")?, value: words.need("value")? }
         }
+        Op::ShowDescription => Request::ShowDescription(words.vm()?),
+        Op::Define => {
+            let text = words.need("text")?;
+            Request::Define { vm: words.vm()?, before: None, text: file("text", &text, input)? }
+        }
+        Op::Migrate => Request::Migrate { vm: words.vm()?, to: words.need("to")? },
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
         Op::ProbeImage => Request::ProbeImage { url: words.need("url")? },

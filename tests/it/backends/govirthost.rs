@@ -81,7 +81,7 @@ fn without_xml(body: &Value) -> Value {
 #[tokio::test]
 async fn every_documented_request_is_sent_as_documented_to_both_builds() {
     for build in BUILDS {
-        let stage = Stage::new(build, &[("web", "shutoff"), ("dead", "crashed")]).await;
+        let stage = Stage::new(build, &[("web", "shutoff"), ("dead", "crashed"), ("mover", "running")]).await;
         let keep = |name: &str| Request::Delete { vm: name.into(), keep_disks: true };
         for request in [
             Request::List,
@@ -92,10 +92,16 @@ async fn every_documented_request_is_sent_as_documented_to_both_builds() {
             Request::Start(web()),
             Request::PowerOff(web()),
             set("cpus", "4"),
+            Request::ShowDescription(web()),
+            Request::Define { vm: web(), before: None, text: xml("web").replace(">1</vcpu>", ">2</vcpu>") },
             create("new"),
             keep("web"),
         ] {
             let title = request.title();
+            if matches!(request, Request::PowerOff(_)) {
+                let moved = Request::Migrate { vm: "mover".into(), to: "lab2.example".to_owned() };
+                assert_eq!(stage.run(moved).await.unwrap().1, Verdict::Met(None), "{build:?}");
+            }
             let (_, verdict) = stage.run(request).await.unwrap_or_else(|e| panic!("{build:?} {title}: {e}"));
             assert_eq!(verdict, Verdict::Met(None), "{build:?} {title}");
         }
@@ -119,6 +125,7 @@ async fn every_documented_request_is_sent_as_documented_to_both_builds() {
             ("POST", act("destroy")),
             ("POST", json!({"domain": "web", "action": "define", "xml": "XML"})),
             ("POST", act("undefine")),
+            ("POST", json!({"domain": "mover", "action": "migrate", "target": "lab2.example"})),
             ("POST", made),
             ("DELETE", json!({"domain": "dead"})),
         ];
@@ -146,6 +153,15 @@ async fn what_would_fail_is_not_sent_since_it_could_lock_the_server() {
     stage.refused(create("web"), ErrorKind::Conflict, "called web already").await;
     stage.refused(set("cpus", "none"), ErrorKind::Invalid, "cpus").await;
     stage.refused(set("machine", "q35"), ErrorKind::Conflict, "cannot be changed").await;
+    let moved = |vm: &str, to: &str| Request::Migrate { vm: vm.into(), to: to.to_owned() };
+    stage.refused(moved("off", "lab2"), ErrorKind::Conflict, "it is off").await;
+    for to in ["", "-v", "lab2/system", "lab 2"] {
+        stage.refused(moved("web", to), ErrorKind::Invalid, "the name or number of a computer").await;
+    }
+    let define = |text: String| Request::Define { vm: "off".into(), before: None, text };
+    stage.refused(define("<domain".to_owned()), ErrorKind::Invalid, "no XML").await;
+    stage.refused(define(xml("web")), ErrorKind::Invalid, "that would be another machine").await;
+    stage.refused(define(xml("off").replace("<os>", "<so>")), ErrorKind::Invalid, "no XML").await;
     assert_eq!(stage.server.changes(), 0);
     assert!(stage.capabilities.check(Op::ResizeDisk).unwrap_err().contains("virsh blockresize NAME DISK SIZE"));
 }
@@ -230,6 +246,46 @@ async fn a_running_machine_gets_its_new_settings_at_its_next_start() {
     stage.run(Request::PowerOff(web())).await.unwrap();
     let Reply::Properties(all) = stage.run(Request::ListProperties(web())).await.unwrap().0 else { panic!() };
     assert!(all.iter().all(|p| p.current.is_none()), "what was waited for is there");
+}
+
+#[tokio::test]
+async fn what_others_changed_meanwhile_is_not_overwritten() {
+    let stage = Stage::new(Build::Last, &[("web", "shutoff")]).await;
+    let Reply::Description(before) = stage.run(Request::ShowDescription(web())).await.unwrap().0 else { panic!() };
+    let text = before.replace(">1</vcpu>", ">2</vcpu>");
+    stage.run(set("memory", "128M")).await.unwrap();
+    let define = Request::Define { vm: web(), before: Some(before), text: text.clone() };
+    stage.refused(define, ErrorKind::Conflict, "was changed meanwhile").await;
+    // What comes of it is read back.
+    stage.server.world().odd.insert("define", vec![Told::Answer(200, String::new(), Vec::new())]);
+    let define = Request::Define { vm: web(), before: None, text };
+    assert_eq!(stage.run(define.clone()).await.unwrap().1, Verdict::NotMet("its number of CPUs is 1".to_owned()));
+    assert_eq!(stage.run(define).await.unwrap().1, Verdict::Met(None));
+    // During a run it waits for the next one, and is what the next change begins with.
+    stage.run(Request::Start(web())).await.unwrap();
+    let Reply::Description(live) = stage.run(Request::ShowDescription(web())).await.unwrap().0 else { panic!() };
+    assert!(!live.contains("id='") && !live.contains("5901"), "{live}");
+    let text = live.replace("/images/web.qcow2", "/images/other.qcow2");
+    let (_, verdict) = stage.run(Request::Define { vm: web(), before: Some(live), text: text.clone() }).await.unwrap();
+    assert!(matches!(verdict, Verdict::Met(Some(Reply::Remark(_)))), "{verdict:?}");
+    let Reply::Description(next) = stage.run(Request::ShowDescription(web())).await.unwrap().0 else { panic!() };
+    assert_eq!(next, text);
+}
+
+#[tokio::test]
+async fn a_move_that_ends_in_silence_is_looked_for() {
+    let stage = Stage::new(Build::First, &[("web", "running")]).await;
+    let moved = Request::Migrate { vm: web(), to: "lab2.example".to_owned() };
+    stage.server.world().odd.insert("migrate", vec![Told::Raw(Vec::new())]);
+    let error = stage.run(moved.clone()).await.unwrap_err();
+    assert!(error.leaves_unknown(), "{error}");
+    assert_eq!(stage.govirthost.look(&moved.expects()).await, Verdict::NotMet("it still runs here".to_owned()));
+    stage.server.world().guests.get_mut("web").unwrap().state = "shutoff";
+    assert_eq!(stage.govirthost.look(&moved.expects()).await, Verdict::Met(None));
+    assert_eq!(stage.server.count("POST", "migrate"), 1, "it is not sent again");
+    let patience = stage.capabilities.limits.patience(Op::Migrate).unwrap();
+    assert!(patience.as_secs() > 600, "all its memory goes through the network");
+    assert!(stage.capabilities.caution(Op::Migrate).unwrap().contains("locks this old build"));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The program without a screen: words, exit codes, the shape of the JSON.
 mod demo;
+mod govirthost;
 mod outcomes;
 mod reads;
 mod sysadm;

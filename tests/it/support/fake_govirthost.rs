@@ -5,7 +5,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -51,6 +50,8 @@ pub(crate) struct World {
     pub(crate) is_stuck: bool,
     /// libvirt is gone.
     pub(crate) is_lost: bool,
+    /// Where machines go that leave.
+    pub(crate) other: Option<Arc<Mutex<World>>>,
     runs: i64,
 }
 
@@ -64,7 +65,8 @@ pub(crate) fn xml(name: &str) -> String {
     let uuid = uuid_of(name);
     format!(
         "<domain type='kvm'>\n  <name>{name}</name>\n  <uuid>{uuid}</uuid>\n  <memory unit='KiB'>65536</memory>\n  \
-         <currentMemory unit='KiB'>65536</currentMemory>\n  <vcpu placement='static'>1</vcpu>\n  <devices>\n    \
+         <currentMemory unit='KiB'>65536</currentMemory>\n  <vcpu placement='static'>1</vcpu>\n  \
+         <os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type></os>\n  <devices>\n    \
          <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/images/{name}.qcow2'/>\
          <target dev='vda' bus='virtio'/></disk>\n    <interface type='network'><mac address='52:54:00:00:00:01'/>\
          <source network='default'/></interface>\n    <serial type='pty'/>\n    \
@@ -97,7 +99,16 @@ impl FakeGovirthost {
 
     fn world_of(build: Build) -> Arc<Mutex<World>> {
         let (guests, requests, odd) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        Arc::new(Mutex::new(World { build, guests, requests, odd, is_stuck: false, is_lost: false, runs: 0 }))
+        Arc::new(Mutex::new(World {
+            build,
+            guests,
+            requests,
+            odd,
+            is_stuck: false,
+            is_lost: false,
+            other: None,
+            runs: 0,
+        }))
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -114,16 +125,9 @@ impl FakeGovirthost {
         self.world().requests.iter().filter(|(method, _)| method != "GET").count()
     }
 
-    /// A folder whose configuration has this host alone.
-    pub(crate) fn home(&self) -> tempfile::TempDir {
-        let home = tempfile::tempdir().unwrap();
-        let local = "[[host]]\nname = \"local\"\nbackend = \"qemu\"\nenabled = false\n";
-        let url = self.web.url();
-        let host =
-            format!("[[host]]\nname = \"lab\"\nbackend = \"govirthost\"\nurl = \"{url}\"\n[refresh]\nlist = 1\n");
-        let file: PathBuf = home.path().join("config.toml");
-        std::fs::write(file, format!("{local}{host}")).unwrap();
-        home
+    /// Machines that leave go to `other`.
+    pub(crate) fn leads_to(&self, other: &Self) {
+        self.world().other = Some(other.world.clone());
     }
 }
 
@@ -243,7 +247,14 @@ impl World {
             "migrate" if body["target"].as_str().unwrap_or_default().is_empty() => {
                 return self.refuse(&format!("Unable to migrate {domain} to "), true);
             }
-            "migrate" => drop(self.guests.remove(domain)),
+            "migrate" => {
+                // The definition stays, and is off.
+                let gone = guest.clone();
+                (guest.state, guest.run) = ("shutoff", -1);
+                if let Some(other) = &self.other {
+                    other.lock().unwrap().guests.insert(domain.to_owned(), gone);
+                }
+            }
             _ => guest.run = run,
         }
         Self::done()
@@ -287,3 +298,16 @@ impl World {
 
 /// A while that is longer than the server itself gives an answer.
 pub(crate) const LONG: Duration = Duration::from_secs(12);
+
+/// A folder whose configuration has these hosts alone.
+pub(crate) fn home(servers: &[(&str, &FakeGovirthost)]) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let local = "[[host]]\nname = \"local\"\nbackend = \"qemu\"\nenabled = false\n".to_owned();
+    let host = |(name, server): &(&str, &FakeGovirthost)| {
+        format!("[[host]]\nname = \"{name}\"\nbackend = \"govirthost\"\nurl = \"{}\"\n", server.web.url())
+    };
+    let hosts = servers.iter().map(host).fold(local, |text, host| text + &host);
+    let text = hosts + "[refresh]\nlist = 1\n";
+    std::fs::write(home.path().join("config.toml"), text).unwrap();
+    home
+}

@@ -101,6 +101,8 @@ pub(crate) struct Reel {
     size: (u16, u16),
     /// How long a console keeps the terminal.
     pub console: Duration,
+    /// What the person makes of a text.
+    pub editor: fn(&str) -> String,
 }
 
 fn blank(frames: &Frames, (width, height): (u16, u16)) -> Terminal<Film> {
@@ -126,6 +128,11 @@ impl Stage for Reel {
     fn refresh(&mut self) -> io::Result<()> {
         self.terminal = blank(&self.frames, self.size);
         Ok(())
+    }
+
+    async fn edit(&mut self, _: &str, text: &str) -> Result<String> {
+        self.refresh()?;
+        Ok((self.editor)(text))
     }
 
     async fn console(&mut self, _: &str, _: Console) -> Result<()> {
@@ -165,7 +172,8 @@ impl Show {
         let frames = Frames::default();
         let size = (120, 30);
         let console = Duration::from_secs(3600);
-        let reel = Reel { terminal: blank(&frames, size), frames: frames.clone(), size, console };
+        let reel =
+            Reel { terminal: blank(&frames, size), frames: frames.clone(), size, console, editor: str::to_owned };
         let app = App::new(Settings::default(), known);
         let screen = ScreenLoop::new(app, (hosts, inbox), (reel, outside), Theme::new(true, false));
         Self { screen, hands: Hands(hands), frames }

@@ -36,6 +36,11 @@ impl Program {
 
     /// The program on the folder `home`.
     pub(crate) fn start(home: &Path, words: &[&str]) -> Self {
+        Self::with(home, words, &[])
+    }
+
+    /// [`Program::start`], with more in its environment.
+    pub(crate) fn with(home: &Path, words: &[&str], env: &[(&str, &str)]) -> Self {
         let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_vmdeck"));
@@ -43,6 +48,9 @@ impl Program {
         command.env("VMDECK_HOME", home);
         command.env("TERM", "xterm-256color");
         command.env("LC_ALL", "C.UTF-8");
+        for (key, value) in env {
+            command.env(key, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
         let keys = pair.master.take_writer().unwrap();

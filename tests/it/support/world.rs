@@ -104,6 +104,7 @@ pub(crate) fn world() -> App {
             ops: OpSet::of(&all),
             cancel: vmdeck::domain::Cancel::Sure,
             is_set_up: Some(true),
+            moves_to: &["demo"],
             ..Capabilities::default()
         }))
     };

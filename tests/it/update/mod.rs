@@ -1,11 +1,13 @@
 //! Keys and messages in, effects out.
 mod chance;
 mod delete;
+mod description;
 mod forms;
 mod grow;
 mod hosts;
 mod images;
 mod listing;
 mod look_ahead;
+mod migrate;
 mod power;
 mod tasks;
