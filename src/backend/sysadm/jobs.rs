@@ -82,6 +82,7 @@ struct All {
 pub(super) struct Jobs {
     all: Mutex<All>,
     changed: Notify,
+    begun: Notify,
 }
 
 /// The right to a job that a call is about to begin.
@@ -103,6 +104,7 @@ impl Claim {
         let mut all = self.0.all();
         let entry = all.entry(id);
         entry.is_ours = true;
+        self.0.begun.notify_one();
         entry.state.subscribe()
     }
 }
@@ -208,10 +210,22 @@ impl Jobs {
         }
     }
 
-    /// Takes in the server's list of jobs: those that are not in it have ended while nobody listened.
-    pub(super) fn listed(&self, listed: &[(String, Option<String>)]) {
+    /// The jobs of which no end is known.
+    pub(super) fn running(&self) -> Vec<String> {
+        let all = self.all();
+        let running = all.jobs.iter().filter(|(_, entry)| matches!(*entry.state.borrow(), State::Running(_)));
+        running.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Waits until a call of ours has begun a job.
+    pub(super) async fn begun(&self) {
+        self.begun.notified().await;
+    }
+
+    /// Takes in the server's list of jobs, and which are `gone` from it: those have ended while nobody listened.
+    pub(super) fn listed(&self, listed: &[(String, Option<String>)], gone: &[String]) {
         let mut all = self.all();
-        for entry in all.jobs.iter_mut().filter(|(id, _)| !listed.iter().any(|(l, _)| l == *id)).map(|(_, e)| e) {
+        for entry in all.jobs.iter_mut().filter(|(id, _)| gone.contains(id)).map(|(_, e)| e) {
             entry.state.send_if_modified(|state| {
                 let is_running = matches!(state, State::Running(_));
                 if is_running {

@@ -1,7 +1,7 @@
 use super::{Sysadm, names, sizes, wire};
 use crate::{
     backend::{Call, Machines},
-    domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Result, Values, Vm, VmId, clean_line},
+    domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Op, Result, Values, Vm, VmId, clean_line},
 };
 
 /// The size of a disk, of a new machine or beside others.
@@ -25,6 +25,7 @@ impl Machines for Sysadm {
     }
 
     async fn create(&self, values: &Values, _: Call) -> Result<()> {
+        self.check(Op::Create)?;
         let name = values.get("name").map(String::as_str).unwrap_or_default();
         let size = size_of(values, "disk")?;
         names::check_new(name, &self.rows().await?)?;
@@ -47,6 +48,7 @@ impl Machines for Sysadm {
     }
 
     async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        self.check(Op::Delete)?;
         if keep_disks {
             let why = "SysAdm deletes a machine with its disks: they cannot be kept";
             return Err(Error::new(ErrorKind::Unsupported, why));
@@ -61,6 +63,7 @@ impl Machines for Sysadm {
     }
 
     async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+        self.check(Op::Install)?;
         names::check(vm.as_str())?;
         names::check_iso(image)?;
         let ((row, _), isos) = tokio::try_join!(self.row(vm), self.isos())?;

@@ -58,11 +58,13 @@ impl Sysadm {
 
 impl Properties for Sysadm {
     async fn properties(&self, vm: &VmId) -> Result<Vec<Property>> {
+        self.check(Op::ListProperties)?;
         let values = self.values(vm).await?;
         Ok(values::properties(&values))
     }
 
     async fn set_property(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {
+        self.check(Op::SetProperty)?;
         names::check(vm.as_str())?;
         let (key, value) = values::written(name, value)?;
         let session = self.session()?;

@@ -2,8 +2,8 @@ use super::{Sysadm, locked, wire};
 use crate::{
     backend::{Call, Setup},
     domain::{
-        Choice, Error, ErrorKind, FieldKind, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values,
-        Verdict, clean,
+        Choice, Error, ErrorKind, FieldKind, FieldSpec, HostEvent, Op, Progress, Result, SetupItem, SetupReport,
+        Values, Verdict, clean,
     },
 };
 use serde_json::{Value, json};
@@ -183,6 +183,7 @@ impl Setup for Sysadm {
     }
 
     async fn set_up(&self, values: &Values, call: Call) -> Result<()> {
+        self.check(Op::SetUp)?;
         let (pool, nic) = (check_word("pool", values)?, check_word("nic", values)?);
         call.progress(Progress::note(format!("iohyve on {pool} and {nic}")));
         self.iohyve("setup", &[("pool", &pool), ("nic", &nic)]).await?;

@@ -196,6 +196,16 @@ pub fn listed_jobs(args: &Value) -> Vec<(String, Option<String>)> {
     alive.map(|(id, job)| (id.clone(), text_of(job.get("commands").and_then(|c| c.get(0))))).collect()
 }
 
+/// The ends of jobs in the dispatcher's log: what the last event of each said, as text or not.
+pub fn logged_ends(args: &Value) -> Vec<JobEvent> {
+    let entries = args.get("dispatcher").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let ends = entries.filter_map(|entry| match entry {
+        Value::String(text) => job_event(&serde_json::from_str(text).ok()?),
+        other => job_event(other),
+    });
+    ends.filter(|event| event.is_finished).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,15 @@ fn values(pairs: &[(&str, &str)]) -> Values {
 
 #[tokio::test]
 async fn every_action_is_asked_for_as_documented() {
-    let server = FakeSysadm::new(Face::Documented).await;
+    asks_for_all(FakeSysadm::new(Face::Documented).await).await;
+}
+
+#[tokio::test]
+async fn every_action_is_asked_for_as_documented_over_http() {
+    asks_for_all(FakeSysadm::rest(Face::Documented, None).await).await;
+}
+
+async fn asks_for_all(server: FakeSysadm) {
     server.world().iohyve.bare();
     let sysadm = sysadm(&server.url());
     sysadm.connect(mpsc::channel(64).0).await.unwrap();

@@ -34,6 +34,8 @@ pub(crate) struct Iohyve {
     pub(crate) holds_fetches: bool,
     /// Changes of these actions are answered with success and not done.
     pub(crate) lies: Vec<&'static str>,
+    /// The ends of jobs, as the server logs them.
+    pub(crate) log: Map<String, Value>,
     born: u32,
 }
 
@@ -55,6 +57,7 @@ impl Iohyve {
             home: Some("tank"),
             holds_fetches: false,
             lies: Vec::new(),
+            log: Map::new(),
             born: 0,
         }
     }
@@ -233,12 +236,15 @@ impl Iohyve {
     pub(crate) fn finish(&mut self, id: &str, code: i32) -> Vec<Value> {
         let command = self.jobs.remove(id).unwrap();
         let bare = json!({"args": {"process_id": id, "state": "running"}, "id": "", "name": "dispatcher", "namespace": "events"});
+        let log = format!("Fetching ...\nfetch: {}\n", if code == 0 { "5000 B 1664 Bps" } else { "File not found" });
+        let end = json!({&*command: log, format!("return_codes/{command}"): code.to_string()});
+        let mut logged = end.clone();
+        let whole = json!({"cmd_list": [command], "process_id": id, "state": "finished"});
+        logged.as_object_mut().unwrap().extend(whole.as_object().unwrap().clone());
+        self.log.insert(format!("2026-11-21T08:00:{:02}", self.log.len()), Value::from(logged.to_string()));
         match self.face {
             Face::Documented => vec![event(id, &command, "finished", json!({}), json!({}))],
             Face::Recorded => {
-                let log =
-                    format!("Fetching ...\nfetch: {}\n", if code == 0 { "5000 B 1664 Bps" } else { "File not found" });
-                let end = json!({&*command: log, format!("return_codes/{command}"): code.to_string()});
                 let half = json!({"percent_done": "16% of 5000  B", "download_rate": "1659  Bps"});
                 let last = event(id, &command, "finished", json!({}), end);
                 vec![bare, event(id, &command, "running", half, json!({})), last.clone(), last]

@@ -1,7 +1,10 @@
 //! A SysAdm server of our own on loopback, with machines and images, that answers as documented or as servers really do,
 //! and does worse when told.
 #![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
-use crate::support::fake_iohyve::{Face, Iohyve};
+use crate::support::{
+    fake_iohyve::{Face, Iohyve},
+    fake_rest,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use rsa::{BigUint, RsaPublicKey, pkcs8::DecodePublicKey, traits::PublicKeyParts};
@@ -80,6 +83,11 @@ pub(crate) struct World {
     /// A wrong password is answered with success and an empty token, as happens while others are signed in.
     pub(crate) says_yes: bool,
     pub(crate) is_wheel: bool,
+    /// What the user may do with jobs, where it is not what the group allows.
+    pub(crate) dispatcher: Option<&'static str>,
+    pub(crate) is_writable: bool,
+    /// Whether the ends of jobs are logged for all to read.
+    pub(crate) keeps_log: bool,
     /// The pools that the server tells of; None: it answers no such question, nor one about its network.
     pub(crate) pools: Option<Vec<&'static str>>,
     pub(crate) password: &'static str,
@@ -89,6 +97,7 @@ pub(crate) struct World {
 
 pub(crate) struct FakeSysadm {
     port: u16,
+    is_rest: bool,
     is_secure: bool,
     tls: Arc<Mutex<Option<TlsAcceptor>>>,
     world: Arc<Mutex<World>>,
@@ -100,12 +109,17 @@ pub(crate) struct FakeSysadm {
 impl FakeSysadm {
     /// Serves without TLS.
     pub(crate) async fn new(face: Face) -> Self {
-        Self::start(face, None).await
+        Self::start(face, None, false).await
+    }
+
+    /// Serves single requests over HTTP, with a certificate or without.
+    pub(crate) async fn rest(face: Face, certificate: Option<&str>) -> Self {
+        Self::start(face, certificate.map(acceptor), true).await
     }
 
     /// Serves with the certificate of this name among the fixtures.
     pub(crate) async fn secure(face: Face, certificate: &str) -> Self {
-        Self::start(face, Some(acceptor(certificate))).await
+        Self::start(face, Some(acceptor(certificate)), false).await
     }
 
     /// Shows another certificate from now on, as after a new start.
@@ -113,7 +127,7 @@ impl FakeSysadm {
         *self.tls.lock().unwrap() = Some(acceptor(certificate));
     }
 
-    async fn start(face: Face, tls: Option<TlsAcceptor>) -> Self {
+    async fn start(face: Face, tls: Option<TlsAcceptor>, is_rest: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let world = Arc::new(Mutex::new(World {
@@ -124,6 +138,9 @@ impl FakeSysadm {
             is_expired: false,
             says_yes: false,
             is_wheel: true,
+            dispatcher: None,
+            is_writable: true,
+            keeps_log: true,
             pools: Some(vec!["tank"]),
             password: "secret",
             challenge: None,
@@ -142,9 +159,11 @@ impl FakeSysadm {
                     let serve = async {
                         match tls {
                             Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) if is_rest => fake_rest::serve(stream, &world).await,
                                 Ok(stream) => converse(stream, world, hub).await,
                                 Err(_) => None,
                             },
+                            None if is_rest => fake_rest::serve(stream, &world).await,
                             None => converse(stream, world, hub).await,
                         }
                     };
@@ -152,11 +171,17 @@ impl FakeSysadm {
                 });
             }
         });
-        Self { port, is_secure, tls, world, events, cut, _tasks: tasks }
+        Self { port, is_rest, is_secure, tls, world, events, cut, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("{}://127.0.0.1:{}", if self.is_secure { "wss" } else { "ws" }, self.port)
+        let scheme = match (self.is_rest, self.is_secure) {
+            (true, true) => "https",
+            (true, false) => "http",
+            (false, true) => "wss",
+            (false, false) => "ws",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -248,14 +273,7 @@ async fn answer(
 ) {
     let (id, name) = (request["id"].as_str().unwrap_or_default(), request["name"].as_str().unwrap());
     let action = request["args"]["action"].as_str().unwrap_or(name).to_owned();
-    let (odd, slow) = {
-        let mut world = world.lock().unwrap();
-        let mut seen = request.clone();
-        seen.as_object_mut().unwrap().remove("id");
-        world.requests.push(seen);
-        let odd = world.odd.get_mut(&action).filter(|odd| !odd.is_empty()).map(|odd| odd.remove(0));
-        (odd, world.slow.get(&action).copied())
-    };
+    let (odd, slow) = world.lock().unwrap().arrived(request, &action);
     if let Some(slow) = slow {
         tokio::time::sleep(slow).await;
     }
@@ -323,7 +341,16 @@ impl World {
         }
     }
 
-    fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
+    /// Notes a request; what is done instead of answering it, and how long that takes.
+    pub(super) fn arrived(&mut self, request: &Value, action: &str) -> (Option<Odd>, Option<Duration>) {
+        let mut seen = request.clone();
+        seen.as_object_mut().unwrap().remove("id");
+        self.requests.push(seen);
+        let odd = self.odd.get_mut(action).filter(|odd| !odd.is_empty()).map(|odd| odd.remove(0));
+        (odd, self.slow.get(action).copied())
+    }
+
+    pub(super) fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
         let args = &request["args"];
         let none = Vec::new;
         let name = format!("{}/{}", request["namespace"].as_str().unwrap(), request["name"].as_str().unwrap());
@@ -336,11 +363,15 @@ impl World {
         if self.is_expired {
             return (Err(401), none());
         }
-        let dispatcher = if self.is_wheel { "read/write" } else { "read" };
+        let dispatcher = self.dispatcher.unwrap_or(if self.is_wheel { "read/write" } else { "read" });
         let answer = match name.as_str() {
             "rpc/query" => {
-                Ok(json!({"rpc/dispatcher": dispatcher, "sysadm/iohyve": "read/write", "sysadm/zfs": "read"}))
+                let iohyve = if self.is_writable { "read/write" } else { "read" };
+                let logs = if self.keeps_log { "read" } else { "" };
+                Ok(json!({"rpc/dispatcher": dispatcher, "rpc/logs": logs, "sysadm/iohyve": iohyve,
+                    "sysadm/zfs": "read"}))
             }
+            "rpc/logs" if self.keeps_log => Ok(json!({"dispatcher": self.iohyve.log})),
             "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
             "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
             "sysadm/zfs" if action == "datasets" => Ok(self.iohyve.datasets(args["zpool"].as_str().unwrap())),
