@@ -44,6 +44,16 @@ pub(super) enum Way {
     No(&'static str),
 }
 
+/// What the server tells of its jobs when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    Nothing,
+    /// Which there are.
+    List,
+    /// And, from its log, how others ended.
+    Ends,
+}
+
 /// What is known of a connection.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -51,8 +61,7 @@ pub(super) struct Facts {
     pub(super) properties: Way,
     /// Whether commands may be run and jobs be stopped. A server crashes when it has to refuse that.
     pub(super) may_run: bool,
-    pub(super) may_list_jobs: bool,
-    pub(super) may_read_logs: bool,
+    pub(super) jobs: Tells,
     pub(super) is_writable: bool,
 }
 
@@ -103,11 +112,14 @@ pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
         version: Version::read(&told),
         properties,
         may_run,
-        may_list_jobs: !dispatcher.is_empty(),
-        may_read_logs: !may("rpc/logs").is_empty(),
+        jobs: match (dispatcher.is_empty(), may("rpc/logs").is_empty()) {
+            (true, _) => Tells::Nothing,
+            (false, true) => Tells::List,
+            (false, false) => Tells::Ends,
+        },
         is_writable: iohyve_class == "read/write",
     };
-    let mut found = capabilities(&facts, hears || (is_rest && facts.may_list_jobs));
+    let mut found = capabilities(&facts, hears || (is_rest && facts.jobs != Tells::Nothing));
     found.version = format!("SysAdm, {}", clean_line(if told.is_empty() { "iohyve" } else { &told }));
     found.is_set_up = set_up.ok().and_then(|s: Value| wire::yes(s.get("setup")));
     if let Some(name) = identity.ok().and_then(|i| wire::text_of(i.get("hostname"))) {

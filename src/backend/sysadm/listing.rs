@@ -1,6 +1,6 @@
 //! The server's list of its jobs and the log of their ends, for what no event told.
 use super::{
-    allowed::Facts,
+    allowed::{Facts, Tells},
     jobs::Jobs,
     link::Link,
     wire::{self, JobEvent},
@@ -26,7 +26,7 @@ pub(super) async fn read(link: &Link, facts: &Facts, jobs: &Jobs) -> Result<()> 
         }
     };
     let gone: Vec<_> = known.into_iter().filter(|id| !listed.iter().any(|(known, _)| known == id)).collect();
-    if !gone.is_empty() && facts.may_read_logs {
+    if !gone.is_empty() && facts.jobs == Tells::Ends {
         for end in ends(link).await.into_iter().filter(|end| gone.contains(&end.id)) {
             jobs.heard(end);
         }

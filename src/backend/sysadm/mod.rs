@@ -170,7 +170,7 @@ impl Backend for Sysadm {
         let (held, capabilities) = self.begin(&events).await?;
         let session = held.session.clone();
         *locked(&self.held) = Some(held);
-        if session.facts.may_list_jobs {
+        if session.facts.jobs != allowed::Tells::Nothing {
             listing::read(&session.link, &session.facts, &self.jobs).await?;
         }
         session.link.is_up()?;

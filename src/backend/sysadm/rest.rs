@@ -1,5 +1,5 @@
 //! SysAdm over HTTP: each request by name and password on a connection of its own, and no word unasked.
-use super::{listing, locked, session::Session, wire};
+use super::{allowed::Tells, listing, locked, session::Session, wire};
 use crate::{
     domain::{Error, ErrorKind, HostEvent, Result, Secret},
     transport::http::{Ask, Http, Method},
@@ -119,7 +119,7 @@ impl Polling {
         });
         let (told, events) = (jobs.clone(), session.events.clone());
         tasks.spawn(async move { told.tell(&events).await });
-        if session.facts.may_list_jobs {
+        if session.facts.jobs != Tells::Nothing {
             let session = session.clone();
             tasks.spawn(async move { listing::poll(&session.link, &session.facts, &jobs).await });
         }

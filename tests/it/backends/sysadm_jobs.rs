@@ -172,6 +172,24 @@ async fn a_download_outlives_its_connection() {
 }
 
 #[tokio::test]
+async fn an_end_that_nobody_saw_is_read_from_the_servers_log() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    let (sysadm, mut events) = connected(&server).await;
+    let mut work = JoinSet::new();
+    fetching(&mut work, &sysadm, Call::new().0);
+    let id = begun(&server).await;
+    server.cut();
+    while !matches!(events.recv().await.unwrap(), HostEvent::Disconnected(_)) {}
+    drop(server.world().iohyve.finish(&id, 1));
+    let (sink, _events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    let error = ended(&mut work).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused, "{error}");
+    assert!(error.message.contains("fetch: File not found"), "{error}");
+}
+
+#[tokio::test]
 async fn an_end_that_nobody_saw_is_unknown_and_never_a_success() {
     let server = FakeSysadm::new(Face::Recorded).await;
     server.world().iohyve.holds_fetches = true;

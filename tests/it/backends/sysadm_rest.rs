@@ -156,7 +156,7 @@ async fn how_a_download_ended_is_read_from_the_servers_log_and_unknown_without()
     let failed = fetch("http://x/missing.iso").await.unwrap_err();
     assert_eq!(failed.kind, ErrorKind::Refused);
     assert!(failed.message.contains("fetch: File not found"), "{failed}");
-    server.world().keeps_log = false;
+    server.world().logs = "";
     let unseen: Result<Image> = fetch("http://x/other.iso").await;
     let unseen = unseen.unwrap_err();
     assert_eq!(unseen.kind, ErrorKind::Timeout, "{unseen}");
@@ -207,7 +207,7 @@ async fn what_cannot_be_done_is_grey_with_the_reason_and_nothing_is_sent_for_it(
     assert!(told.check(Op::FetchImage).unwrap_err().contains("tells nothing of its downloads"));
     let refused = sysadm.fetch_image(URL, None, Call::new().0).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unsupported);
-    server.world().is_writable = false;
+    server.world().class = "read";
     let (sysadm, told) = again(&server.url()).await;
     assert!(told.check(Op::Start).unwrap_err().contains("may only read"));
     let sent = server.world().requests.len();

@@ -85,9 +85,10 @@ pub(crate) struct World {
     pub(crate) is_wheel: bool,
     /// What the user may do with jobs, where it is not what the group allows.
     pub(crate) dispatcher: Option<&'static str>,
-    pub(crate) is_writable: bool,
-    /// Whether the ends of jobs are logged for all to read.
-    pub(crate) keeps_log: bool,
+    /// What the user may do with machines.
+    pub(crate) class: &'static str,
+    /// What the user may do with the log of how jobs ended.
+    pub(crate) logs: &'static str,
     /// The pools that the server tells of; None: it answers no such question, nor one about its network.
     pub(crate) pools: Option<Vec<&'static str>>,
     pub(crate) password: &'static str,
@@ -101,7 +102,8 @@ pub(crate) struct FakeSysadm {
     is_secure: bool,
     tls: Arc<Mutex<Option<TlsAcceptor>>>,
     world: Arc<Mutex<World>>,
-    events: broadcast::Sender<String>,
+    /// What is still to be sent to those who listen.
+    pub(crate) events: broadcast::Sender<String>,
     cut: broadcast::Sender<()>,
     _tasks: JoinSet<()>,
 }
@@ -139,8 +141,8 @@ impl FakeSysadm {
             says_yes: false,
             is_wheel: true,
             dispatcher: None,
-            is_writable: true,
-            keeps_log: true,
+            class: "read/write",
+            logs: "read",
             pools: Some(vec!["tank"]),
             password: "secret",
             challenge: None,
@@ -365,13 +367,9 @@ impl World {
         }
         let dispatcher = self.dispatcher.unwrap_or(if self.is_wheel { "read/write" } else { "read" });
         let answer = match name.as_str() {
-            "rpc/query" => {
-                let iohyve = if self.is_writable { "read/write" } else { "read" };
-                let logs = if self.keeps_log { "read" } else { "" };
-                Ok(json!({"rpc/dispatcher": dispatcher, "rpc/logs": logs, "sysadm/iohyve": iohyve,
-                    "sysadm/zfs": "read"}))
-            }
-            "rpc/logs" if self.keeps_log => Ok(json!({"dispatcher": self.iohyve.log})),
+            "rpc/query" => Ok(json!({"rpc/dispatcher": dispatcher, "rpc/logs": self.logs, "sysadm/iohyve": self.class,
+                    "sysadm/zfs": "read"})),
+            "rpc/logs" if !self.logs.is_empty() => Ok(json!({"dispatcher": self.iohyve.log})),
             "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
             "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
             "sysadm/zfs" if action == "datasets" => Ok(self.iohyve.datasets(args["zpool"].as_str().unwrap())),
