@@ -16,6 +16,8 @@ mod support {
     pub(crate) mod fake_rest;
     #[path = "../../tests/it/support/fake_sysadm.rs"]
     pub(crate) mod fake_sysadm;
+    #[path = "../../tests/it/support/fake_sysadm_world.rs"]
+    pub(crate) mod fake_sysadm_world;
 }
 #[path = "support/terminal.rs"]
 mod terminal;

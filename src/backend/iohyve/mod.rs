@@ -55,11 +55,12 @@ impl Seen {
         let (power, remark) = match (row.is_loaded, row.is_running) {
             (_, true) => (PowerState::Running, None),
             (true, false) if was_running => (PowerState::Stopping, None),
-            (true, false) => (PowerState::Off, Some("still in memory".to_owned())),
+            (true, false) => (PowerState::Off, Some("stale".to_owned())),
             (false, false) => (PowerState::Off, None),
         };
         let starts = if row.starts_at_boot { "yes" } else { "no" };
-        let details = [("Description", row.description.as_str()), ("Starts with the host", starts)];
+        let stale = if remark.is_some() { "it has ended, and is still in the host's memory" } else { "" };
+        let details = [("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
         Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
     }

@@ -54,11 +54,8 @@ impl Sysadm {
     /// What a download that ended has left.
     async fn fetched(&self, name: &str, wanted: &str, end: End, was_stopped: bool) -> Result<Image> {
         let is_there = self.isos().await?.iter().any(|iso| iso == name);
-        let left = if is_there {
-            format!("; what came of {name} is in the library: remove it before another fetch")
-        } else {
-            String::new()
-        };
+        let left =
+            if is_there { format!("; what came of {name} is in the library: remove it first") } else { String::new() };
         match end.code {
             _ if end.is_unseen => {
                 let why = format!("nobody saw how the download ended: whether {name} is whole is not known");

@@ -18,6 +18,8 @@ use tokio::{
 
 /// How many jobs are remembered: beyond that the oldest that have ended are forgotten.
 const MOST: usize = 256;
+/// The longest name of a job, and of what it brings, in bytes: a longer one is no name.
+const NAME: usize = 256;
 /// The longest log that is kept of a command of our own, in bytes.
 const LOG: usize = 64 << 10;
 /// How the names of commands begin that this program runs, here or elsewhere: they are questions, and no work.
@@ -156,6 +158,9 @@ impl Jobs {
 
     /// Takes in an event. The first end is final.
     pub(super) fn heard(&self, event: JobEvent) {
+        if event.id.len() > NAME {
+            return;
+        }
         let mut all = self.all();
         let entry = all.entry(&event.id);
         if let Some(command) = &event.command {
@@ -235,7 +240,7 @@ impl Jobs {
                 is_running
             });
         }
-        for (id, command) in listed {
+        for (id, command) in listed.iter().filter(|(id, _)| id.len() <= NAME) {
             let entry = all.entry(id);
             if let Some(command) = command {
                 entry.is(command);
@@ -303,8 +308,31 @@ impl Entry {
     /// Its command is known: `iohyve fetch http://host/x.iso` brings `x.iso`.
     fn is(&mut self, command: &str) {
         let url = command.strip_prefix("iohyve fetch ").or_else(|| command.strip_prefix("iohyve fetchiso "));
-        self.image = url.and_then(|url| url.trim().rsplit('/').next()).map(str::to_owned);
+        let name = url.and_then(|url| url.trim().rsplit('/').next()).filter(|name| name.len() <= NAME);
+        self.image = name.map(str::to_owned);
         let short = self.image.as_ref().map_or_else(|| command.to_owned(), |image| format!("fetch {image}"));
         self.title = clean(&short, 80).into_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_much_a_server_tells_little_is_kept() {
+        let jobs = Jobs::default();
+        let event = |id: String| JobEvent { id, log: "x".repeat(1 << 20), ..JobEvent::default() };
+        for number in 0..1_000 {
+            jobs.heard(JobEvent { is_finished: number % 2 == 0, ..event(number.to_string()) });
+        }
+        jobs.heard(event("x".repeat(1 << 20)));
+        let all = jobs.all();
+        let kept = |entry: &Entry| match &*entry.state.borrow() {
+            State::Ended(end) => end.log.len(),
+            State::Running(progress) => progress.note.as_ref().map_or(0, String::len),
+        };
+        assert!(all.jobs.len() <= MOST && all.jobs.values().map(kept).max().unwrap() <= LOG);
+        assert!(all.jobs.keys().all(|id| id.len() <= NAME));
     }
 }

@@ -179,7 +179,7 @@ impl Backend for Sysadm {
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
-        let is_bare = !quick && locked(&self.told).as_ref().is_some_and(|(_, told)| told.is_set_up == Some(false));
+        let is_bare = !quick && self.is_bare();
         let (rows, images, is_ready) =
             tokio::join!(self.rows(), async { if quick { None } else { Some(self.library().await) } }, async {
                 is_bare && self.says_set_up().await.unwrap_or(false)

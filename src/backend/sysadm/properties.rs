@@ -3,7 +3,7 @@ use super::{
     Sysadm,
     allowed::Way,
     jobs::{OWN, State},
-    names,
+    missing, names,
     values::{self, read_all},
     wire,
 };
@@ -29,6 +29,10 @@ impl Sysadm {
             Way::Commands => read_all(&self.run(&format!("iohyve getall {vm}")).await?),
             Way::No(why) => return Err(Error::unsupported(Op::ListProperties, why)),
         };
+        // A machine that has gone meanwhile is answered with an error text, taken for settings.
+        if !["cpu", "ram"].iter().any(|key| values.contains_key(*key)) {
+            return Err(missing(vm));
+        }
         // The class cuts it at the first blank.
         values.insert("description".to_owned(), row.description);
         Ok(values)

@@ -1,7 +1,8 @@
 //! SysAdm over HTTP: who may sign in, what comes back that is none, certificates, and downloads that no event tells of.
 use crate::support::{
     fake_iohyve::Face,
-    fake_sysadm::{FakeSysadm, Odd, TOKEN, settings, signing_in, sysadm},
+    fake_sysadm::{FakeSysadm, Odd, settings, signing_in, sysadm},
+    fake_sysadm_world::TOKEN,
     qemu::eventually,
 };
 use std::{path::PathBuf, time::Duration};

@@ -69,13 +69,28 @@ fn values(pairs: &[(&str, &str)]) -> Values {
 async fn a_yes_that_was_a_lie_is_seen_by_the_look() {
     let stage = Stage::new(Face::Recorded, &[("web", "10G"), ("db", "1G")]).await;
     stage.server.world().iohyve.isos.push("a.iso".to_owned());
-    stage.server.world().iohyve.lies =
-        vec!["start", "stop", "delete", "resizedisk", "renameiso", "rmiso", "adddisk", "create", "setprop"];
+    stage.server.world().iohyve.lies = vec![
+        "start",
+        "stop",
+        "delete",
+        "resizedisk",
+        "deletedisk",
+        "renameiso",
+        "rmiso",
+        "adddisk",
+        "create",
+        "install",
+    ];
+    stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.insert(1, "1G".to_owned());
     stage.not_met(Request::Start(web()), "it is off").await;
+    stage.not_met(Request::Install { vm: web(), image: "a.iso".into() }, "it is off").await;
+    let remove = Request::RemoveDisk { vm: web(), disk: "disk1".into(), delete: true };
+    stage.not_met(remove, "it is still there").await;
     stage.not_met(Request::Delete { vm: web(), keep_disks: false }, "it is still there").await;
     stage.not_met(resize("+10G"), "it has 10 GiB").await;
     stage.not_met(Request::RenameImage { image: "a.iso".into(), name: "b.iso".into() }, "it is not there").await;
     stage.not_met(Request::RemoveImage { image: "a.iso".into() }, "it is still there").await;
+    stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.remove(&1);
     let disk = Request::AddDisk { vm: web(), values: values(&[("size", "1G")]) };
     stage.refused(disk, ErrorKind::Differs, "has no new disk").await;
     let create = Request::Create { values: values(&[("name", "new")]) };
@@ -91,6 +106,16 @@ async fn what_the_server_would_do_wrong_is_not_sent() {
     stage.refused(Request::Start(gone()), ErrorKind::NotFound, "no machine is called gone").await;
     stage.refused(Request::Delete { vm: gone(), keep_disks: false }, ErrorKind::NotFound, "gone").await;
     stage.refused(Request::ListDisks(gone()), ErrorKind::NotFound, "gone").await;
+    stage.refused(Request::ListProperties(gone()), ErrorKind::NotFound, "gone").await;
+    stage.refused(Request::ShutDown(gone()), ErrorKind::NotFound, "gone").await;
+    stage.refused(Request::Install { vm: gone(), image: "no.iso".into() }, ErrorKind::NotFound, "gone").await;
+    let add = Request::AddDisk { vm: gone(), values: values(&[("size", "1G")]) };
+    stage.refused(add, ErrorKind::NotFound, "gone").await;
+    let grow = |vm: VmId, disk: &str| Request::ResizeDisk { vm, disk: disk.into(), size: "+1G".parse().unwrap() };
+    stage.refused(grow(gone(), "disk0"), ErrorKind::NotFound, "gone").await;
+    stage.refused(grow(web(), "disk9"), ErrorKind::NotFound, "disk9").await;
+    let set = Request::SetProperty { vm: gone(), name: "cpus".into(), value: "2".into() };
+    stage.refused(set, ErrorKind::NotFound, "gone").await;
     stage.refused(Request::Install { vm: web(), image: "no.iso".into() }, ErrorKind::NotFound, "no.iso").await;
     stage.refused(resize("5G"), ErrorKind::Invalid, "disks only grow").await;
     // 1.46G may be anything up to 1.465 GiB.
@@ -102,6 +127,8 @@ async fn what_the_server_would_do_wrong_is_not_sent() {
     stage.refused(remove("disk9", true), ErrorKind::NotFound, "disk9").await;
     stage.refused(remove("disk9", false), ErrorKind::Unsupported, "cannot be kept").await;
     stage.refused(Request::Delete { vm: web(), keep_disks: true }, ErrorKind::Unsupported, "cannot be kept").await;
+    let create = Request::Create { values: values(&[("name", "new"), ("disk", "tenG")]) };
+    stage.refused(create, ErrorKind::Invalid, "tenG").await;
     for name in ["web", "web2", "a b", "-f", "mydisk"] {
         let create = Request::Create { values: values(&[("name", name)]) };
         assert!(stage.run(create).await.is_err(), "{name}");
@@ -112,8 +139,12 @@ async fn what_the_server_would_do_wrong_is_not_sent() {
     stage.server.world().iohyve.guests.get_mut("web").unwrap().is_running = true;
     stage.refused(resize("+1G"), ErrorKind::Conflict, "machines that are off").await;
     stage.refused(Request::Delete { vm: web(), keep_disks: false }, ErrorKind::Conflict, "is running").await;
-    let changes = ["start", "delete", "install", "resizedisk", "deletedisk", "create", "fetchiso"];
-    assert_eq!(changes.map(|action| stage.server.count(action)), [0; 7]);
+    stage.server.world().iohyve.isos.push("a.iso".to_owned());
+    stage.refused(Request::Install { vm: web(), image: "a.iso".into() }, ErrorKind::Conflict, "running already").await;
+    let changes =
+        ["start", "stop", "setprop", "adddisk", "delete", "install", "resizedisk", "deletedisk", "create", "fetchiso"];
+    assert_eq!(changes.map(|action| stage.server.count(action)), [0; 10]);
+    assert_eq!(stage.server.count("run"), 0);
 }
 
 #[tokio::test]
@@ -124,9 +155,35 @@ async fn an_old_iohyve_deletes_only_what_nothing_else_is_named_after() {
     server.world().iohyve.add("myweb", "1G");
     let stage = Stage::with(server).await;
     let delete = |vm: &str| Request::Delete { vm: vm.into(), keep_disks: false };
+    // It looks among images and pools too.
+    stage.server.world().iohyve.add("an", "1G");
+    stage.refused(delete("an"), ErrorKind::Conflict, "deletes tank too, whose name contains an").await;
+    stage.server.world().iohyve.isos.push("disk-of-myweb.iso".to_owned());
+    stage.refused(delete("myweb"), ErrorKind::Conflict, "deletes iohyve/ISO/disk-of-myweb.iso too").await;
+    stage.server.world().iohyve.isos.clear();
     stage.refused(delete("web"), ErrorKind::Conflict, "iohyve deletes the other one too").await;
     assert_eq!(stage.run(delete("myweb")).await.unwrap().1, Verdict::Met(None));
     assert_eq!(stage.run(delete("web")).await.unwrap().1, Verdict::Met(None));
+}
+
+#[tokio::test]
+async fn a_creation_that_failed_tells_what_is_there_all_the_same() {
+    let stage = Stage::new(Face::Recorded, &[]).await;
+    stage.server.world().iohyve.makes_halves = true;
+    let create = |name: &str| Request::Create { values: values(&[("name", name)]) };
+    stage.refused(create("new"), ErrorKind::Differs, "out of space; new is there all the same, and not whole").await;
+    assert!(stage.server.world().iohyve.guests.contains_key("new"));
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.bare();
+    Stage::with(server).await.refused(create("new"), ErrorKind::Refused, "the server is not set up yet").await;
+}
+
+#[tokio::test]
+async fn settings_of_a_machine_that_goes_while_they_are_read_are_none() {
+    let stage = Stage::new(Face::Documented, &[("web", "1G")]).await;
+    let junk = Odd::WithId(r#"{"args":{"getprops":{"web":{"cannot":"open"}}},"id":"ID"}"#);
+    stage.server.world().odd.insert("getprops".to_owned(), vec![junk]);
+    stage.refused(Request::ListProperties(web()), ErrorKind::NotFound, "no machine is called web").await;
 }
 
 #[tokio::test]
@@ -175,7 +232,7 @@ async fn states_are_told_as_they_are() {
         (guest.is_loaded, guest.is_running) = (loaded, running);
     };
     set(true, false);
-    assert_eq!(read().await, (PowerState::Off, Some("still in memory".to_owned())));
+    assert_eq!(read().await, (PowerState::Off, Some("stale".to_owned())));
     set(true, true);
     assert_eq!(read().await, (PowerState::Running, None));
     set(true, false);

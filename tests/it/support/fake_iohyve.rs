@@ -36,6 +36,8 @@ pub(crate) struct Iohyve {
     pub(crate) lies: Vec<&'static str>,
     /// The ends of jobs, as the server logs them.
     pub(crate) log: Map<String, Value>,
+    /// A creation fails, and leaves a machine without a disk.
+    pub(crate) makes_halves: bool,
     born: u32,
 }
 
@@ -58,6 +60,7 @@ impl Iohyve {
             holds_fetches: false,
             lies: Vec::new(),
             log: Map::new(),
+            makes_halves: false,
             born: 0,
         }
     }
@@ -121,6 +124,13 @@ impl Iohyve {
             }
             "create" if self.guests.contains_key(&name) => {
                 return refused(action, "cannot create 'tank/iohyve/x': dataset already exists");
+            }
+            "create" if self.makes_halves => {
+                self.add(&name, &size).disks.clear();
+                return refused(action, "cannot create 'tank/iohyve/x/disk0': out of space");
+            }
+            "create" if self.home.is_none() => {
+                return refused(action, "cannot create '/iohyve/x': leading slash in name");
             }
             "create" => {
                 self.add(&name, &size);

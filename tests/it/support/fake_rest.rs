@@ -26,7 +26,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, worl
         Some(Odd::Text(text)) => text,
         Some(Odd::WithId(body)) => whole("200 OK", Some(body)),
         Some(Odd::Close(..) | Odd::Cut) => return None,
-        None => world.lock().unwrap().answer(&head, &request, &action),
+        Some(Odd::Silence) => return std::future::pending().await,
+        Some(Odd::Twice) | None => world.lock().unwrap().answer(&head, &request, &action),
     };
     stream.write_all(text.as_bytes()).await.ok()?;
     stream.shutdown().await.ok()

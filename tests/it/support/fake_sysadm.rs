@@ -1,19 +1,14 @@
 //! A SysAdm server of our own on loopback, with machines and images, that answers as documented or as servers really do,
 //! and does worse when told.
 #![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
-use crate::support::{
-    fake_iohyve::{Face, Iohyve},
-    fake_rest,
-};
-use base64::{Engine, prelude::BASE64_STANDARD};
+pub(crate) use crate::support::fake_sysadm_world::Odd;
+use crate::support::fake_sysadm_world::World;
+use crate::support::{fake_iohyve::Face, fake_rest};
 use futures_util::{SinkExt, StreamExt};
-use rsa::{BigUint, RsaPublicKey, pkcs8::DecodePublicKey, traits::PublicKeyParts};
 use serde_json::{Value, json};
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -25,7 +20,7 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
 use tokio_tungstenite::{
@@ -53,47 +48,6 @@ pub(crate) fn settings(url: &str) -> Settings {
 
 pub(crate) fn signing_in(url: &str, sign_in: SignIn) -> Settings {
     Settings { url: url.to_owned(), sign_in, trust: Trust::Insecure }
-}
-
-/// The token of the session that is there.
-pub(crate) const TOKEN: &str = "a-token-of-20-letters";
-
-/// What is sent instead of an answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Odd {
-    Text(String),
-    /// A text with the request's id in the place of `ID`.
-    WithId(&'static str),
-    Close(u16, &'static str),
-    /// Breaks off without a word.
-    Cut,
-}
-
-/// All that the server has and does.
-pub(crate) struct World {
-    pub(crate) iohyve: Iohyve,
-    /// Every request, without its id.
-    pub(crate) requests: Vec<Value>,
-    /// What is done instead of answering an action, once for each entry.
-    pub(crate) odd: HashMap<String, Vec<Odd>>,
-    /// How long the answer to an action takes.
-    pub(crate) slow: HashMap<String, Duration>,
-    /// Whether sessions end: each request is answered with 401 until the next sign-in.
-    pub(crate) is_expired: bool,
-    /// A wrong password is answered with success and an empty token, as happens while others are signed in.
-    pub(crate) says_yes: bool,
-    pub(crate) is_wheel: bool,
-    /// What the user may do with jobs, where it is not what the group allows.
-    pub(crate) dispatcher: Option<&'static str>,
-    /// What the user may do with machines.
-    pub(crate) class: &'static str,
-    /// What the user may do with the log of how jobs ended.
-    pub(crate) logs: &'static str,
-    /// The pools that the server tells of; None: it answers no such question, nor one about its network.
-    pub(crate) pools: Option<Vec<&'static str>>,
-    pub(crate) password: &'static str,
-    /// What a key has to sign, until it has.
-    challenge: Option<String>,
 }
 
 pub(crate) struct FakeSysadm {
@@ -132,21 +86,7 @@ impl FakeSysadm {
     async fn start(face: Face, tls: Option<TlsAcceptor>, is_rest: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let world = Arc::new(Mutex::new(World {
-            iohyve: Iohyve::new(face),
-            requests: Vec::new(),
-            odd: HashMap::new(),
-            slow: HashMap::new(),
-            is_expired: false,
-            says_yes: false,
-            is_wheel: true,
-            dispatcher: None,
-            class: "read/write",
-            logs: "read",
-            pools: Some(vec!["tank"]),
-            password: "secret",
-            challenge: None,
-        }));
+        let world = Arc::new(Mutex::new(World::new(face)));
         let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
         let mut tasks = JoinSet::new();
         let is_secure = tls.is_some();
@@ -155,6 +95,9 @@ impl FakeSysadm {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                if shared.lock().unwrap().is_away {
+                    continue;
+                }
                 let tls = shown.lock().unwrap().clone();
                 let (world, hub, mut cut) = (shared.clone(), hub.clone(), cuts.subscribe());
                 connections.spawn(async move {
@@ -209,17 +152,6 @@ impl FakeSysadm {
     pub(crate) fn sign_ins(&self) -> usize {
         self.world().requests.iter().filter(|r| r["name"].as_str().is_some_and(|n| n.starts_with("auth"))).count()
     }
-}
-
-/// Whether the key that the server knows has signed `text`: what its public half makes of the signature is the text
-/// itself, after as many bytes as fill it up.
-fn is_signed(text: &str, signed: &str) -> bool {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm/sign-in.pub");
-    let known = RsaPublicKey::from_public_key_der(&SubjectPublicKeyInfoDer::from_pem_file(file).unwrap()).unwrap();
-    let Ok(signed) = BASE64_STANDARD.decode(signed) else { return false };
-    let block = BigUint::from_bytes_be(&signed).modpow(known.e(), known.n()).to_bytes_be();
-    let filled = [&[1][..], &vec![0xff; known.size() - 3 - text.len()], &[0], text.as_bytes()].concat();
-    block == filled
 }
 
 /// The certificate of this name and its key.
@@ -280,6 +212,7 @@ async fn answer(
         tokio::time::sleep(slow).await;
     }
     let send = |text: String| drop(out.send(Some(Message::text(text))));
+    let is_double = matches!(odd, Some(Odd::Twice));
     match odd {
         Some(Odd::Text(text)) => return send(text),
         Some(Odd::WithId(text)) => return send(text.replace("ID", id)),
@@ -289,7 +222,8 @@ async fn answer(
             return;
         }
         Some(Odd::Cut) => return drop(out.send(None)),
-        None => {}
+        Some(Odd::Silence) => return,
+        Some(Odd::Twice) | None => {}
     }
     let (face, result, events) = {
         let mut world = world.lock().unwrap();
@@ -312,83 +246,12 @@ async fn answer(
             json!({"args": {"code": code, "message": "No"}, "id": id, "name": "error", "namespace": "rpc"})
         }
     };
+    if is_double {
+        send(json!({"args": {}, "id": "nobody", "name": "response"}).to_string());
+        send(envelope.to_string());
+    }
     send(envelope.to_string());
     for event in events {
         let _ = hub.send(event.to_string());
-    }
-}
-
-impl World {
-    fn sign_in(&mut self, way: &str, args: &Value) -> Result<Value, u16> {
-        let is_right = match way {
-            "rpc/auth" => args["password"] == self.password,
-            // A token dies with its session.
-            "rpc/auth_token" => args["token"] == TOKEN && !self.is_expired,
-            _ if args.is_string() => {
-                let text = format!("{:020}", self.requests.len());
-                self.challenge = Some(text.clone());
-                return Ok(json!({"test_string": text}));
-            }
-            _ => {
-                let signed = args["encrypted_string"].as_str().unwrap();
-                self.challenge.take().is_some_and(|text| is_signed(&text, signed))
-            }
-        };
-        self.is_expired &= !is_right;
-        let life = if self.iohyve.face == Face::Documented { 300 } else { 0 };
-        match (is_right, self.says_yes) {
-            (true, _) => Ok(json!([TOKEN, life])),
-            (false, true) => Ok(json!(["", 0])),
-            (false, false) => Err(401),
-        }
-    }
-
-    /// Notes a request; what is done instead of answering it, and how long that takes.
-    pub(super) fn arrived(&mut self, request: &Value, action: &str) -> (Option<Odd>, Option<Duration>) {
-        let mut seen = request.clone();
-        seen.as_object_mut().unwrap().remove("id");
-        self.requests.push(seen);
-        let odd = self.odd.get_mut(action).filter(|odd| !odd.is_empty()).map(|odd| odd.remove(0));
-        (odd, self.slow.get(action).copied())
-    }
-
-    pub(super) fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
-        let args = &request["args"];
-        let none = Vec::new;
-        let name = format!("{}/{}", request["namespace"].as_str().unwrap(), request["name"].as_str().unwrap());
-        if name.starts_with("rpc/auth") {
-            return (self.sign_in(&name, args), none());
-        }
-        if name == "rpc/identify" {
-            return (Ok(json!({"hostname": "bsd1", "type": "server"})), none());
-        }
-        if self.is_expired {
-            return (Err(401), none());
-        }
-        let dispatcher = self.dispatcher.unwrap_or(if self.is_wheel { "read/write" } else { "read" });
-        let answer = match name.as_str() {
-            "rpc/query" => Ok(json!({"rpc/dispatcher": dispatcher, "rpc/logs": self.logs, "sysadm/iohyve": self.class,
-                    "sysadm/zfs": "read"})),
-            "rpc/logs" if !self.logs.is_empty() => Ok(json!({"dispatcher": self.iohyve.log})),
-            "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
-            "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
-            "sysadm/zfs" if action == "datasets" => Ok(self.iohyve.datasets(args["zpool"].as_str().unwrap())),
-            "sysadm/zfs" => {
-                let pool = |name: &&str| ((*name).to_owned(), json!({"free": "451G", "health": "ONLINE"}));
-                let pools: serde_json::Map<_, _> = self.pools.iter().flatten().map(pool).collect();
-                Ok(json!({"list_pools": pools}))
-            }
-            "sysadm/network" => {
-                let device = |is_active: bool, is_wireless: bool, ipv4: &str| json!({"is_active": is_active.to_string(), "is_wireless": is_wireless.to_string(), "ipv4": ipv4});
-                Ok(json!({"alc0": device(false, false, ""), "em0": device(true, false, "192.168.1.5"),
-                    "lo0": device(true, false, "127.0.0.1"), "wlan0": device(true, true, "192.168.2.5")}))
-            }
-            "rpc/dispatcher" if action == "run" => return self.iohyve.run(args),
-            "rpc/dispatcher" if action == "kill" => Ok(json!({"killed": {"jobs": [args["job_id"]]}})),
-            "rpc/dispatcher" => Ok(self.iohyve.list_jobs()),
-            "sysadm/iohyve" => return self.iohyve.answer(action, args),
-            _ => Err(404),
-        };
-        (answer, none())
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod fake_iohyve;
 pub(crate) mod fake_qmp;
 pub(crate) mod fake_rest;
 pub(crate) mod fake_sysadm;
+pub(crate) mod fake_sysadm_world;
 pub(crate) mod fake_velocity;
 pub(crate) mod film;
 pub(crate) mod fleet;
