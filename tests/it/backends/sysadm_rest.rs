@@ -203,7 +203,7 @@ async fn what_cannot_be_done_is_grey_with_the_reason_and_nothing_is_sent_for_it(
         let told = sysadm.connect(mpsc::channel(64).0).await.unwrap();
         (sysadm, told)
     };
-    server.world().dispatcher = Some("");
+    server.world().dispatcher = "";
     let (sysadm, told) = again(&server.url()).await;
     assert!(told.check(Op::FetchImage).unwrap_err().contains("tells nothing of its downloads"));
     let refused = sysadm.fetch_image(URL, None, Call::new().0).await.unwrap_err();

@@ -213,7 +213,7 @@ async fn settings_go_through_the_dispatcher_where_the_class_lost_them() {
     assert_eq!(stage.server.count("setprop"), 0);
     // A user who may run no commands is told so, and the server never has to refuse one: it would crash.
     let server = FakeSysadm::new(Face::Recorded).await;
-    server.world().is_wheel = false;
+    server.world().dispatcher = "read";
     let stage = Stage::with(server).await;
     assert!(stage.capabilities.check(Op::SetProperty).unwrap_err().contains("group wheel"));
     assert_eq!(stage.server.count("run"), 0);

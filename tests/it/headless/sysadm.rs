@@ -1,8 +1,5 @@
 //! From the configuration to a SysAdm server and back, through the same actor as the screen.
-use crate::support::{
-    fake_iohyve::Face,
-    fake_sysadm::{FakeSysadm, TOKEN},
-};
+use crate::support::{fake_iohyve::Face, fake_sysadm::FakeSysadm, fake_sysadm_world::TOKEN};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 use vmdeck::{

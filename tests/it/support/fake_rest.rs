@@ -1,6 +1,6 @@
 //! The fake SysAdm server over HTTP: one request a connection, names of headers compared letter by letter.
 #![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
-use super::fake_sysadm::{Odd, World};
+use super::fake_sysadm_world::{Odd, World};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use std::sync::Mutex;

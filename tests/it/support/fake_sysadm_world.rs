@@ -1,5 +1,4 @@
 //! What the fake SysAdm server has and does, whichever way it is asked.
-#![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
 use super::fake_iohyve::{Face, Iohyve};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rsa::{BigUint, RsaPublicKey, pkcs8::DecodePublicKey, traits::PublicKeyParts};
@@ -38,9 +37,8 @@ pub(crate) struct World {
     pub(crate) is_expired: bool,
     /// A wrong password is answered with success and an empty token, as happens while others are signed in.
     pub(crate) says_yes: bool,
-    pub(crate) is_wheel: bool,
-    /// What the user may do with jobs, where it is not what the group allows.
-    pub(crate) dispatcher: Option<&'static str>,
+    /// What the user may do with jobs: `read/write` takes the group wheel.
+    pub(crate) dispatcher: &'static str,
     /// What the user may do with machines.
     pub(crate) class: &'static str,
     /// What the user may do with the log of how jobs ended.
@@ -74,8 +72,7 @@ impl World {
             slow: HashMap::new(),
             is_expired: false,
             says_yes: false,
-            is_wheel: true,
-            dispatcher: None,
+            dispatcher: "read/write",
             class: "read/write",
             logs: "read",
             is_away: false,
@@ -131,10 +128,11 @@ impl World {
         if self.is_expired {
             return (Err(401), none());
         }
-        let dispatcher = self.dispatcher.unwrap_or(if self.is_wheel { "read/write" } else { "read" });
         let answer = match name.as_str() {
-            "rpc/query" => Ok(json!({"rpc/dispatcher": dispatcher, "rpc/logs": self.logs, "sysadm/iohyve": self.class,
-                    "sysadm/zfs": "read"})),
+            "rpc/query" => {
+                Ok(json!({"rpc/dispatcher": self.dispatcher, "rpc/logs": self.logs, "sysadm/iohyve": self.class,
+                    "sysadm/zfs": "read"}))
+            }
             "rpc/logs" if !self.logs.is_empty() => Ok(json!({"dispatcher": self.iohyve.log})),
             "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
             "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
