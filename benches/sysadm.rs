@@ -1,5 +1,5 @@
-//! What a SysAdm server costs: the time that is added to a call, a flood of progress, and hosts that hang beside those
-//! that do not. The server is the tests' own, on loopback.
+//! What a SysAdm server costs: the time that is added to a call, a flood of progress, a connection that is cut, and hosts
+//! that hang beside those that do not. The server is the tests' own, on loopback.
 //!
 //! `cargo bench --bench sysadm` (half a minute).
 #![expect(
@@ -45,6 +45,7 @@ const CALLS: usize = 1_000;
 const EVENTS: usize = 100_000;
 const HOSTS: usize = 50;
 const HANGING: usize = 10;
+const CUTS: usize = 40;
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
@@ -193,6 +194,51 @@ async fn hanging() {
     hosts.stop().await;
 }
 
+/// Servers that are away for at most two seconds: how long after its return each is served again.
+async fn cuts() {
+    let (mut hosts, mut inbox) = Hosts::new();
+    let mut servers = Vec::new();
+    for number in 0..CUTS {
+        let server = FakeSysadm::new(Face::Recorded).await;
+        hosts.add(format!("{number}").as_str().into(), sysadm(&server.url()), Policy::default());
+        servers.push(server);
+    }
+    let mut up = 0;
+    while up < CUTS {
+        up += usize::from(matches!(inbox.recv().await.unwrap(), Message::Host(_, HostEvent::Link(Link::Up(_)))));
+    }
+    let begun = Instant::now();
+    for server in &servers {
+        server.world().is_away = true;
+        server.cut();
+    }
+    let away = |number: usize| Duration::from_secs(2) * u32::try_from(number).unwrap() / u32::try_from(CUTS).unwrap();
+    let mut times = Vec::new();
+    let back = async {
+        for (number, server) in servers.iter().enumerate() {
+            tokio::time::sleep(away(number).saturating_sub(begun.elapsed())).await;
+            server.world().is_away = false;
+        }
+        std::future::pending::<()>().await;
+    };
+    let seen = async {
+        while times.len() < CUTS {
+            if let Message::Host(id, HostEvent::Link(Link::Up(_))) = inbox.recv().await.unwrap() {
+                let number: usize = id.as_str().parse().unwrap();
+                times.push(begun.elapsed().saturating_sub(away(number)));
+            }
+        }
+    };
+    tokio::select! { () = back => {}, () = seen => {} }
+    let most = times.iter().max().copied().unwrap();
+    let (median, _) = spread(times);
+    println!(
+        "{CUTS} cuts of 0 to 2 s: served again {median:.0} ms after the server's return, at most {:.0} ms",
+        ms(most)
+    );
+    hosts.stop().await;
+}
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -201,6 +247,7 @@ fn main() {
         calls("REST", FakeSysadm::rest(Face::Recorded, None).await).await;
         calls("REST, TLS", FakeSysadm::rest(Face::Recorded, Some("first")).await).await;
         flood().await;
+        cuts().await;
         hanging().await;
     });
     screen(&runtime);

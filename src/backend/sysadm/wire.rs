@@ -3,7 +3,7 @@ use crate::backend::iohyve;
 pub use crate::backend::iohyve::Row;
 use crate::domain::{ByteSize, Error, ErrorKind, Progress, Result, clean, clean_line};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +129,9 @@ fn job_event(args: &Value) -> Option<JobEvent> {
     let state = text_of(args.get("state")).or_else(|| text_of(details.get("state"))).unwrap_or_default();
     let commands: Vec<_> = details.get("cmd_list").and_then(Value::as_array).into_iter().flatten().collect();
     let command = commands.first().and_then(|c| c.as_str()).map(str::to_owned);
-    let logs = commands.iter().filter_map(|c| details.get(c.as_str()?)?.as_str());
+    // Each once, however often the list names it.
+    let names: BTreeSet<&str> = commands.iter().filter_map(|c| c.as_str()).collect();
+    let logs = names.iter().filter_map(|name| details.get(*name)?.as_str());
     let log = logs.fold(String::new(), |all, log| all + log);
     let note = last_line(&log);
     Some(JobEvent {

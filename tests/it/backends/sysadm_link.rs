@@ -105,7 +105,8 @@ async fn a_new_certificate_is_shown_and_a_changed_one_is_shown_loudly() {
     assert!(asked[0].1.contains("for the first time"), "{asked:?}");
     assert!(server.world().requests.is_empty(), "nothing was sent before the answer");
     let (result, asked) = answering(&sysadm, Some("yes")).await;
-    assert!(result.is_ok() && asked.len() == 1);
+    let told = result.unwrap().details.into_iter().find(|(label, _)| label == "Certificate").unwrap().1;
+    assert!(told.len() > 64 && asked.len() == 1 && asked[0].1.contains(&told), "{told} is shown: {asked:?}");
     let (result, asked) = answering(&sysadm, None).await;
     assert!(result.is_ok() && asked.is_empty(), "it is known now");
     server.present("second");
@@ -113,6 +114,7 @@ async fn a_new_certificate_is_shown_and_a_changed_one_is_shown_loudly() {
     let (result, asked) = answering(&sysadm, None).await;
     assert!(result.is_err() && server.world().requests.is_empty());
     assert!(asked[0].1.contains("ANOTHER certificate than before"), "{asked:?}");
+    assert!(asked[0].1.contains(&format!("before {told}")), "both are shown: {asked:?}");
     assert!(answering(&sysadm, Some("yes")).await.0.is_ok());
 }
 
@@ -246,4 +248,22 @@ async fn an_answer_that_never_comes_or_comes_twice_is_no_other_ones() {
     assert_eq!(sysadm.inventory(true).await.unwrap().vms.unwrap().len(), 1);
     assert_eq!(sysadm.disks(&"web".into()).await.unwrap().len(), 1, "the second answer is nobody's");
     assert!(events.try_recv().is_err(), "the connection lives");
+}
+
+#[tokio::test]
+async fn a_connection_without_a_sign_of_life_is_given_up() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    let sysadm = sysadm(&server.url());
+    let (sink, mut events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    server.world().odd.insert("identify".to_owned(), vec![Odd::Silence]);
+    // A minute goes by, and the time that an answer may take.
+    tokio::time::pause();
+    let lost = loop {
+        if let HostEvent::Disconnected(error) = events.recv().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!(lost.message, "the server gave no sign of life for 20 s");
+    assert_eq!(sysadm.inventory(true).await.unwrap_err().kind, ErrorKind::Unreachable);
 }

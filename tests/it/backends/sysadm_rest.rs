@@ -104,6 +104,17 @@ async fn what_is_no_answer_is_told_in_a_sentence() {
         assert!(error.message.contains(words) && !error.message.contains('\u{1b}'), "{words}: {error}");
     }
     assert!(sysadm.inventory(true).await.is_ok(), "each concerned its own request alone");
+    // One that is never answered keeps nothing else from being answered.
+    server.world().odd.insert("listvms".to_owned(), vec![Odd::Silence]);
+    let before = server.count("listvms");
+    let others = async {
+        eventually("it is asked", async || server.count("listvms") > before).await;
+        sysadm.inventory(true).await
+    };
+    tokio::select! {
+        answer = sysadm.inventory(true) => panic!("there was none: {answer:?}"),
+        list = others => assert!(list.is_ok()),
+    }
     server.world().odd.insert("listvms".to_owned(), vec![Odd::Cut]);
     assert_eq!(sysadm.inventory(true).await.unwrap_err().kind, ErrorKind::Unreachable);
     assert_eq!(disconnected(&mut events).await.kind, ErrorKind::Unreachable);

@@ -53,6 +53,21 @@ impl Stage {
     }
 }
 
+/// The changes that the server says it has made.
+const LIES: [&str; 11] = [
+    "start",
+    "stop",
+    "delete",
+    "resizedisk",
+    "deletedisk",
+    "renameiso",
+    "rmiso",
+    "adddisk",
+    "create",
+    "install",
+    "setprop",
+];
+
 fn web() -> VmId {
     VmId::from("web")
 }
@@ -65,86 +80,112 @@ fn values(pairs: &[(&str, &str)]) -> Values {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
+/// A stage for each way in which servers answer and are reached.
+async fn everywhere(guests: &[(&str, &str)]) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for face in [Face::Documented, Face::Recorded] {
+        stages.push(Stage::new(face, guests).await);
+        let server = FakeSysadm::rest(face, None).await;
+        for (name, size) in guests {
+            server.world().iohyve.add(name, size);
+        }
+        stages.push(Stage::with(server).await);
+    }
+    stages
+}
+
 #[tokio::test]
 async fn a_yes_that_was_a_lie_is_seen_by_the_look() {
-    let stage = Stage::new(Face::Recorded, &[("web", "10G"), ("db", "1G")]).await;
-    stage.server.world().iohyve.isos.push("a.iso".to_owned());
-    stage.server.world().iohyve.lies = vec![
-        "start",
-        "stop",
-        "delete",
-        "resizedisk",
-        "deletedisk",
-        "renameiso",
-        "rmiso",
-        "adddisk",
-        "create",
-        "install",
-    ];
-    stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.insert(1, "1G".to_owned());
-    stage.not_met(Request::Start(web()), "it is off").await;
-    stage.not_met(Request::Install { vm: web(), image: "a.iso".into() }, "it is off").await;
-    let remove = Request::RemoveDisk { vm: web(), disk: "disk1".into(), delete: true };
-    stage.not_met(remove, "it is still there").await;
-    stage.not_met(Request::Delete { vm: web(), keep_disks: false }, "it is still there").await;
-    stage.not_met(resize("+10G"), "it has 10 GiB").await;
-    stage.not_met(Request::RenameImage { image: "a.iso".into(), name: "b.iso".into() }, "it is not there").await;
-    stage.not_met(Request::RemoveImage { image: "a.iso".into() }, "it is still there").await;
-    stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.remove(&1);
-    let disk = Request::AddDisk { vm: web(), values: values(&[("size", "1G")]) };
-    stage.refused(disk, ErrorKind::Differs, "has no new disk").await;
-    let create = Request::Create { values: values(&[("name", "new")]) };
-    stage.refused(create, ErrorKind::Refused, "made no machine new").await;
-    stage.server.world().iohyve.guests.get_mut("web").unwrap().is_running = true;
-    stage.not_met(Request::ShutDown(web()), "it is running").await;
+    for stage in everywhere(&[("web", "10G"), ("db", "1G")]).await {
+        stage.server.world().iohyve.isos.push("a.iso".to_owned());
+        stage.server.world().iohyve.lies = LIES.to_vec();
+        stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.insert(1, "1G".to_owned());
+        stage.not_met(Request::Start(web()), "it is off").await;
+        stage.not_met(Request::Install { vm: web(), image: "a.iso".into() }, "it is off").await;
+        let remove = Request::RemoveDisk { vm: web(), disk: "disk1".into(), delete: true };
+        stage.not_met(remove, "it is still there").await;
+        stage.not_met(Request::Delete { vm: web(), keep_disks: false }, "it is still there").await;
+        stage.not_met(resize("+10G"), "it has 10 GiB").await;
+        stage.not_met(Request::RenameImage { image: "a.iso".into(), name: "b.iso".into() }, "it is not there").await;
+        stage.not_met(Request::RemoveImage { image: "a.iso".into() }, "it is still there").await;
+        stage.server.world().iohyve.guests.get_mut("web").unwrap().disks.remove(&1);
+        let disk = Request::AddDisk { vm: web(), values: values(&[("size", "1G")]) };
+        stage.refused(disk, ErrorKind::Differs, "has no new disk").await;
+        let create = Request::Create { values: values(&[("name", "new")]) };
+        stage.refused(create, ErrorKind::Refused, "made no machine new").await;
+        let set = Request::SetProperty { vm: web(), name: "cpus".into(), value: "2".into() };
+        if stage.capabilities.check(Op::SetProperty).is_ok() {
+            stage.not_met(set, "it is 1").await;
+        }
+        stage.server.world().iohyve.guests.get_mut("web").unwrap().is_running = true;
+        stage.not_met(Request::ShutDown(web()), "it is running").await;
+        for action in LIES.iter().filter(|action| **action != "setprop") {
+            assert_eq!(stage.server.count(action), 1, "{action}: it is asked for once, and never again");
+        }
+    }
 }
 
 #[tokio::test]
 async fn what_the_server_would_do_wrong_is_not_sent() {
-    let stage = Stage::new(Face::Recorded, &[("web", "10G"), ("odd", "1.46G"), ("my", "1G"), ("my2", "2G")]).await;
-    let gone = || VmId::from("gone");
-    stage.refused(Request::Start(gone()), ErrorKind::NotFound, "no machine is called gone").await;
-    stage.refused(Request::Delete { vm: gone(), keep_disks: false }, ErrorKind::NotFound, "gone").await;
-    stage.refused(Request::ListDisks(gone()), ErrorKind::NotFound, "gone").await;
-    stage.refused(Request::ListProperties(gone()), ErrorKind::NotFound, "gone").await;
-    stage.refused(Request::ShutDown(gone()), ErrorKind::NotFound, "gone").await;
-    stage.refused(Request::Install { vm: gone(), image: "no.iso".into() }, ErrorKind::NotFound, "gone").await;
-    let add = Request::AddDisk { vm: gone(), values: values(&[("size", "1G")]) };
-    stage.refused(add, ErrorKind::NotFound, "gone").await;
-    let grow = |vm: VmId, disk: &str| Request::ResizeDisk { vm, disk: disk.into(), size: "+1G".parse().unwrap() };
-    stage.refused(grow(gone(), "disk0"), ErrorKind::NotFound, "gone").await;
-    stage.refused(grow(web(), "disk9"), ErrorKind::NotFound, "disk9").await;
-    let set = Request::SetProperty { vm: gone(), name: "cpus".into(), value: "2".into() };
-    stage.refused(set, ErrorKind::NotFound, "gone").await;
-    stage.refused(Request::Install { vm: web(), image: "no.iso".into() }, ErrorKind::NotFound, "no.iso").await;
-    stage.refused(resize("5G"), ErrorKind::Invalid, "disks only grow").await;
-    // 1.46G may be anything up to 1.465 GiB.
-    let odd = Request::ResizeDisk { vm: "odd".into(), disk: "disk0".into(), size: "1.462G".parse().unwrap() };
-    stage.refused(odd, ErrorKind::Conflict, "might shrink it").await;
-    stage.refused(Request::ListDisks("my".into()), ErrorKind::Conflict, "mix up my with my2").await;
-    let remove = |disk: &str, delete| Request::RemoveDisk { vm: web(), disk: disk.into(), delete };
-    stage.refused(remove("disk0", true), ErrorKind::Refused, "disk0").await;
-    stage.refused(remove("disk9", true), ErrorKind::NotFound, "disk9").await;
-    stage.refused(remove("disk9", false), ErrorKind::Unsupported, "cannot be kept").await;
-    stage.refused(Request::Delete { vm: web(), keep_disks: true }, ErrorKind::Unsupported, "cannot be kept").await;
-    let create = Request::Create { values: values(&[("name", "new"), ("disk", "tenG")]) };
-    stage.refused(create, ErrorKind::Invalid, "tenG").await;
-    for name in ["web", "web2", "a b", "-f", "mydisk"] {
-        let create = Request::Create { values: values(&[("name", name)]) };
-        assert!(stage.run(create).await.is_err(), "{name}");
+    for stage in everywhere(&[("web", "10G"), ("odd", "1.46G"), ("my", "1G"), ("my2", "2G")]).await {
+        let gone = || VmId::from("gone");
+        stage.refused(Request::Start(gone()), ErrorKind::NotFound, "no machine is called gone").await;
+        stage.refused(Request::Delete { vm: gone(), keep_disks: false }, ErrorKind::NotFound, "gone").await;
+        stage.refused(Request::ListDisks(gone()), ErrorKind::NotFound, "gone").await;
+        stage.refused(Request::ShutDown(gone()), ErrorKind::NotFound, "gone").await;
+        stage.refused(Request::Install { vm: gone(), image: "no.iso".into() }, ErrorKind::NotFound, "gone").await;
+        let add = Request::AddDisk { vm: gone(), values: values(&[("size", "1G")]) };
+        stage.refused(add, ErrorKind::NotFound, "gone").await;
+        let grow = |vm: VmId, disk: &str| Request::ResizeDisk { vm, disk: disk.into(), size: "+1G".parse().unwrap() };
+        stage.refused(grow(gone(), "disk0"), ErrorKind::NotFound, "gone").await;
+        stage.refused(grow(web(), "disk9"), ErrorKind::NotFound, "disk9").await;
+        let set = Request::SetProperty { vm: gone(), name: "cpus".into(), value: "2".into() };
+        if stage.capabilities.check(Op::SetProperty).is_ok() {
+            stage.refused(Request::ListProperties(gone()), ErrorKind::NotFound, "gone").await;
+            stage.refused(set, ErrorKind::NotFound, "gone").await;
+        }
+        stage.refused(Request::Install { vm: web(), image: "no.iso".into() }, ErrorKind::NotFound, "no.iso").await;
+        stage.refused(resize("5G"), ErrorKind::Invalid, "disks only grow").await;
+        // 1.46G may be anything up to 1.465 GiB.
+        let odd = Request::ResizeDisk { vm: "odd".into(), disk: "disk0".into(), size: "1.462G".parse().unwrap() };
+        stage.refused(odd, ErrorKind::Conflict, "might shrink it").await;
+        stage.refused(Request::ListDisks("my".into()), ErrorKind::Conflict, "mix up my with my2").await;
+        let remove = |disk: &str, delete| Request::RemoveDisk { vm: web(), disk: disk.into(), delete };
+        stage.refused(remove("disk0", true), ErrorKind::Refused, "disk0").await;
+        stage.refused(remove("disk9", true), ErrorKind::NotFound, "disk9").await;
+        stage.refused(remove("disk9", false), ErrorKind::Unsupported, "cannot be kept").await;
+        stage.refused(Request::Delete { vm: web(), keep_disks: true }, ErrorKind::Unsupported, "cannot be kept").await;
+        let create = Request::Create { values: values(&[("name", "new"), ("disk", "tenG")]) };
+        stage.refused(create, ErrorKind::Invalid, "tenG").await;
+        for name in ["web", "web2", "a b", "-f", "mydisk"] {
+            let create = Request::Create { values: values(&[("name", name)]) };
+            assert!(stage.run(create).await.is_err(), "{name}");
+        }
+        let fetch = |url: &str| Request::FetchImage { url: url.into(), name: None };
+        stage.refused(fetch("file:///a b.iso"), ErrorKind::Invalid, "split it at its blanks").await;
+        stage.refused(fetch("http://x/a.iso?b=c"), ErrorKind::Invalid, "its last part names the image").await;
+        stage.server.world().iohyve.guests.get_mut("web").unwrap().is_running = true;
+        stage.refused(resize("+1G"), ErrorKind::Conflict, "machines that are off").await;
+        stage.refused(Request::Delete { vm: web(), keep_disks: false }, ErrorKind::Conflict, "is running").await;
+        stage.server.world().iohyve.isos.push("a.iso".to_owned());
+        stage
+            .refused(Request::Install { vm: web(), image: "a.iso".into() }, ErrorKind::Conflict, "running already")
+            .await;
+        let changes = [
+            "start",
+            "stop",
+            "setprop",
+            "adddisk",
+            "delete",
+            "install",
+            "resizedisk",
+            "deletedisk",
+            "create",
+            "fetchiso",
+        ];
+        assert_eq!(changes.map(|action| stage.server.count(action)), [0; 10]);
+        assert_eq!(stage.server.count("run"), 0);
     }
-    let fetch = |url: &str| Request::FetchImage { url: url.into(), name: None };
-    stage.refused(fetch("file:///a b.iso"), ErrorKind::Invalid, "split it at its blanks").await;
-    stage.refused(fetch("http://x/a.iso?b=c"), ErrorKind::Invalid, "its last part names the image").await;
-    stage.server.world().iohyve.guests.get_mut("web").unwrap().is_running = true;
-    stage.refused(resize("+1G"), ErrorKind::Conflict, "machines that are off").await;
-    stage.refused(Request::Delete { vm: web(), keep_disks: false }, ErrorKind::Conflict, "is running").await;
-    stage.server.world().iohyve.isos.push("a.iso".to_owned());
-    stage.refused(Request::Install { vm: web(), image: "a.iso".into() }, ErrorKind::Conflict, "running already").await;
-    let changes =
-        ["start", "stop", "setprop", "adddisk", "delete", "install", "resizedisk", "deletedisk", "create", "fetchiso"];
-    assert_eq!(changes.map(|action| stage.server.count(action)), [0; 10]);
-    assert_eq!(stage.server.count("run"), 0);
 }
 
 #[tokio::test]

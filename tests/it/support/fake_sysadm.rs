@@ -87,7 +87,7 @@ impl FakeSysadm {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let world = Arc::new(Mutex::new(World::new(face)));
-        let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
+        let (events, cut) = (broadcast::channel(32_768).0, broadcast::channel(4).0);
         let mut tasks = JoinSet::new();
         let is_secure = tls.is_some();
         let tls = Arc::new(Mutex::new(tls));

@@ -144,7 +144,7 @@ impl World {
             }
             "sysadm/network" => {
                 let device = |is_active: bool, is_wireless: bool, ipv4: &str| json!({"is_active": is_active.to_string(), "is_wireless": is_wireless.to_string(), "ipv4": ipv4});
-                Ok(json!({"alc0": device(false, false, ""), "em0": device(true, false, "192.168.1.5"),
+                Ok(json!({"re0": device(false, false, ""), "em0": device(true, false, "192.168.1.5"),
                     "lo0": device(true, false, "127.0.0.1"), "wlan0": device(true, true, "192.168.2.5")}))
             }
             "rpc/dispatcher" if action == "run" => return self.iohyve.run(args),
