@@ -8,7 +8,7 @@ use crate::{
     transport::Stopwatch,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -42,6 +42,15 @@ pub(in crate::backend) fn yes(text: &str) -> Option<bool> {
 pub(in crate::backend) struct Seen(Mutex<HashMap<VmId, Stopwatch>>);
 
 impl Seen {
+    /// The machines that a whole list tells of: what is not in it is forgotten.
+    pub(in crate::backend) fn all(&self, rows: &[Row]) -> Vec<Vm> {
+        let names: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|id, _| names.contains(id.as_str()));
+        drop(seen);
+        rows.iter().map(|row| self.vm(row)).collect()
+    }
+
     /// The machine that a row tells of.
     pub(in crate::backend) fn vm(&self, row: &Row) -> Vm {
         let id = VmId::from(row.name.as_str());

@@ -188,7 +188,7 @@ impl Backend for Sysadm {
         if is_ready || (is_bare && !rows.is_empty()) {
             self.tell_set_up().await;
         }
-        let vms = rows.into_iter().map(|row| self.vm(&row)).collect();
+        let vms = self.seen.all(&rows);
         let images = images.and_then(Result::ok);
         Ok(Inventory { vms: Some(vms), images, nodes: None })
     }
