@@ -36,7 +36,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 },
                 fetch_at_once: config.fetch.at_once,
                 // A program that was replaced while it runs has another path, and then its name finds the new one.
-                worker: std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into()),
+                worker: config.fetch.worker.clone().unwrap_or_else(|| {
+                    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
+                }),
             };
             hosts.add(id, Qemu::new(settings), policy);
         }

@@ -56,6 +56,8 @@ const NEVER: &[(Op, &str)] = &[
     (Op::FetchImage, FILES),
     (Op::PauseFetch, FILES),
     (Op::CancelFetch, FILES),
+    (Op::ResumeFetch, FILES),
+    (Op::ListFetches, FILES),
     (Op::RenameImage, FILES),
     (Op::RemoveImage, FILES),
     (Op::CheckSetup, READY),

@@ -3,26 +3,51 @@ use super::Local;
 use crate::{
     backend::{Call, EventSink},
     domain::{
-        Error, ErrorKind, HostEvent, Image, Inventory, Job, Progress, Reply, Request, Result, TaskState, clean_line,
+        Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, OpenFetch, Progress, Reply, Request, Result,
+        Secret, TaskState, clean_line,
     },
     fetch::{self, Journal, Order, Wish},
-    transport::at,
+    transport::{Stopwatch, at},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::sleep;
 
-/// The fetches that calls of this program follow: they need no second row.
+/// The fetches that calls of this program follow, and how many calls do: they need no second row.
 #[derive(Debug, Default)]
-pub(super) struct Followed(Mutex<HashSet<String>>);
+pub(super) struct Followed(Mutex<HashMap<String, usize>>);
 
 impl Followed {
-    fn change<T>(&self, change: impl FnOnce(&mut HashSet<String>) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<String, usize>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.change(|followed| followed.contains_key(name))
+    }
+
+    /// Follows `name` until the answer is dropped.
+    fn begin(&self, name: &str) -> impl Drop + use<'_> {
+        self.change(|followed| *followed.entry(name.to_owned()).or_default() += 1);
+        Following { all: self, name: name.to_owned() }
+    }
+}
+
+struct Following<'a> {
+    all: &'a Followed,
+    name: String,
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.all.change(|followed| match followed.get_mut(&self.name) {
+            Some(calls) if *calls > 1 => *calls -= 1,
+            _ => drop(followed.remove(&self.name)),
+        });
     }
 }
 
@@ -36,20 +61,51 @@ impl Local {
         let name = if let Some(name) = order.find(folder) {
             name
         } else {
+            let begun = Stopwatch::start();
             let look = tokio::select! {
-                look = fetch::look(&order, folder, &self.settings.fetch) => look?,
+                look = fetch::look(&order, folder, &self.settings.fetch) => look,
                 () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
             };
-            fetch::ask(&order, &look, folder)?;
-            look.name
+            let asked = look.and_then(|look| fetch::ask(&order, &look, folder).map(|()| look.name));
+            asked.inspect_err(|error| {
+                // What cannot be asked for has no place in a history.
+                if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Conflict) {
+                    fetch::note_refused(folder, &order, begun.elapsed(), error);
+                }
+            })?
         };
-        self.followed.change(|followed| followed.insert(name.clone()));
+        self.bring(&name, order.address.login(), call).await
+    }
+
+    /// Goes on with a fetch that has a journal, and follows it.
+    pub(super) async fn resume_fetch(&self, name: &str, call: Call) -> Result<Image> {
+        fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+        if Journal::read(&self.settings.images, name)?.is_none() {
+            return Err(Error::not_found(format_args!("{} is not being fetched", clean_line(name))));
+        }
+        self.bring(name, None, call).await
+    }
+
+    async fn bring(&self, name: &str, login: Option<&(String, Secret)>, call: Call) -> Result<Image> {
         let settings = &self.settings;
-        let login = order.address.login();
-        fetch::start_with(&settings.worker, folder, &name, settings.fetch_at_once, &settings.fetch, login)?;
-        fetch::follow(folder, &name, &call.cancel, |progress| call.progress(progress)).await?;
+        let folder = &settings.images;
+        let _ours = self.followed.begin(name);
+        fetch::start_with(&settings.worker, folder, name, settings.fetch_at_once, &settings.fetch, login)?;
+        let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
+        fetch::follow(folder, name, &call.cancel, report).await?;
         let listed = self.list_images()?.into_iter().find(|image| image.name == name);
-        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&name))))
+        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(name))))
+    }
+
+    pub(super) fn fetches(&self) -> Fetches {
+        let folder = &self.settings.images;
+        let open = Journal::names(folder).into_iter().filter_map(|name| {
+            let is_live = fetch::is_live(folder, &name);
+            let journal = Journal::read(folder, &name).ok()??;
+            let halt = (!is_live).then(|| journal.halt());
+            Some(OpenFetch { source: journal.source(), progress: journal.progress(), halt, name })
+        });
+        Fetches { open: open.collect(), past: fetch::history(folder) }
     }
 
     /// Passes a wish on.
@@ -69,7 +125,7 @@ pub(super) async fn watch(local: &Local, events: &EventSink) {
         for name in &names {
             let is_live = fetch::is_live(folder, name);
             lives |= is_live;
-            let is_ours = local.followed.change(|followed| followed.contains(name));
+            let is_ours = local.followed.holds(name);
             let Ok(Some(journal)) = Journal::read(folder, name) else { continue };
             if is_ours {
                 continue;
@@ -77,14 +133,13 @@ pub(super) async fn watch(local: &Local, events: &EventSink) {
             let state = if is_live {
                 TaskState::Running(journal.progress())
             } else {
-                TaskState::Unknown(Error::refused(journal.halt()))
+                TaskState::Unknown(Error::new(ErrorKind::Interrupted, journal.halt()))
             };
             if told.insert(name.clone(), state.clone()).as_ref() != Some(&state) {
-                let request = Request::FetchImage { url: journal.address(), name: Some(name.clone()) };
+                let request = Request::ResumeFetch { image: name.clone() };
                 tell(events, name, state, Some(request)).await;
             }
         }
-        local.followed.change(|followed| followed.retain(|name| names.contains(name)));
         let gone: Vec<String> = told.keys().filter(|name| !names.contains(name)).cloned().collect();
         for name in gone {
             told.remove(&name);

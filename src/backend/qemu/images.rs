@@ -2,7 +2,9 @@
 use super::{ImageKind, Local, Qemu, Settings, backing};
 use crate::{
     backend::{Call, Images},
-    domain::{ByteSize, Error, Expect, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line},
+    domain::{
+        ByteSize, Error, Expect, Fetches, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line, image_in_use,
+    },
     fetch::{Order, Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
@@ -79,11 +81,7 @@ impl Local {
 
     fn refuse_used(&self, image: &str) -> Result<()> {
         match self.users().remove(image) {
-            Some(vms) => Err(Error::conflict(format_args!(
-                "{} is used by {}: eject it there, or remove the disk that is a layer over it",
-                clean_line(image),
-                vms.join(", ")
-            ))),
+            Some(vms) => Err(Error::conflict(image_in_use(image, &vms))),
             None => Ok(()),
         }
     }
@@ -109,6 +107,14 @@ impl Images for Qemu {
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
         std::future::ready(self.local.wish(image, Wish::Cancel)).await
+    }
+
+    async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
+        self.local.resume_fetch(image, call).await
+    }
+
+    async fn fetches(&self) -> Result<Fetches> {
+        std::future::ready(Ok(self.local.fetches())).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
