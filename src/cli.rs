@@ -79,7 +79,8 @@ pub enum Command {
         host: String,
         /// The operation: list, start, resize-disk ...
         operation: String,
-        /// Its words: vm=web disk=disk0 size=+10G; what may lose something needs yes=NAME
+        /// Its words: vm=web disk=disk0 size=+10G; what may lose something needs yes=NAME;
+        /// a host's question takes answer=@FILE, or answer=- to be asked
         #[arg(value_name = "KEY=VALUE")]
         words: Vec<String>,
         /// Print JSON: progress as lines, then one object
@@ -186,7 +187,8 @@ impl Cli {
         let runtime = runtime.map_err(|e| format!("no threads to work with: {e}"))?;
         let is_terminal = std::io::stdout().is_terminal();
         let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        let mut streams = Streams { input: &mut input, out: &mut out, err: &mut err, is_terminal };
+        let is_person = input.is_terminal();
+        let mut streams = Streams { input: &mut input, out: &mut out, err: &mut err, is_terminal, is_person };
         let work = async {
             let errand = Errand { config: &config, paths: &paths, host: LOCAL };
             match self.command {
@@ -246,6 +248,7 @@ fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
         ascii: config.ui.is_ascii([all.as_deref(), kind.as_deref(), lang.as_deref()]),
         bell: config.ui.bell,
         notice: config.ui.notice,
+        graphs: config.refresh.graphs,
         config_path: file.display().to_string(),
         zone: jiff::tz::TimeZone::system(),
     })

@@ -20,7 +20,7 @@ const ANSWERS: Duration = Duration::from_millis(30);
 
 /// The terminal through a file of its own, which is read and written as a pipe is: its reads can be given up without
 /// losing a key, and that it does not block concerns nobody else.
-fn terminal(access: OFlags) -> io::Result<File> {
+pub(super) fn terminal(access: OFlags) -> io::Result<File> {
     Ok(open("/dev/tty", access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 

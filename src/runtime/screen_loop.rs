@@ -256,12 +256,11 @@ where
             Ok(console) => {
                 let title = format!("{vm} on {host}");
                 let Self { app, hosts, stage, inbox, outside, .. } = self;
-                let Some(ended) = lend(stage.console(&title, console), false, (app, hosts, inbox, outside)).await
-                else {
-                    self.stopped = true;
-                    return Ok(());
-                };
-                ended
+                match lend(stage.console(&title, console), false, (app, hosts, inbox, outside)).await {
+                    Ok(ended) => ended,
+                    Err(Outside::Suspend) => self.stage.suspend().await.map(Ok)?,
+                    Err(_) => return Ok(self.stopped = true),
+                }
             }
         };
         self.measure().await?;
@@ -273,7 +272,7 @@ where
 
     async fn edit(&mut self, name: &str, text: &str) -> io::Result<()> {
         let Self { app, hosts, stage, inbox, outside, .. } = self;
-        let Some(edited) = lend(stage.edit(name, text), true, (app, hosts, inbox, outside)).await else {
+        let Ok(edited) = lend(stage.edit(name, text), true, (app, hosts, inbox, outside)).await else {
             self.stopped = true;
             return Ok(());
         };
@@ -349,18 +348,23 @@ where
 /// What goes on while the terminal is lent.
 type Rest<'a> = (&'a mut App, &'a Hosts, &'a mut mpsc::Receiver<Message>, &'a mut mpsc::Receiver<Outside>);
 
-/// Hears the hosts while the terminal is lent; what they cause is drawn afterwards. None: the program has to end.
+/// Hears the hosts while the terminal is lent; what they cause is drawn afterwards. Refused: the program has to end, or
+/// to stop.
 ///
 /// A Ctrl-C or Ctrl-Z in a `program` of its own is meant for that, and reaches us too: we do not end, and stop along.
-async fn lend<T>(lent: impl Future<Output = T>, program: bool, (app, hosts, inbox, outside): Rest<'_>) -> Option<T> {
+async fn lend<T>(
+    lent: impl Future<Output = T>,
+    program: bool,
+    (app, hosts, inbox, outside): Rest<'_>,
+) -> std::result::Result<T, Outside> {
     tokio::pin!(lent);
     let mut batch = Vec::new();
     loop {
         tokio::select! {
-            ended = &mut lent => return Some(ended),
+            ended = &mut lent => return Ok(ended),
             outside = outside.recv() => match outside {
-                Some(Outside::Stop) | None => return None,
-                Some(Outside::Interrupt) if !program => return None,
+                Some(Outside::Stop) | None => return Err(Outside::Stop),
+                Some(end @ (Outside::Interrupt | Outside::Suspend)) if !program => return Err(end),
                 Some(Outside::Suspend) if program => {
                     // Where it cannot stop it goes on, and nothing is lost.
                     let _ = stand_still();

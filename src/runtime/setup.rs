@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn what_stands_in_the_way_is_told() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+        let mut streams =
+            Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
         let item = |name: &str, required| crate::domain::SetupItem {
             name: name.to_owned(),
             present: false,

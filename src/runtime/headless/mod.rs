@@ -1,4 +1,5 @@
 //! The same actors and guards without a screen: `vmdeck call`, `vmdeck hosts`, and the table.
+mod ask;
 mod json;
 mod seen;
 mod table;
@@ -12,7 +13,7 @@ use super::{Hosts, Policy, spawn};
 use crate::{
     app::{Effect, Message},
     config::{Config, HostConfig, Paths},
-    domain::{Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Result, Secret, TaskId, TaskState},
+    domain::{Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Result, Secret, TaskId, TaskState, clean_line},
 };
 use serde_json::Value;
 use std::{
@@ -25,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a call that was interrupted may take to end.
 const GRACE: Duration = Duration::from_secs(2);
 const TASK: TaskId = TaskId(1);
+/// The word of an answer that is read or asked for.
+const ASKED: &str = "answer=-";
 
 /// Where a command reads and writes.
 pub struct Streams<'a> {
@@ -33,6 +36,8 @@ pub struct Streams<'a> {
     pub err: &'a mut dyn Write,
     /// Whether a person looks at `out`: then progress is a line that changes.
     pub is_terminal: bool,
+    /// Whether a person is at `input`: then a secret is asked for, and not shown.
+    pub is_person: bool,
 }
 
 /// A command line of `vmdeck call`.
@@ -70,7 +75,15 @@ pub async fn call(
     interrupt: CancellationToken,
 ) -> u8 {
     let mut done = String::new();
-    let (result, seen) = match parse(&call.op, &call.words, streams.input) {
+    let is_asked =
+        streams.is_person && call.words.iter().any(|word| word == ASKED) && named(config, &call.host).is_ok();
+    let asked = match is_asked {
+        true => ask::secret(&format!("answer for {}", clean_line(&call.host)), streams.err)
+            .await
+            .and_then(|typed| parse(&call.op, &call.words, &mut typed.as_bytes())),
+        false => parse(&call.op, &call.words, streams.input),
+    };
+    let (result, seen) = match asked {
         Ok(asked) if call.detach && !asked.request.is_fetch() => {
             let op = asked.request.op().name();
             (Err(Error::invalid(format_args!("--detach: {op} is waited for, only a fetch goes on by itself"))), None)

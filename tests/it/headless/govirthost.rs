@@ -14,7 +14,8 @@ async fn call(server: &FakeGovirthost, line: &str, input: &str) -> (u8, String, 
     let config = Config::parse(Path::new("test.toml"), &text).unwrap();
     let mut words = line.split(' ').map(str::to_owned);
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let mut streams =
+        Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
     let call =
         Call { host: "lab".to_owned(), op: words.next().unwrap(), words: words.collect(), json: false, detach: false };
     let paths = Paths::below(Path::new("/nowhere"));

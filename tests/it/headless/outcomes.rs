@@ -19,7 +19,8 @@ async fn call(line: &str) -> (u8, String, String) {
     let json = words.last().is_some_and(|word| word == "--json");
     words.truncate(words.len() - usize::from(json));
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let mut streams =
+        Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
     let call = Call { host, op, words, json, detach: false };
     let paths = Paths::below(folder.path());
     let code = headless::call(&config, &paths, &call, &mut streams, CancellationToken::new()).await;
@@ -66,7 +67,8 @@ async fn hosts_and_machines_have_a_row_each_whatever_their_link() {
     let config = Config::parse(Path::new("test.toml"), HOSTS).unwrap();
     let paths = Paths::below(Path::new("/nowhere"));
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let mut streams =
+        Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
     headless::hosts(&config, &paths, Duration::from_secs(3), &mut streams).await;
     headless::machines(&config, &paths, Duration::from_secs(3), &mut streams).await;
     let text = String::from_utf8(out).unwrap();

@@ -13,7 +13,8 @@ async fn call(server: &FakeSysadm, password: &str, line: &str) -> (u8, String, S
     let config = Config::parse(Path::new("test.toml"), &text).unwrap();
     let mut words = line.split(' ').map(str::to_owned);
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let mut streams =
+        Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
     let call =
         Call { host: "bsd1".to_owned(), op: words.next().unwrap(), words: words.collect(), json: false, detach: false };
     let paths = Paths::below(Path::new("/nowhere"));

@@ -15,7 +15,8 @@ async fn call(server: &FakeVelocity, line: &str) -> (u8, String, String) {
     let config = Config::parse(Path::new("test.toml"), &text).unwrap();
     let mut words = line.split(' ').map(str::to_owned);
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
+    let mut streams =
+        Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false, is_person: false };
     let call = Call {
         host: "office".to_owned(),
         op: words.next().unwrap(),

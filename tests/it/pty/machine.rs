@@ -35,8 +35,18 @@ async fn a_machine_is_started_spoken_to_grown_and_powered_off() {
     program.press("c");
     program.until_shown("Serial console of tiny on local · Ctrl-] leaves");
     program.until_shown("TINYBOOT-READY");
-    program.press("hello");
+    // Ctrl-Z is the guest's: nothing here stops.
+    program.press("\x1ahello");
     program.until_shown("hello");
+    // A stop from outside is ours: the console is left, and the terminal given back.
+    program.signal(Signal::TSTP);
+    program.until("the restored screen", is_restored);
+    program.stands_still();
+    program.signal(Signal::CONT);
+    program.until_shown("Machines");
+    until_row(&program, "● running");
+    program.press("c");
+    program.until_shown("Ctrl-] leaves");
     program.press("\x1d");
     program.until_shown("Machines");
     until_row(&program, "● running");

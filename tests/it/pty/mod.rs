@@ -58,6 +58,57 @@ fn ctrl_z_gives_the_terminal_back_and_a_continue_takes_it_again() {
     program.ends(0);
 }
 
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_and_a_continue_takes_it_again() {
+    use rustix::process::Signal;
+    let program = Program::demo();
+    program.until_shown("alpha");
+    program.signal(Signal::TSTP);
+    program.until("the restored screen", is_restored);
+    program.stands_still();
+    assert!(!program.is_raw());
+    program.scribble(b"what a shell writes");
+    program.signal(Signal::CONT);
+    program.until("the screen again", |s| {
+        s.alternate_screen() && s.contents().contains("alpha") && !s.contents().contains("what a shell writes")
+    });
+    assert!(program.is_raw());
+    program.signal(Signal::TERM);
+    program.ends(0);
+}
+
+/// The secret is not shown, and whatever ends the question, the terminal shows again what is typed.
+#[test]
+fn a_secret_that_a_command_asks_for_is_not_shown() {
+    let ask = || {
+        let home = tempfile::tempdir().unwrap();
+        let program = Program::start(home.path(), &["call", "alpha", "list", "answer=-", "--demo"]);
+        program.until_shown("answer for alpha: ");
+        assert!(!program.echoes());
+        (home, program)
+    };
+    let (_home, mut program) = ask();
+    program.press("\x03");
+    program.until_shown("vmdeck: interrupted: nothing was sent");
+    assert!(program.echoes());
+    program.ends(130);
+    let (_home, program) = ask();
+    program.signal(rustix::process::Signal::TERM);
+    program.until_shown("interrupted");
+    assert!(program.echoes());
+    program.ends(130);
+    let (_home, mut program) = ask();
+    program.press("\x04");
+    program.until_shown("vmdeck: no answer was given");
+    assert!(program.echoes());
+    program.ends(4);
+    let (_home, mut program) = ask();
+    program.press("hunter2\r");
+    program.until("the list", |s| s.contents().contains("web2") && !s.contents().contains("hunter2"));
+    assert!(program.echoes());
+    program.ends(0);
+}
+
 /// A folder whose configuration is the demo with a bug to rehearse.
 fn faulty(fault: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();

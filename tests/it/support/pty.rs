@@ -1,5 +1,6 @@
 //! The real program in a pseudo terminal.
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::termios::{LocalModes, tcgetattr};
 use std::{
     io::{Read, Write},
     path::Path,
@@ -118,9 +119,17 @@ impl Program {
     }
 
     pub(crate) fn is_raw(&self) -> bool {
-        use rustix::termios::{LocalModes, tcgetattr};
+        !self.modes().contains(LocalModes::ICANON)
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub(crate) fn echoes(&self) -> bool {
+        self.modes().contains(LocalModes::ECHO)
+    }
+
+    fn modes(&self) -> LocalModes {
         let tty = std::fs::File::open(self.master.tty_name().unwrap()).unwrap();
-        !tcgetattr(&tty).unwrap().local_modes.contains(LocalModes::ICANON)
+        tcgetattr(&tty).unwrap().local_modes
     }
 
     /// The program's end, and that it left the terminal as it was.
