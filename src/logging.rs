@@ -1,7 +1,14 @@
 //! The log: a file a day in the state folder, never the screen. Where it cannot be written the program runs without.
 use std::{os::unix::fs::DirBuilderExt as _, path::Path};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt::layer,
+    layer::SubscriberExt as _,
+    registry,
+    util::SubscriberInitExt as _,
+};
 
 /// How many days are kept.
 const DAYS: usize = 7;
@@ -19,15 +26,13 @@ pub fn start(folder: &Path) -> Result<(), String> {
         .max_log_files(DAYS)
         .build(folder)
         .map_err(|e| why(&e))?;
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .with_env_var("VMDECK_LOG")
-        .from_env()
-        .map_err(|e| format!("VMDECK_LOG: {e}: write error, warn, info, debug or trace"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(file))
-        .try_init()
-        .map_err(|e| why(&e))
+    let asked = std::env::var("VMDECK_LOG").unwrap_or_default();
+    let filter: Targets =
+        asked.parse().map_err(|e| format!("VMDECK_LOG: {e}: write error, warn, info, debug or trace"))?;
+    let filter = match filter.default_level() {
+        None => filter.with_default(LevelFilter::WARN),
+        Some(_) => filter,
+    };
+    let lines = layer().with_ansi(false).with_writer(std::sync::Mutex::new(file)).with_filter(filter);
+    registry().with(lines).try_init().map_err(|e| why(&e))
 }

@@ -35,7 +35,7 @@ impl PowerState {
 }
 
 /// A machine as its host last described it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Vm {
     pub id: VmId,
     pub name: String,

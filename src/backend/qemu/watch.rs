@@ -2,12 +2,13 @@
 use super::{Event, Local};
 use crate::{
     backend::EventSink,
-    domain::{HostEvent, Vm, VmId},
+    domain::{HostEvent, VmId},
     transport::now,
 };
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -74,7 +75,8 @@ impl Names {
 struct Teller {
     local: Arc<Local>,
     events: EventSink,
-    told: Mutex<HashMap<VmId, Vm>>,
+    /// What each was told to be, as a hash: the record itself stands on the screen already.
+    told: Mutex<HashMap<VmId, u64>>,
 }
 
 impl Teller {
@@ -82,7 +84,8 @@ impl Teller {
         let Ok(found) = self.local.describe(vm).await else { return };
         let is_new = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.insert(vm.clone(), found.clone()).as_ref() != Some(&found)
+            let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&found);
+            told.insert(vm.clone(), hash) != Some(hash)
         };
         if is_new {
             let _ = self.events.send(HostEvent::Vm(Box::new(found))).await;
