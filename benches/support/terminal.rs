@@ -9,8 +9,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-const ROWS: NonZero<u16> = NonZero::new(40).unwrap();
-const COLUMNS: NonZero<u16> = NonZero::new(120).unwrap();
+/// Columns and rows: with the details beside the table, and without.
+pub(crate) const WIDE: (u16, u16) = (120, 40);
+pub(crate) const NARROW: (u16, u16) = (80, 24);
+
+/// What a key cost: bytes, and the time to the first of them.
+pub(crate) struct Pressed {
+    pub(crate) bytes: usize,
+    pub(crate) first: Duration,
+}
 
 /// A program with a screen of its own.
 pub(crate) struct Terminal {
@@ -26,9 +33,9 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `argv` on 120 columns and 40 rows, with `env` added to a bare environment.
-    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)]) -> Self {
-        let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 };
+    /// Starts `argv` on so many columns and rows, with `env` added to a bare environment.
+    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)], (cols, rows): (u16, u16)) -> Self {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(argv[0]);
         command.args(&argv[1..]);
@@ -56,7 +63,7 @@ impl Terminal {
             child,
             writer,
             reads,
-            screen: vt100::Parser::new(ROWS, COLUMNS, 0),
+            screen: vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(cols).unwrap(), 0),
             started,
             bytes: 0,
             _master: pair.master,
@@ -98,19 +105,35 @@ impl Terminal {
         while self.pump(quiet).is_some() && Instant::now() < deadline {}
     }
 
-    /// Presses a key: the bytes it cost before 60 ms of silence, and the times to the first and to the last of them.
-    pub(crate) fn press(&mut self, keys: &str) -> (usize, Duration, Duration) {
+    /// Types without waiting for more than an answer.
+    pub(crate) fn type_in(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.writer.write_all(text.as_bytes()).unwrap();
+            self.writer.flush().unwrap();
+            self.settle(Duration::from_millis(100));
+        }
+    }
+
+    /// Presses the key that goes down twenty times, and the one that goes up as often.
+    pub(crate) fn presses(&mut self) -> Vec<Pressed> {
+        let keys = ["\x1b[B"; 20].into_iter().chain(["\x1b[A"; 20]);
+        keys.map(|key| self.press(key)).collect()
+    }
+
+    /// Presses a key. What comes within 60 ms is its answer.
+    fn press(&mut self, key: &str) -> Pressed {
         while self.pump(Duration::ZERO).is_some() {}
         let begun = Instant::now();
-        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.write_all(key.as_bytes()).unwrap();
         self.writer.flush().unwrap();
-        let (mut bytes, mut first, mut last) = (0, None, begun);
-        while let Some((at, n)) = self.pump(Duration::from_millis(60)) {
+        let (mut bytes, mut first) = (0, None);
+        while let Some(left) = Duration::from_millis(60).checked_sub(begun.elapsed())
+            && let Some((at, n)) = self.pump(left)
+        {
             bytes += n;
             first.get_or_insert(at);
-            last = at;
         }
-        (bytes, first.unwrap_or(begun) - begun, last - begun)
+        Pressed { bytes, first: first.unwrap_or(begun) - begun }
     }
 
     /// Bytes written and processor time used while nothing is pressed for `time`.
