@@ -1,7 +1,7 @@
 //! Why an action cannot be taken: the same words in a notice, on the help page and for the footer's grey.
 use super::{App, HostState, Machine, Screen};
 use crate::{
-    domain::{HostId, Link, Op, PowerState, Request, Task, VmId},
+    domain::{ErrorKind, HostId, Link, Op, PowerState, Request, Task, TaskState, VmId},
     input::{Action, Scope},
 };
 
@@ -121,8 +121,18 @@ impl App {
     /// The footer's word for an action: that of what it would do now.
     pub fn label(&self, action: Action) -> &'static str {
         let is_over = |task: &Task| !task.is_running() && !task.waits_at_host();
-        if action == Action::ImageCancel && self.chosen_fetch().is_some_and(is_over) {
-            return "put away";
+        let is_of_fetch = matches!(action, Action::ImageCancel | Action::ImageAgain | Action::ImagePause);
+        match (action, is_of_fetch.then(|| self.chosen_fetch()).flatten()) {
+            (Action::ImageCancel, Some(task)) if is_over(task) => return "put away",
+            // One that rests or was interrupted is gone on with, where it stands; the keys of the other kind give way.
+            (Action::ImageAgain, Some(task)) if task.is_running() => return "",
+            (Action::ImageAgain, Some(Task { state: TaskState::Unknown(error), job, .. }))
+                if job.is_some() || error.kind == ErrorKind::Interrupted =>
+            {
+                return "resume";
+            }
+            (Action::ImagePause, fetch) if fetch.is_none_or(|task| !task.is_running()) => return "",
+            _ => {}
         }
         let op = self.selected().and_then(|(_, machine)| Self::op_of(action, machine));
         if op == Some(Op::Resume) { "resume" } else { action.binding().label }

@@ -115,7 +115,7 @@ bindings! {
     Images: {
         ImageFetch "image-fetch" ["f"] "fetch" "Fetch an image to this host" requires FetchImage;
         ImageAgain "image-again" ["R"] "again" "Go on with a fetch that was interrupted, or begin it anew" requires FetchImage;
-        ImagePause "image-pause" ["p"] "" "Let a fetch rest; `again` goes on with it" requires PauseFetch;
+        ImagePause "image-pause" ["p"] "pause" "Let a fetch rest, to go on with it later" requires PauseFetch;
         ImageCancel "image-cancel" ["x"] "cancel" "Stop a fetch, or put away one that came to nothing";
         ImageStory "image-story" ["enter"] "" "Show all of an image, or all that happened to a fetch";
         ImageRename "image-rename" ["m"] "rename" "Rename the image" requires RenameImage;

@@ -107,13 +107,7 @@ fn running(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'static> {
 }
 
 fn outcome(app: &App, task: &Task, width: u16, theme: &Theme) -> Vec<Line<'static>> {
-    let [done, failed, unknown] = theme.verdict();
-    let (mark, style) = match &task.state {
-        TaskState::Succeeded(_) => (done, theme.good),
-        TaskState::Failed(_) => (failed, theme.bad),
-        TaskState::Cancelled => (failed, theme.warning),
-        _ => (unknown, theme.warning),
-    };
+    let (mark, style) = super::tasks::mark(task, theme);
     let host = if app.hosts.len() > 1 { format!(" ({})", task.host) } else { String::new() };
     let text = format!("{}{host}", app.outcome(task));
     let key = |action| app.settings.keymap.first(action);
@@ -157,6 +151,9 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     for row in rows {
         let Some(key) = keymap.keys(row.action).first() else { continue };
         let label = app.label(row.action);
+        if label.is_empty() {
+            continue;
+        }
         let text = format!("{key} {label}  ");
         if text.chars().count() > room {
             break;

@@ -191,24 +191,22 @@ fn fetch<'a>(task: &Task, is_selected: bool, (columns, wide): (&Columns, u16), a
     Line::from(spans)
 }
 
-/// Why it came to nothing: the sentence gets all the room that the name does not need.
+/// Why it came to nothing: the sentence gets all the room that the name does not need, where it needs that.
 fn failed<'a>(task: &Task, name: &str, message: &str, is_selected: bool, columns: &Columns, theme: &Theme) -> Line<'a> {
     let name = clean_line(name);
-    let wide = u16::try_from(name.width()).unwrap_or(u16::MAX).min(columns.name);
-    let room = (columns.name - wide + columns.tail()).saturating_sub(4);
-    let mut spans = head(&name, task.host.as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
-    let [_, failed, unknown] = theme.verdict();
-    let (mark, style) = match task.state {
-        TaskState::Failed(_) => (failed, theme.bad),
-        _ => (unknown, theme.warning),
-    };
     // The address stands in the story: here the reason counts.
     let reason = match &task.request {
         Some(Request::FetchImage { url, .. }) => message.strip_prefix(url).and_then(|rest| rest.strip_prefix(": ")),
         _ => None,
     };
-    let reason = cut(reason.unwrap_or(message), room);
-    spans.extend([Span::raw("  "), Span::styled(mark, style), Span::styled(format!(" {reason}"), style)]);
+    let reason = reason.unwrap_or(message);
+    let count = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let fits = count(reason).saturating_add(4) <= columns.tail();
+    let wide = if fits { columns.name } else { count(&name).min(columns.name) };
+    let room = (columns.name - wide + columns.tail()).saturating_sub(4);
+    let mut spans = head(&name, task.host.as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
+    let (mark, style) = super::tasks::mark(task, theme);
+    spans.extend([Span::raw("  "), Span::styled(mark, style), Span::styled(format!(" {}", cut(reason, room)), style)]);
     Line::from(spans)
 }
 

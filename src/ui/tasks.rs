@@ -2,15 +2,16 @@
 use super::{
     Theme, Viewport, pane, plain,
     viewport::scrolled,
-    widget::{clock, cut, fit, fit_right},
+    widget::{clock, cut, fit, fit_right, power},
 };
 use crate::{
     app::App,
-    domain::{Task, TaskState, span},
+    domain::{ErrorKind, PowerState, Task, TaskState, span},
 };
 use ratatui::{
     Frame,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
     widgets::Paragraph,
 };
@@ -52,15 +53,21 @@ pub(super) fn width_of(texts: impl Iterator<Item = String>, least: u16, most: u1
     texts.map(|t| u16::try_from(t.width()).unwrap_or(most)).max().unwrap_or(least).clamp(least, most)
 }
 
-fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, theme: &Theme) -> Line<'a> {
+/// The mark of how a task stands, and its style.
+pub(super) fn mark(task: &Task, theme: &Theme) -> (&'static str, Style) {
     let [done, failed, unknown] = theme.verdict();
-    let (mark, style) = match &task.state {
+    match &task.state {
         TaskState::Succeeded(_) => (done, theme.good),
         TaskState::Failed(_) => (failed, theme.bad),
         TaskState::Cancelled => (failed, theme.warning),
+        TaskState::Unknown(why) if why.kind == ErrorKind::Interrupted => power(theme, PowerState::Paused),
         TaskState::Unknown(_) | TaskState::Looking(_) => (unknown, theme.warning),
-        TaskState::Queued | TaskState::Running(_) => (if theme.ascii { ">" } else { "◐" }, theme.accent),
-    };
+        TaskState::Queued | TaskState::Running(_) => power(theme, PowerState::Starting),
+    }
+}
+
+fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, theme: &Theme) -> Line<'a> {
+    let (mark, style) = mark(task, theme);
     let marker = if is_selected { theme.marker } else { " " };
     let took = span(task.ended.unwrap_or(app.now()).since(task.begun));
     let told = match &task.state {

@@ -8,6 +8,7 @@ use vmdeck::{
         ByteSize, Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, Op, Partial, PastFetch, Progress, Reply,
         Request, Stamp, TaskState,
     },
+    input::Action,
 };
 
 #[test]
@@ -193,10 +194,13 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
         app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))));
     };
     let interrupted = || TaskState::Unknown(Error::refused("interrupted at 1 of 3 GiB"));
+    let labels = |app: &App| [Action::ImageAgain, Action::ImagePause, Action::ImageCancel].map(|a| app.label(a));
     tell(&mut app, interrupted());
     press(&mut app, "2 home");
+    assert_eq!(labels(&app), ["resume", "", "cancel"]);
     assert_eq!(*call(&press(&mut app, "x")).2, Request::CancelFetch { image: "y.iso".into() });
     tell(&mut app, TaskState::Running(Progress::bytes(1, Some(3))));
+    assert_eq!(labels(&app), ["", "pause", "cancel"]);
     assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
     tell(&mut app, interrupted());
     assert_eq!(*call(&press(&mut app, "R")).2, again);
