@@ -152,7 +152,7 @@ fn screen(runtime: &tokio::runtime::Runtime) {
             frames += usize::from(terminal.idle(Duration::from_millis(20)).0 > 0);
             watched += slice.elapsed();
         }
-        keys.push(terminal.press(if keys.len() % 2 == 0 { "\x1b[B" } else { "\x1b[A" }).1);
+        keys.push(terminal.press(if keys.len() % 2 == 0 { "\x1b[B" } else { "\x1b[A" }).first);
         most = most.max(terminal.rss());
         drained = (sends.is_finished() && server.events.is_empty()).then(|| begun.elapsed());
     }

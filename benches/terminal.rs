@@ -34,7 +34,7 @@ fn ms(time: Duration) -> f64 {
 
 /// The median and the 95th percentile of the time to `text`.
 fn first_frame(argv: &[&str], env: &[(&str, &str)], text: &str) -> (Duration, Duration) {
-    median((0..RUNS).map(|_| Terminal::start(argv, env, WIDE).until(text)).collect())
+    median((0..RUNS).map(|_| Terminal::sized(argv, env, WIDE).until(text)).collect())
 }
 
 /// A folder with machines that are off.
@@ -73,7 +73,7 @@ fn first_rows(me: &str) {
 fn rest() {
     for count in [20, 1_000] {
         let home = machines(count);
-        let mut terminal = Terminal::start(&[VMDECK], &[("VMDECK_HOME", path(&home))], WIDE);
+        let mut terminal = Terminal::sized(&[VMDECK], &[("VMDECK_HOME", path(&home))], WIDE);
         terminal.until("vm-0003");
         terminal.settle(Duration::from_secs(2));
         let (bytes, cpu) = terminal.idle(Duration::from_secs(30));
@@ -84,7 +84,7 @@ fn rest() {
 }
 
 /// The middle and the slow of some keys.
-fn told(what: &str, presses: Vec<Pressed>, target: &str) -> Duration {
+fn told(what: &str, presses: &[Pressed], target: &str) -> Duration {
     let bytes = median(presses.iter().map(|p| p.bytes).collect());
     let first = median(presses.iter().map(|p| p.first).collect());
     let (time, slow) = (ms(first.0), ms(first.1));
@@ -94,18 +94,18 @@ fn told(what: &str, presses: Vec<Pressed>, target: &str) -> Duration {
 
 fn keys(me: &str) {
     for (size, place, most) in [(NARROW, "80x24", 150), (WIDE, "120x40", 350)] {
-        let mut peer = Terminal::start(&[me, "--table"], &[], size);
+        let mut peer = Terminal::sized(&[me, "--table"], &[], size);
         peer.until("machine-0003");
-        let base = told(&format!("{place}, plain ratatui table"), peer.presses(), "");
+        let base = told(&format!("{place}, plain ratatui table"), &peer.presses(), "");
         for count in [20, 1_000, 10_000] {
             let home = tempfile::tempdir().unwrap();
             let argument = format!("--demo={count}");
-            let mut terminal = Terminal::start(&[VMDECK, &argument], &[("VMDECK_HOME", path(&home))], size);
+            let mut terminal = Terminal::sized(&[VMDECK, &argument], &[("VMDECK_HOME", path(&home))], size);
             terminal.until("running");
             // Graphs are there after two parts of their time.
             terminal.idle(Duration::from_secs(11));
             let own =
-                told(&format!("{place}, {count} demo machines"), terminal.presses(), &format!("  [{most}, 1 ms]"));
+                told(&format!("{place}, {count} demo machines"), &terminal.presses(), &format!("  [{most}, 1 ms]"));
             println!("             {place}, {count} demo machines: {:.2} x the plain table", ms(own) / ms(base));
         }
     }
@@ -114,7 +114,7 @@ fn keys(me: &str) {
 fn watched() {
     const LONG: Duration = Duration::from_secs(30);
     let home = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::start(&[VMDECK, "--demo=20"], &[("VMDECK_HOME", path(&home))], WIDE);
+    let mut terminal = Terminal::sized(&[VMDECK, "--demo=20"], &[("VMDECK_HOME", path(&home))], WIDE);
     terminal.until("running");
     terminal.idle(Duration::from_secs(11));
     let (bytes, _) = terminal.idle(LONG);
@@ -122,7 +122,7 @@ fn watched() {
     // A fetch of the demo takes a quarter of a minute.
     for (key, what, most) in [("4", "in the strip alone", 80), ("2", "with its row", 120), ("3", "with its task", 120)]
     {
-        let mut terminal = Terminal::start(&[VMDECK, "--demo=1"], &[("VMDECK_HOME", path(&home))], NARROW);
+        let mut terminal = Terminal::sized(&[VMDECK, "--demo=1"], &[("VMDECK_HOME", path(&home))], NARROW);
         terminal.until("running");
         terminal.type_in(&["2", "f", "https://mirror.example/debian-13.0.0-amd64-netinst.iso", "\r"]);
         terminal.until("MiB/s");

@@ -33,8 +33,13 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `argv` on so many columns and rows, with `env` added to a bare environment.
-    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)], (cols, rows): (u16, u16)) -> Self {
+    /// Starts `argv` on 120 columns and 40 rows, with `env` added to a bare environment.
+    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::sized(argv, env, WIDE)
+    }
+
+    /// The same on so many columns and rows.
+    pub(crate) fn sized(argv: &[&str], env: &[(&str, &str)], (cols, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(argv[0]);
@@ -121,7 +126,7 @@ impl Terminal {
     }
 
     /// Presses a key. What comes within 60 ms is its answer.
-    fn press(&mut self, key: &str) -> Pressed {
+    pub(crate) fn press(&mut self, key: &str) -> Pressed {
         while self.pump(Duration::ZERO).is_some() {}
         let begun = Instant::now();
         self.writer.write_all(key.as_bytes()).unwrap();

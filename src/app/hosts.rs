@@ -1,5 +1,5 @@
 //! The hosts: their links, and what they have, merged from polls and pushes.
-use super::shown::settle;
+use super::{series::Usage, shown::settle};
 use crate::domain::{
     ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId,
     NodeReport, Op, Property, Question, Stamp, Vm, VmId, clean_line,
@@ -14,6 +14,8 @@ pub struct Machine {
     pub old_power: bool,
     /// Rounded as they are shown.
     pub figures: Option<Figures>,
+    /// What graphs are drawn from; None: nothing was measured since it runs.
+    pub usage: Option<Box<Usage>>,
     /// None: not read yet.
     pub disks: Option<Vec<Disk>>,
     /// None: not read yet.
@@ -40,6 +42,13 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// What it used counts no more: it does not run.
+    fn forget_figures(&mut self) {
+        (self.figures, self.usage) = (None, None);
+    }
+}
+
 /// A host and what is known of it.
 #[derive(Clone, Debug)]
 pub struct HostState {
@@ -56,7 +65,8 @@ pub struct HostState {
     pub heard: Option<Stamp>,
     /// Whether its machines were ever listed: before that none are known, which is not "there are none".
     pub listed: bool,
-    machines: HashMap<VmId, Machine>,
+    /// In boxes: half the places of a table are empty.
+    machines: HashMap<VmId, Box<Machine>>,
     running: usize,
 }
 
@@ -125,7 +135,7 @@ impl HostState {
     }
 
     pub fn machine(&self, vm: &VmId) -> Option<&Machine> {
-        self.machines.get(vm)
+        self.machines.get(vm).map(AsRef::as_ref)
     }
 
     /// What the storage of its one physical machine still holds.
@@ -143,7 +153,7 @@ impl HostState {
 
     /// In no order.
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
-        self.machines.values()
+        self.machines.values().map(AsRef::as_ref)
     }
 
     /// How many machines run, and how many there are.
@@ -151,7 +161,8 @@ impl HostState {
         (self.running, self.machines.len())
     }
 
-    fn apply(&mut self, event: HostEvent, now: Stamp) -> Changes {
+    /// `part`: the one of the time of graphs that `now` is in.
+    fn apply(&mut self, event: HostEvent, now: Stamp, part: u64) -> Changes {
         if !matches!(event, HostEvent::Link(_) | HostEvent::Stale { .. } | HostEvent::Disconnected(_)) {
             self.heard = Some(now);
         }
@@ -165,12 +176,12 @@ impl HostState {
                 machine.vm.power = Some(power);
                 machine.old_power = false;
                 if !power.is_alive() {
-                    machine.figures = None;
+                    machine.forget_figures();
                     machine.vm.started = None;
                 }
                 Changes::rows(changed)
             }),
-            HostEvent::Figures(all) => self.take_figures(all),
+            HostEvent::Figures(all) => self.take_figures(all, part),
             HostEvent::Disks(vm, disks) => Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| {
                 let changed = machine.disks.as_ref() != Some(&disks);
                 machine.disks = Some(disks);
@@ -266,7 +277,7 @@ impl HostState {
         });
         let is_news = self.reports.get(&report.node.id) != Some(&report);
         self.reports.insert(report.node.id.clone(), report);
-        Changes { visible: is_news || is_newer, rows: false, nodes: is_newer }
+        Changes { visible: is_news || is_newer, nodes: is_newer, ..Changes::default() }
     }
 
     /// Takes a machine's record; a state that it does not tell stays as it was, marked as old.
@@ -281,16 +292,17 @@ impl HostState {
         let changed = machine.vm != vm || machine.old_power != old_power;
         machine.old_power = old_power;
         if !vm.power().is_alive() {
-            machine.figures = None;
+            machine.forget_figures();
         }
         machine.vm = vm;
         changed
     }
 
-    fn take_figures(&mut self, all: Vec<(VmId, Figures)>) -> Changes {
+    fn take_figures(&mut self, all: Vec<(VmId, Figures)>, part: u64) -> Changes {
         let mut changed = false;
         for (vm, figures) in all {
             if let Some(machine) = self.machines.get_mut(&vm) {
+                machine.usage.get_or_insert_default().take(part, &figures);
                 let shown = Some(settle(machine.figures, figures));
                 changed |= machine.figures != shown;
                 machine.figures = shown;
@@ -329,7 +341,7 @@ impl Hosts {
         self.0.is_empty()
     }
 
-    pub(super) fn apply(&mut self, id: &HostId, event: HostEvent, now: Stamp) -> Changes {
-        self.0.iter_mut().find(|h| h.host.id == *id).map_or_else(Changes::default, |host| host.apply(event, now))
+    pub(super) fn apply(&mut self, id: &HostId, event: HostEvent, now: Stamp, part: u64) -> Changes {
+        self.0.iter_mut().find(|h| h.host.id == *id).map_or_else(Changes::default, |host| host.apply(event, now, part))
     }
 }

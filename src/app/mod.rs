@@ -11,6 +11,7 @@ mod message;
 mod notices;
 mod refusal;
 mod screen;
+mod series;
 mod settings;
 mod shown;
 mod tasks;
@@ -30,6 +31,7 @@ pub use look_ahead::Sight;
 pub use message::Message;
 pub use notices::{Notice, Notices};
 pub use screen::{Overlay, Screen, Tab};
+pub use series::{Series, Usage};
 pub use settings::Settings;
 pub use shown::settle;
 pub use tasks::Tasks;
@@ -60,6 +62,12 @@ pub struct App {
     pub details_open: bool,
     /// What is selected in them.
     pub details: Details,
+    /// The selected machine, once a part of the time of graphs was over since it was selected.
+    graphed: Option<RowId>,
+    /// That part.
+    graphed_in: u64,
+    /// The part of the time of graphs that it is now.
+    part: u64,
     /// What the images screen shows.
     pub library: Library,
     /// The row of the hosts screen.
@@ -96,6 +104,9 @@ impl App {
             tab: Tab::default(),
             details_open: false,
             details: Details::default(),
+            graphed: None,
+            graphed_in: 0,
+            part: 0,
             library: Library::default(),
             host_row: 0,
             quit: false,
@@ -120,6 +131,7 @@ impl App {
             self.changed = true;
         }
         self.now = now;
+        self.part = series::part(now, self.settings.graphs);
     }
 
     pub const fn now(&self) -> Stamp {
@@ -180,6 +192,12 @@ impl App {
     /// The first host that is there and lacks what machines need.
     pub fn not_set_up(&self) -> Option<&HostState> {
         self.hosts.iter().find(|h| h.capabilities().is_some_and(|c| c.is_set_up == Some(false)))
+    }
+
+    /// Whether graphs belong to the details: where those were opened, or where the selection rests. On the way from one
+    /// machine to the next they would be sent with each key.
+    pub const fn shows_graphs(&self) -> bool {
+        self.details_open || self.graphed.is_some()
     }
 
     /// Whether the details of the selected machine are on the screen.

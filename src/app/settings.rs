@@ -1,5 +1,6 @@
 use crate::input::KeyMap;
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// What the configuration says about the application: plain values.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub struct Settings {
     pub bell: bool,
     /// Have the terminal show a notice (OSC 9) then.
     pub notice: bool,
+    /// How much time a bar of a graph stands for: graphs move on once in it.
+    pub graphs: Duration,
     /// Where the configuration is, or would be, for the first screen.
     pub config_path: String,
     /// The zone of the times on the screen.
@@ -24,6 +27,7 @@ impl Default for Settings {
             ascii: false,
             bell: false,
             notice: false,
+            graphs: Duration::from_secs(5),
             config_path: String::new(),
             zone: TimeZone::UTC,
         }

@@ -261,7 +261,9 @@ pub(super) fn outcome(task: &Task) -> String {
         TaskState::Cancelled => format!("{title}: cancelled"),
         TaskState::Failed(error) => failed(task, error),
         // A fetch that was interrupted is known: it waits to be gone on with.
-        TaskState::Unknown(error) if task.job.is_some() => format!("{title}: {error}"),
+        TaskState::Unknown(error) if task.job.is_some() || error.kind == ErrorKind::Interrupted => {
+            format!("{title}: {error}")
+        }
         TaskState::Unknown(error) => format!("{title}: outcome unknown: {error}"),
     }
 }

@@ -1,5 +1,5 @@
 //! Routes each message to the part that owns it.
-use super::{App, Column, Effect, Message, Overlay, RowId};
+use super::{App, Column, Effect, Machine, Message, Overlay, RowId};
 use crate::{
     domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
     input::{Action, Key},
@@ -52,6 +52,9 @@ impl App {
                 Vec::new()
             }
         };
+        if self.graphed.as_ref() != self.listing.selected() {
+            self.graphed = None;
+        }
         self.follow_questions();
         self.look_ahead(&mut effects);
         self.watch(&mut effects);
@@ -98,14 +101,28 @@ impl App {
         }
         let figures = matches!(event, HostEvent::Figures(_));
         let keeps_order = self.keeps_order(host, &event);
-        let changes = self.hosts.apply(host, event, self.now);
+        let changes = self.hosts.apply(host, event, self.now, self.part);
         let moves = figures && changes.visible && matches!(self.listing.sort, Column::Cpu | Column::Memory);
         if (changes.rows && !keeps_order) || moves {
             self.listing.rebuild(&self.hosts);
         }
+        if figures {
+            self.graph(host);
+        }
         self.changed |= changes.visible;
         if changes.visible {
             self.dialog_follows();
+        }
+    }
+
+    /// Graphs of the selected machine move on, once in each part of their time.
+    fn graph(&mut self, host: &HostId) {
+        let selected = self.listing.selected().filter(|(of, _)| of == host);
+        if let Some(row) = selected.filter(|_| self.graphed_in != self.part) {
+            (self.graphed, self.graphed_in) = (Some(row.clone()), self.part);
+            let has_bars =
+                |(_, machine): (_, &Machine)| machine.usage.as_ref().is_some_and(|u| u.cpu.values().len() > 0);
+            self.changed |= self.shows_details() && self.selected().is_some_and(has_bars);
         }
     }
 

@@ -78,7 +78,7 @@ pub struct Refresh {
     pub list: Duration,
     /// What visible machines use.
     pub figures: Duration,
-    /// How often graphs are drawn anew.
+    /// How much time a bar of a graph stands for.
     pub graphs: Duration,
 }
 

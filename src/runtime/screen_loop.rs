@@ -259,7 +259,10 @@ where
                 match lend(stage.console(&title, console), false, (app, hosts, inbox, outside)).await {
                     Ok(ended) => ended,
                     Err(Outside::Suspend) => self.stage.suspend().await.map(Ok)?,
-                    Err(_) => return Ok(self.stopped = true),
+                    Err(_) => {
+                        self.stopped = true;
+                        return Ok(());
+                    }
                 }
             }
         };

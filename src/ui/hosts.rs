@@ -130,10 +130,15 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         lines.push(Line::default());
         let [yes, no, _] = theme.verdict();
         for row in OPS {
-            let text = format!(" {}", fit(row.help, 48));
             lines.push(match capabilities.check(row.op) {
-                Ok(()) => Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(text)]),
-                Err(why) => Line::from(Span::styled(format!(" {no}{text} {}", clean_line(why)), theme.dim)),
+                Ok(()) => {
+                    let help = cut(row.help, area.width.saturating_sub(6));
+                    Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(format!(" {help}"))])
+                }
+                Err(why) => {
+                    let text = format!(" {no} {} {}", fit(row.help, 48), clean_line(why));
+                    Line::from(Span::styled(text, theme.dim))
+                }
             });
         }
     }

@@ -18,6 +18,8 @@ pub struct Theme {
     pub arrow: &'static str,
     /// There is more above, more below.
     pub arrows: [&'static str; 2],
+    /// The bars of a graph, from the lowest.
+    pub bars: [&'static str; 8],
     /// Between the parts of a title.
     pub dot: &'static str,
     pub text: Style,
@@ -51,6 +53,11 @@ impl Theme {
             angles: if ascii { ["<", ">"] } else { ["‹", "›"] },
             arrow: pick("→", "->"),
             arrows: if ascii { ["^", "v"] } else { ["▲", "▼"] },
+            bars: if ascii {
+                ["_", ".", ":", "-", "=", "+", "*", "#"]
+            } else {
+                ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+            },
             dot: pick("·", "|"),
             text: Style::new(),
             dim,

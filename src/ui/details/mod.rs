@@ -8,6 +8,7 @@
 //! └─────────────────────────────────────┘
 //! ```
 mod disks;
+mod graphs;
 mod log;
 mod overview;
 mod properties;
@@ -79,7 +80,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     tabs(frame, inner, app.tab, theme);
     let width = inner.width;
     let page = match app.tab {
-        Tab::Overview => overview::page(host, machine, app.now(), width, theme),
+        Tab::Overview => overview::page(app, host, machine, width, theme),
         Tab::Disks => disks::page(app, host, machine, width, theme),
         Tab::Properties => properties::page(app, host, machine, width, theme),
         Tab::Log => log::page(app, host.id(), &machine.vm.id, width, theme),

@@ -1,7 +1,7 @@
-use super::Page;
+use super::{Page, graphs::Graphs};
 use crate::{
-    app::{HostState, Machine},
-    domain::{ByteSize, Stamp, clean_line},
+    app::{App, HostState, Machine},
+    domain::{ByteSize, clean_line},
     ui::{
         Theme,
         widget::{power, uptime},
@@ -13,8 +13,9 @@ use ratatui::text::{Line, Span};
 const LOOKED_AT: usize = 50;
 
 /// What it is and what it does now. What is not known is `–`.
-pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, theme: &Theme) -> Page {
+pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
+    let graphs = Graphs::new(app, machine, width, theme);
     let vm = &machine.vm;
     let (glyph, style) = power(theme, vm.power());
     let word = vm.remark.as_deref().map_or_else(|| vm.power().name().to_owned(), |r| clean_line(r).into_owned());
@@ -25,7 +26,7 @@ pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, 
     let unknown = || "–".to_owned();
     let size = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| ByteSize(b).to_string());
     let rate = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| format!("{}/s", ByteSize(b)));
-    let up = vm.started.filter(|_| vm.power().is_alive()).map_or_else(unknown, |at| uptime(now, at));
+    let up = vm.started.filter(|_| vm.power().is_alive()).map_or_else(unknown, |at| uptime(app.now(), at));
     page.pair(theme, "Up for", &up, width);
     page.gap();
     let figures = machine.figures.unwrap_or_default();
@@ -40,13 +41,13 @@ pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, 
         (None, Some(all)) => format!("– of {}", ByteSize(all)),
         (used, None) => size(used),
     };
-    page.pair(theme, "CPU", &format!("{cpu} of {cpus}"), width);
+    graphs.figure(&mut page, theme, "CPU", &format!("{cpu} of {cpus}"));
     page.pair(theme, "Memory", &memory, width);
     page.pair(theme, "Disks", &size(vm.disk), width);
     // The lines are the same for all machines of a host, so that little is sent on the way from one to the next.
     page.gap();
-    page.pair(theme, "Disk read", &rate(figures.disk_read), width);
-    page.pair(theme, "Disk write", &rate(figures.disk_write), width);
+    graphs.figure(&mut page, theme, "Disk read", &rate(figures.disk_read));
+    graphs.figure(&mut page, theme, "Disk write", &rate(figures.disk_write));
     if host.machines().take(LOOKED_AT).any(|m| m.figures.is_some_and(|f| f.net_in.is_some() || f.net_out.is_some())) {
         page.pair(theme, "Received", &rate(figures.net_in), width);
         page.pair(theme, "Sent", &rate(figures.net_out), width);
@@ -58,5 +59,6 @@ pub(super) fn page(host: &HostState, machine: &Machine, now: Stamp, width: u16, 
         let value = if value.is_empty() { unknown() } else { clean_line(value).into_owned() };
         page.pair(theme, &clean_line(label), &value, width);
     }
+    graphs.rest(&mut page, theme);
     page
 }

@@ -10,7 +10,7 @@ mod wrap;
 pub(crate) use centered::centered;
 pub(crate) use gauge::gauge;
 pub(crate) use input::window;
-pub(crate) use spark::spark;
+pub(crate) use spark::{bars, spark, top};
 pub(crate) use text::{clock, cut, day, fit, fit_right};
 pub(crate) use words::{power, uptime};
 pub(crate) use wrap::wrap;

@@ -88,7 +88,13 @@ async fn an_interrupt_leaves_it_running_with_the_command_to_watch_it() {
     );
     let config = Config::parse(Path::new("test.toml"), &text).unwrap();
     let (out, mut err) = (Heard::default(), Vec::new());
-    let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out.clone(), err: &mut err, is_terminal: true };
+    let mut streams = Streams {
+        input: &mut "".as_bytes(),
+        out: &mut out.clone(),
+        err: &mut err,
+        is_terminal: true,
+        is_person: false,
+    };
     let words = vec![format!("url={}", server.url("/a.iso"))];
     let call = Call { host: "local".into(), op: "fetch-image".into(), words, json: false, detach: false };
     let interrupt = CancellationToken::new();

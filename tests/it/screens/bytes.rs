@@ -1,5 +1,5 @@
 //! What is sent to the terminal: on a slow line every byte is waited for.
-use crate::support::fleet::{empty, press, up, vm};
+use crate::support::fleet::{NOW, empty, press, up, vm};
 use ratatui::{Terminal, TerminalOptions, layout::Rect};
 use std::{
     cell::RefCell,
@@ -8,7 +8,7 @@ use std::{
 };
 use vmdeck::{
     app::{App, Message},
-    domain::{Figures, HostEvent, PowerState},
+    domain::{Figures, HostEvent, PowerState, Progress, Stamp},
     runtime::Terse,
     ui::{Theme, Viewport, render},
 };
@@ -156,4 +156,93 @@ fn only_the_rows_that_are_seen_are_built() {
     line.draw(&app);
     assert_eq!(line.viewport.visible().len(), 24 - 6);
     assert_eq!(line.viewport.visible().last().map(|(_, vm)| vm.as_str()), Some("machine-09999"));
+}
+
+/// The bytes a second that a minute costs in which `second` happens once a second, after one to begin with.
+fn a_second(app: &mut App, (columns, rows): (u16, u16), mut second: impl FnMut(&mut App, u64)) -> usize {
+    const LONG: u64 = 60;
+    app.update(Message::Resized(columns, rows));
+    let mut line = Line::new(columns, rows);
+    let mut sent = 0;
+    for at in 0..=2 * LONG {
+        app.set_now(Stamp(NOW.0 + at * 1000));
+        second(app, at);
+        app.update(Message::Tick);
+        if app.take_changed() {
+            let cost = line.draw(app);
+            // Graphs fill in the first minute.
+            sent += if at > LONG { cost } else { 0 };
+        }
+    }
+    sent / usize::try_from(LONG).unwrap()
+}
+
+/// Numbers each second and graphs each five seconds, of guests that never do the same.
+#[test]
+fn busy_guests_cost_little_to_watch() {
+    for (columns, rows) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = machines(20);
+        let cost = a_second(&mut app, (columns, rows), |app, at| {
+            let all = (0..20_u64).map(|i| {
+                let busy = (at * (7 + i) + i * i) % 83;
+                let figures = Figures {
+                    cpu: Some(f32::from(u8::try_from(busy).unwrap())),
+                    memory: Some((900 + busy) << 20),
+                    disk_read: Some(busy << 19),
+                    disk_write: Some(busy << 18),
+                    ..Figures::default()
+                };
+                (format!("machine-{i:05}").as_str().into(), figures)
+            });
+            app.update(Message::Host("local".into(), HostEvent::Figures(all.collect())));
+        });
+        assert!(cost <= 400, "{cost} bytes a second at {columns} columns");
+    }
+}
+
+/// A key on the way through machines whose graphs are full.
+#[test]
+fn an_arrow_key_costs_little_with_graphs() {
+    for (columns, rows) in [(120, 40), (200, 60)] {
+        let mut app = machines(20);
+        a_second(&mut app, (columns, rows), |app, at| {
+            let busy = (at * 7) % 83;
+            let figures = Figures {
+                cpu: Some(f32::from(u8::try_from(busy).unwrap())),
+                disk_read: Some(busy << 19),
+                ..Figures::default()
+            };
+            let all = (0..20).map(|i| (format!("machine-{i:05}").as_str().into(), figures));
+            app.update(Message::Host("local".into(), HostEvent::Figures(all.collect())));
+        });
+        let mut line = Line::new(columns, rows);
+        line.draw(&app);
+        for key in ["down", "down", "up", "up"] {
+            press(&mut app, key);
+            let cost = line.draw(&app);
+            assert!(cost <= 350, "{cost} bytes at {columns} columns");
+        }
+    }
+}
+
+/// One fetch: in the strip alone, and with its row on the images screen.
+#[test]
+fn a_fetch_costs_little_to_watch() {
+    for (keys, most) in [("1", 80), ("2", 120)] {
+        let mut app = machines(3);
+        press(&mut app, "2 f");
+        app.update(Message::Paste("https://cdimage.debian.org/iso/debian-13.0.0-amd64-netinst.iso".into()));
+        press(&mut app, "enter");
+        press(&mut app, keys);
+        let task = app.tasks.running().next().unwrap().id;
+        let mut done = 0;
+        let cost = a_second(&mut app, (80, 24), |app, at| {
+            let rate = 9_000_000 + (at * 7919) % 2_000_000;
+            done += rate;
+            #[expect(clippy::cast_precision_loss, reason = "a rate")]
+            let rate = Some(rate as f64);
+            app.update(Message::TaskProgress(task, Progress { rate, ..Progress::bytes(done, Some(3_972_844_748)) }));
+        });
+        assert!(cost <= most, "{cost} bytes a second after {keys}");
+    }
 }

@@ -2,7 +2,10 @@
 mod bytes;
 mod dialogs_ask;
 mod dialogs_fill;
+mod graphs;
 mod library;
 mod lists;
 mod machine;
 mod pages;
+mod plain;
+mod states;

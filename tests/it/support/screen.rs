@@ -14,14 +14,22 @@ use vmdeck::{
 
 /// The application as it looks on a terminal of this size: the text, the place of the cursor, the styles.
 pub(crate) fn screen(app: &mut App, width: u16, height: u16) -> String {
+    themed(app, (width, height), &Theme::new(true, app.settings.ascii))
+}
+
+fn themed(app: &mut App, (width, height): (u16, u16), theme: &Theme) -> String {
     app.update(vmdeck::app::Message::Resized(width, height));
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let theme = Theme::new(true, app.settings.ascii);
     let mut viewport = Viewport::default();
-    terminal.draw(|frame| render(frame, app, &theme, &mut viewport)).unwrap();
+    terminal.draw(|frame| render(frame, app, theme, &mut viewport)).unwrap();
     let cursor = terminal.backend().cursor_visible().then(|| terminal.backend_mut().get_cursor_position().unwrap());
     let cursor = cursor.map_or_else(|| "no cursor".to_owned(), |at| format!("cursor at column {}, row {}", at.x, at.y));
     styled(terminal.backend().buffer(), &cursor)
+}
+
+/// The same without colours.
+pub(crate) fn plain(app: &mut App, width: u16, height: u16) -> String {
+    themed(app, (width, height), &Theme::new(false, app.settings.ascii))
 }
 
 /// The text, then each run of cells that is not in the default style: `row 0, 3..7: Red BOLD`.
