@@ -5,6 +5,7 @@ use crate::{
         Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
         demo::{self, Demo},
         govirthost::{self, Govirthost},
+        iohyve::{self, Iohyve},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
@@ -12,7 +13,7 @@ use crate::{
     config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
     fetch,
-    transport::{Known, Password, Program, Trust, now},
+    transport::{Known, Password, Program, Trust, find_program, now},
 };
 use std::path::PathBuf;
 
@@ -29,14 +30,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 program: qemu.program.clone(),
                 accel: qemu.accel.clone(),
                 headless: !policy.is_watching,
-                fetch: fetch::Options {
-                    limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
-                    ca: config.fetch.ca.clone(),
-                    ..fetch::Options::default()
-                },
+                fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
-                // A program that was replaced while it runs has another path, and then its name finds the new one.
-                worker: std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into()),
+                worker: worker(),
             };
             hosts.add(id, Qemu::new(settings), policy);
         }
@@ -55,12 +51,26 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             };
             hosts.add(id, made, policy);
         }
+        BackendConfig::Iohyve(own) => {
+            let here = || find_program("iohyve").unwrap_or_else(|| "/usr/local/sbin/iohyve".into());
+            let settings = iohyve::Settings {
+                place: match own.ssh.clone() {
+                    Some(host) => iohyve::Place::Ssh { program: "ssh".into(), host },
+                    None => iohyve::Place::Here(here()),
+                },
+                run: paths.run.join("iohyve"),
+                images: paths.images.join("iohyve").join(id.as_str()),
+                fetch: fetching(config),
+                fetch_at_once: config.fetch.at_once,
+                worker: worker(),
+            };
+            hosts.add(id, Iohyve::new(settings), policy);
+        }
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
         BackendConfig::Chypervisord(_)
         | BackendConfig::Libvirt(_)
-        | BackendConfig::Iohyve(_)
         | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
     }
 }
@@ -73,6 +83,19 @@ fn trust(tls: &Tls, ca: Option<&PathBuf>, paths: &Paths) -> Trust {
         Tls::AcceptNew => Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
         Tls::Insecure => Trust::Insecure,
     }
+}
+
+fn fetching(config: &Config) -> fetch::Options {
+    fetch::Options {
+        limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
+        ca: config.fetch.ca.clone(),
+        ..fetch::Options::default()
+    }
+}
+
+/// The program that fetches. One that was replaced while it runs has another path, and then its name finds the new one.
+fn worker() -> PathBuf {
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
 }
 
 fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt,
     process::{Child, Command},
     time::{sleep, timeout},
 };
@@ -28,6 +29,8 @@ pub struct Program {
     patience: Option<Duration>,
     limit: usize,
     in_terminal: bool,
+    input: Option<PathBuf>,
+    log: Option<PathBuf>,
 }
 
 /// What a program said, and how it ended.
@@ -63,7 +66,24 @@ impl Program {
             patience: Some(Duration::from_secs(30)),
             limit: 1 << 20,
             in_terminal: false,
+            input: None,
+            log: None,
         }
+    }
+
+    /// Gives it this file to read.
+    #[must_use]
+    pub fn input(mut self, path: impl Into<PathBuf>) -> Self {
+        self.input = Some(path.into());
+        self
+    }
+
+    /// Has it write into this file, both streams, instead of to us: for a program that leaves others behind which go on
+    /// writing. [`Output::stdout`] is what the file holds when the program itself has ended.
+    #[must_use]
+    pub fn log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log = Some(path.into());
+        self
     }
 
     /// Adds an argument of ours.
@@ -137,7 +157,11 @@ impl Program {
     }
 
     fn start(&self) -> Result<Child> {
-        self.start_with(Stdio::null(), false)
+        let stdin = match &self.input {
+            Some(path) => std::fs::File::open(path).map_err(super::at(path))?.into(),
+            None => Stdio::null(),
+        };
+        self.start_with(stdin, false)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
@@ -147,6 +171,10 @@ impl Program {
         command.args(&self.arguments).env("LC_ALL", "C");
         let output = || if detached { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached);
+        if let Some(path) = &self.log {
+            let log = std::fs::File::create(path).map_err(super::at(path))?;
+            command.stdout(log.try_clone()?).stderr(log);
+        }
         if !self.in_terminal && !detached {
             command.process_group(0);
         }
@@ -203,6 +231,10 @@ impl Program {
                 }
                 status?.code()
             };
+            if let Some(path) = &self.log {
+                let log = tokio::fs::File::open(path).await?;
+                log.take(u64::try_from(self.limit).unwrap_or(u64::MAX)).read_to_end(&mut stdout).await?;
+            }
             Ok(Output { code, stdout, stderr })
         })
         .await

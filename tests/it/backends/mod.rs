@@ -1,6 +1,7 @@
 mod conformance;
 mod conformance_of_servers;
 mod govirthost;
+mod iohyve;
 mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;
