@@ -4,6 +4,7 @@
 //! default that says "unsupported", so a product writes only what it lists in its [`Capabilities`]; the host actor
 //! refuses the rest before it gets here.
 mod asking;
+pub mod chypervisord;
 pub mod demo;
 mod disks;
 mod dispatch;

@@ -57,6 +57,8 @@ pub struct Chypervisord {
     pub url: String,
     /// A cguestd, which knows the guests.
     pub guests_url: Option<String>,
+    /// Whether that cguestd keeps a job that is looked at.
+    pub follow_jobs: bool,
 }
 
 /// A govirthost server.
@@ -203,6 +205,7 @@ impl HostConfig {
             "chypervisord" => BackendConfig::Chypervisord(Chypervisord {
                 url: url(&table.need("url", "write url = \"http://host:17000\"")?, &["http", "https"])?,
                 guests_url: table.get("guests_url").map(|v| url(&v, &["http", "https"])).transpose()?,
+                follow_jobs: table.get("follow_jobs").map(|v| v.flag()).transpose()?.unwrap_or(false),
             }),
             "govirthost" => BackendConfig::Govirthost(Govirthost {
                 url: url(&table.need("url", "write url = \"http://host:33345\"")?, &["http", "https"])?,

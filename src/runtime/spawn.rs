@@ -3,6 +3,7 @@ use super::{Hosts, Policy};
 use crate::{
     backend::{
         Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
+        chypervisord::{self, Chypervisord},
         demo::{self, Demo},
         govirthost::{self, Govirthost},
         iohyve::{self, Iohyve},
@@ -69,9 +70,10 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
-        BackendConfig::Chypervisord(_)
-        | BackendConfig::Libvirt(_)
-        | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
+        BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own)), policy),
+        BackendConfig::Libvirt(_) | BackendConfig::Lochness(_) => {
+            hosts.add(id, Absent(host.backend.name()), policy)
+        }
     }
 }
 
@@ -96,6 +98,11 @@ fn fetching(config: &Config) -> fetch::Options {
 /// The program that fetches. One that was replaced while it runs has another path, and then its name finds the new one.
 fn worker() -> PathBuf {
     std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
+}
+
+fn chypervisord(own: &config::Chypervisord) -> chypervisord::Settings {
+    let (url, guests_url, follow_jobs) = (own.url.clone(), own.guests_url.clone(), own.follow_jobs);
+    chypervisord::Settings { url, guests_url, follow_jobs }
 }
 
 fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {

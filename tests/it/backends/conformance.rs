@@ -28,9 +28,9 @@ pub(crate) struct World {
     pub(crate) url: String,
 }
 
-struct Check<B> {
-    backend: B,
-    capabilities: Capabilities,
+pub(super) struct Check<B> {
+    pub(super) backend: B,
+    pub(super) capabilities: Capabilities,
 }
 
 impl<B: Backend> Check<B> {
@@ -53,7 +53,7 @@ impl<B: Backend> Check<B> {
         Ok(told.unwrap_or(reply))
     }
 
-    async fn good(&self, request: Request) -> Reply {
+    pub(super) async fn good(&self, request: Request) -> Reply {
         let title = request.title();
         self.run(request).await.unwrap_or_else(|e| panic!("{title}: {e}"))
     }
@@ -71,7 +71,7 @@ impl<B: Backend> Check<B> {
         self.good(if by_force { Request::PowerOff(vm()) } else { Request::ShutDown(vm()) }).await;
     }
 
-    async fn bad(&self, request: Request, kind: ErrorKind) {
+    pub(super) async fn bad(&self, request: Request, kind: ErrorKind) {
         let title = request.title();
         let Err(error) = self.run(request).await else { panic!("{title}: it should have been refused") };
         assert_eq!(error.kind, kind, "{title}: {error}");

@@ -1,6 +1,8 @@
+mod chypervisord;
 mod conformance;
 mod conformance_of_servers;
 mod govirthost;
+mod conformance_nodes;
 mod iohyve;
 mod qemu_bases;
 mod qemu_disks;

@@ -2,6 +2,7 @@
 pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
 pub(crate) mod fake_iohyve;
+pub(crate) mod fake_lochness;
 pub(crate) mod fake_qmp;
 pub(crate) mod fake_sysadm;
 pub(crate) mod fake_velocity;
