@@ -7,6 +7,7 @@ use crate::{
         demo::{self, Demo},
         govirthost::{self, Govirthost},
         iohyve::{self, Iohyve},
+        libvirt::{self, Libvirt},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
@@ -67,12 +68,22 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             };
             hosts.add(id, Iohyve::new(settings), policy);
         }
+        BackendConfig::Libvirt(own) => match libvirt::Uri::parse(&own.uri) {
+            Ok(uri) => {
+                let (fetch, fetch_at_once) = (fetching(config), config.fetch.at_once);
+                let headless = !policy.is_watching;
+                let settings = libvirt::Settings { uri, headless, fetch, fetch_at_once, worker: worker() };
+                hosts.add(id, Libvirt::new(settings), policy);
+            }
+            Err(error) => hosts.add(id, Absent(error), policy),
+        },
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
         BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own)), policy),
-        BackendConfig::Libvirt(_) | BackendConfig::Lochness(_) => {
-            hosts.add(id, Absent(host.backend.name()), policy)
+        BackendConfig::Lochness(_) => {
+            let why = format_args!("this version of vmdeck cannot speak to {} hosts", host.backend.name());
+            hosts.add(id, Absent(Error::new(ErrorKind::Unsupported, why)), policy);
         }
     }
 }
@@ -87,6 +98,7 @@ fn trust(tls: &Tls, ca: Option<&PathBuf>, paths: &Paths) -> Trust {
     }
 }
 
+/// How every host of this computer fetches.
 fn fetching(config: &Config) -> fetch::Options {
     fetch::Options {
         limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
@@ -95,7 +107,8 @@ fn fetching(config: &Config) -> fetch::Options {
     }
 }
 
-/// The program that fetches. One that was replaced while it runs has another path, and then its name finds the new one.
+/// The program that fetches: this one. One that was replaced while it runs has another path, and then its name finds the
+/// new one.
 fn worker() -> PathBuf {
     std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
 }
@@ -137,13 +150,12 @@ fn password(source: &PasswordSource) -> Password {
     }
 }
 
-/// A kind of host that is known by name only.
-struct Absent(&'static str);
+/// A host that cannot be spoken to: why not.
+struct Absent(Error);
 
 impl Backend for Absent {
     async fn connect(&self, _: EventSink) -> Result<Capabilities> {
-        let why = format_args!("this version of vmdeck cannot speak to {} hosts", self.0);
-        Err(Error::new(ErrorKind::Unsupported, why))
+        Err(self.0.clone())
     }
 
     async fn inventory(&self, _: bool) -> Result<Inventory> {

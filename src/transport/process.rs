@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How long the pipes may stay open after the program has gone: whoever inherited them is not waited for.
-const PIPES: Duration = Duration::from_millis(500);
+pub(super) const PIPES: Duration = Duration::from_millis(500);
 /// How long a program may take to end by itself when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -165,7 +165,7 @@ impl Program {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
-    fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
+    pub(super) fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
         let mut command = Command::new(&self.path);
         // The words of a program are matched and shown: in the language that its documentation has.
         command.args(&self.arguments).env("LC_ALL", "C");

@@ -1,5 +1,6 @@
 //! What every backend must do: each operation it declares works and is seen by `look`; each one that it does not
 //! declare is refused as unsupported.
+use crate::support::libvirt::{Daemon, small};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use vmdeck::{
@@ -308,6 +309,14 @@ async fn qemu_conforms() {
     let create = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let url = format!("file://{}", world.path("x.iso").display());
     check(world.another(false), &World { create, grows_off: false, url }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libvirt_conforms() {
+    let daemon = Daemon::new().await;
+    std::fs::write(daemon.path("x.iso"), vec![0; 4096]).unwrap();
+    let url = format!("file://{}", daemon.path("x.iso").display());
+    check(daemon.backend(), &World { create: small("conform"), grows_off: true, url }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

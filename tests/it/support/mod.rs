@@ -12,6 +12,7 @@ pub(crate) mod ftp;
 pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
+pub(crate) mod libvirt;
 pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod qemu;
