@@ -48,8 +48,15 @@ impl Fetching {
     }
 
     /// Has a process fetch it, or joins one that does already, or goes on with what was interrupted; and follows it to
-    /// its end. Returns the name of the image.
-    pub(super) async fn fetch(&self, folder: &Path, url: &str, name: Option<&str>, call: Call) -> Result<String> {
+    /// its end. `check` may refuse the name, which is returned.
+    pub(super) async fn fetch(
+        &self,
+        folder: &Path,
+        url: &str,
+        name: Option<&str>,
+        check: fn(&str) -> Result<()>,
+        call: Call,
+    ) -> Result<String> {
         let order = Order::new(url, name)?;
         fs::create_dir_all(folder).map_err(at(folder))?;
         call.progress(Progress::note(format!("asking {}", order.address.place())));
@@ -60,6 +67,7 @@ impl Fetching {
                 look = fetch::look(&order, folder, &self.options) => look?,
                 () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
             };
+            check(&look.name)?;
             fetch::ask(&order, &look, folder)?;
             look.name
         };

@@ -18,6 +18,15 @@ fn is_image(name: &str) -> bool {
     (ends(".iso") || ends(".img")) && check_image_name(name).is_ok()
 }
 
+/// Refuses a name under which an image would not be found again.
+fn check_name(name: &str) -> Result<()> {
+    if is_image(name) {
+        return Ok(());
+    }
+    let why = "of a volume of libvirt, the end .iso or .img tells that it is an image";
+    Err(Error::invalid(format_args!("name: `{}`: {why}", clean_line(name))))
+}
+
 /// All images, by name; of two that have one name the one in the pool that is named first.
 async fn volumes(client: &Client) -> Result<Vec<Volume>> {
     let places = pools::places(client).await?;
@@ -111,12 +120,8 @@ impl Images for Libvirt {
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let client = self.client()?;
-        if let Some(name) = name.filter(|name| !is_image(name)) {
-            let why = "ends in .iso or .img, or it would be taken for a disk";
-            return Err(Error::invalid(format_args!("name: `{}`: the name of an image {why}", clean_line(name))));
-        }
         let folder = self.folder(&client).await?;
-        let name = self.fetching.fetch(&folder, url, name, call).await?;
+        let name = self.fetching.fetch(&folder, url, name, check_name, call).await?;
         self.refresh(&client).await?;
         let listed = list(&client).await?.into_iter().find(|image| image.name == name);
         listed.ok_or_else(|| Error::not_found(format_args!("{} is not among the images of libvirt", clean_line(&name))))
@@ -136,10 +141,7 @@ impl Images for Libvirt {
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
         let client = self.client()?;
         check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
-        if !is_image(name) {
-            let why = "the name of an image ends in .iso or .img";
-            return Err(Error::invalid(format_args!("name: `{}`: {why}", clean_line(name))));
-        }
+        check_name(name)?;
         let from = PathBuf::from(unused(&client, image).await?.key);
         let folder = from.parent().unwrap_or(&from).to_owned();
         let to = folder.join(name);

@@ -24,7 +24,7 @@ pub mod xdr;
 pub use reach::{Place, Scope, Uri, sockets};
 
 use crate::{
-    backend::{Backend, EventSink, fetching::Fetching},
+    backend::{Backend, EventSink, Nodes, fetching::Fetching},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict,
         Vm, VmId,
@@ -245,3 +245,5 @@ impl Backend for Libvirt {
         })
     }
 }
+
+impl Nodes for Libvirt {}

@@ -1,7 +1,7 @@
-use super::{Libvirt, wire::procedure as p};
+use super::{Libvirt, disks::is_active, wire::procedure as p};
 use crate::{
     backend::Power,
-    domain::{Result, VmId},
+    domain::{ErrorKind, Result, VmId},
 };
 
 impl Libvirt {
@@ -21,8 +21,16 @@ impl Power for Libvirt {
         self.act(vm, p::SHUT_DOWN).await
     }
 
+    /// Libvirt may see the end of the process that it kills before its own call does, which then finds nothing to kill.
     async fn power_off(&self, vm: &VmId) -> Result<()> {
-        self.act(vm, p::DESTROY).await
+        let (client, domain) = self.domain(vm).await?;
+        match client.act(p::DESTROY, &domain).await {
+            Err(error) if error.kind == ErrorKind::Conflict && is_active(&domain) => {
+                let is_off = client.lookup(vm).await.is_ok_and(|now| !is_active(&now));
+                if is_off { Ok(()) } else { Err(error) }
+            }
+            done => done,
+        }
     }
 
     async fn reset(&self, vm: &VmId) -> Result<()> {

@@ -109,7 +109,7 @@ impl Images for Qemu {
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let folder = &self.local.settings.images;
-        let name = self.local.fetching.fetch(folder, url, name, call).await?;
+        let name = self.local.fetching.fetch(folder, url, name, |_| Ok(()), call).await?;
         let listed = self.local.list_images()?.into_iter().find(|image| image.name == name);
         listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&name))))
     }

@@ -32,8 +32,8 @@ const STARTED: &str = "0000004820008086000000010000013e0000000200000001000000000
     4812b77c2e45a948b3e6000000030000000200000000";
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
-    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+    let digits: String = hex.split_whitespace().collect();
+    (0..digits.len() / 2).map(|n| u8::from_str_radix(digits.get(2 * n..2 * n + 2).unwrap(), 16).unwrap()).collect()
 }
 
 async fn packet(hex: &str) -> Packet {
