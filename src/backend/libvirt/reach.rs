@@ -60,12 +60,14 @@ impl Uri {
             ("qemu", None) => Place::Local { socket: socket.map(PathBuf::from) },
             ("qemu+ssh", Some(host)) => {
                 let user = Some(url.username().to_owned()).filter(|user| !user.is_empty());
-                let is_plain = |word: &str| {
-                    !word.starts_with('-') && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-:%".contains(c))
+                let is_made_of = |word: &str, marks: &str| {
+                    !word.starts_with('-') && word.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
                 };
                 let host = host.trim_matches(['[', ']']).to_owned();
-                let is_path = |path: &str| path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-                if !is_plain(&host) || !user.as_deref().is_none_or(is_plain) || !socket.as_deref().is_none_or(is_path) {
+                let is_right = is_made_of(&host, "._-:%")
+                    && user.as_deref().is_none_or(|user| is_made_of(user, "._-"))
+                    && socket.as_deref().is_none_or(|path| is_made_of(path, "/._-"));
+                if !is_right {
                     return Err(wrong("user, host and socket are plain words"));
                 }
                 Place::Ssh {
