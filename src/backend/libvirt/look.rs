@@ -40,6 +40,7 @@ impl Libvirt {
             },
             Expect::Medium { vm, image } => images::medium(self, vm, image.as_deref()).await?,
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(&*self.client()?, expect).await?,
+            Expect::Node(expect) => expect.unseen(),
             Expect::Ready | Expect::Nothing => Verdict::Met(None),
         })
     }

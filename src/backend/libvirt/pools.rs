@@ -170,10 +170,10 @@ impl Libvirt {
             id: name.as_str().into(),
             name,
             cpus: Some(cpus),
-            load: None,
             memory: free.map(|free| amount(total.0.saturating_sub(free), total.0)),
             storage,
             details: places.iter().map(told).collect(),
+            ..Node::default()
         })
     }
 }
