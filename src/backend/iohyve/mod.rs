@@ -215,10 +215,9 @@ impl Backend for Iohyve {
                 settle: vec![(Op::Start, Duration::from_secs(20)), (Op::PowerOff, Duration::from_secs(10))],
             },
             missing: ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())).collect(),
-            cautions: Vec::new(),
             version: clean_line(line).chars().take_while(|c| *c != '/').collect::<String>(),
             is_set_up: Some(is_set_up),
-            details: Vec::new(),
+            ..Capabilities::default()
         })
     }
 

@@ -1,8 +1,8 @@
 mod chypervisord;
 mod conformance;
+mod conformance_nodes;
 mod conformance_of_servers;
 mod govirthost;
-mod conformance_nodes;
 mod iohyve;
 mod libvirt_life;
 mod libvirt_ssh;
