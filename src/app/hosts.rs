@@ -2,7 +2,7 @@
 use super::shown::settle;
 use crate::domain::{
     ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId,
-    NodeReport, Property, Question, Stamp, Vm, VmId, clean_line,
+    NodeReport, Op, Property, Question, Stamp, Vm, VmId, clean_line,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +18,26 @@ pub struct Machine {
     pub disks: Option<Vec<Disk>>,
     /// None: not read yet.
     pub properties: Option<Vec<Property>>,
+    /// Why disks or settings could not be read.
+    pub unread: Vec<(Op, Error)>,
+}
+
+impl Machine {
+    /// Why what `op` reads is not known: the host offers no such thing, or could not tell. None: it is being read.
+    pub fn why_unread<'a>(&'a self, host: &'a HostState, op: Op) -> Option<&'a str> {
+        if let Some(Err(why)) = host.capabilities().map(|capabilities| capabilities.check(op)) {
+            return Some(why);
+        }
+        self.unread.iter().find(|(unread, _)| *unread == op).map(|(_, error)| error.message.as_str())
+    }
+
+    /// What `op` reads could not be read, or (None) it was.
+    fn take_unread(&mut self, op: Op, error: Option<Error>) -> bool {
+        let before = self.unread.clone();
+        self.unread.retain(|(unread, _)| *unread != op);
+        self.unread.extend(error.map(|error| (op, error)));
+        self.unread != before
+    }
 }
 
 /// A host and what is known of it.
@@ -154,16 +174,19 @@ impl HostState {
             HostEvent::Disks(vm, disks) => Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| {
                 let changed = machine.disks.as_ref() != Some(&disks);
                 machine.disks = Some(disks);
-                changed
+                machine.take_unread(Op::ListDisks, None) || changed
             })),
             HostEvent::Properties(vm, properties) => {
                 Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| {
                     let changed = machine.properties.as_ref() != Some(&properties);
                     machine.properties = Some(properties);
-                    changed
+                    machine.take_unread(Op::ListProperties, None) || changed
                 }))
             }
             HostEvent::Node(report) => self.take_report(*report),
+            HostEvent::Unread(vm, op, error) => {
+                Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| machine.take_unread(op, Some(error))))
+            }
             HostEvent::Capabilities(capabilities) => match &mut self.link {
                 Link::Up(old) if *old != capabilities => {
                     *old = capabilities;

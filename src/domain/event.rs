@@ -1,5 +1,5 @@
 use super::{
-    Capabilities, Disk, Error, Figures, Image, JobId, Node, NodeReport, PowerState, Property, Question, Stamp,
+    Capabilities, Disk, Error, Figures, Image, JobId, Node, NodeReport, Op, PowerState, Property, Question, Stamp,
     TaskState, Vm, VmId,
 };
 
@@ -59,6 +59,8 @@ pub enum HostEvent {
     Disks(VmId, Vec<Disk>),
     /// The settings of the machine whose details are shown.
     Properties(VmId, Vec<Property>),
+    /// Its disks ([`Op::ListDisks`]) or settings ([`Op::ListProperties`]) could not be read, and why. From the actor alone.
+    Unread(VmId, Op, Error),
     /// The node whose details are shown, read anew.
     Node(Box<NodeReport>),
     Job(Box<Job>),

@@ -9,7 +9,7 @@ pub struct Progress {
     pub done: Option<ByteSize>,
     /// Bytes there will be.
     pub total: Option<ByteSize>,
-    /// Where a host tells a share and no bytes: 0 to 100.
+    /// Where a host tells a share: 0 to 100.
     pub share: Option<f64>,
     /// Bytes a second, smoothed.
     pub rate: Option<f64>,
@@ -46,11 +46,12 @@ impl Progress {
     /// Whole percents, at most 99: only the end says 100.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=99")]
     pub fn percent(&self) -> Option<u8> {
-        let share = match (self.done, self.total) {
+        let counted = || match (self.done, self.total) {
             (Some(done), Some(total)) if total.0 > 0 => Some(done.as_f64() / total.as_f64() * 100.0),
-            _ => self.share,
+            _ => None,
         };
-        share.filter(|s| s.is_finite()).map(|s| s.clamp(0.0, 99.0) as u8)
+        // A share that was told is not counted once more: amounts are rounded.
+        self.share.or_else(counted).filter(|s| s.is_finite()).map(|s| s.clamp(0.0, 99.0) as u8)
     }
 
     /// The time left at the present rate.

@@ -58,6 +58,8 @@ struct Actor<B> {
     reads: Reads<B>,
     side: JoinSet<()>,
     backoff: Duration,
+    /// Since when the host does not serve.
+    down_since: Option<Instant>,
     next_list: Instant,
     next_figures: Instant,
     visible: Vec<VmId>,
@@ -87,6 +89,7 @@ pub(super) async fn run<B: Backend>(
         reads: Reads::new(backend.clone(), policy.read_within),
         side: JoinSet::new(),
         backoff: policy.backoff,
+        down_since: None,
         next_list: instant(),
         next_figures: instant(),
         visible: Vec::new(),
@@ -197,7 +200,11 @@ impl<B: Backend> Actor<B> {
             ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer
         );
         let pause = jittered(self.backoff).min(self.policy.backoff_max);
-        self.backoff = (self.backoff * 2).min(self.policy.backoff_max);
+        // A cut that is over soon is noticed soon.
+        let since = *self.down_since.get_or_insert_with(instant);
+        if since.elapsed() >= self.policy.patient_after {
+            self.backoff = (self.backoff * 2).min(self.policy.backoff_max);
+        }
         let retry_at = (!lasting).then(|| now().after(pause));
         self.phase = Phase::Down { retry: (!lasting).then(|| instant() + pause), error: error.clone() };
         self.calls.refuse_all(&unsent(&error)).await;
@@ -252,7 +259,7 @@ impl<B: Backend> Actor<B> {
             Command::Effect(Effect::Refresh(_)) => match &self.phase {
                 Phase::Up(_) => self.poll(),
                 Phase::Down { .. } => {
-                    self.backoff = self.policy.backoff;
+                    (self.backoff, self.down_since) = (self.policy.backoff, None);
                     self.connect().await;
                 }
                 Phase::Connecting { .. } => {}
@@ -358,7 +365,7 @@ impl<B: Backend> Actor<B> {
         match self.reads.settle(begun, read, &capabilities) {
             Ok(events) => {
                 if is_list {
-                    self.backoff = self.policy.backoff;
+                    (self.backoff, self.down_since) = (self.policy.backoff, None);
                     self.stale = None;
                     self.listed = now();
                 }

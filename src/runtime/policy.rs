@@ -7,6 +7,8 @@ pub struct Policy {
     pub connect_within: Duration,
     /// The first pause after a failed connection; it doubles.
     pub backoff: Duration,
+    /// Only from this time on: what is cut off for a moment is back within a moment.
+    pub patient_after: Duration,
     pub backoff_max: Duration,
     /// Between two lists of a host that does not report changes itself.
     pub poll_every: Duration,
@@ -25,6 +27,7 @@ impl Default for Policy {
         Self {
             connect_within: Duration::from_secs(10),
             backoff: Duration::from_millis(500),
+            patient_after: Duration::from_secs(3),
             backoff_max: Duration::from_secs(30),
             poll_every: Duration::from_secs(5),
             resync_every: Duration::from_secs(30),

@@ -4,8 +4,8 @@ use super::guarded::{guarded, instant};
 use crate::{
     backend::Backend,
     domain::{
-        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, PowerState, Property, Result,
-        Vm, VmId,
+        Capabilities, Disk, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, PowerState, Property, Result, Vm,
+        VmId,
     },
 };
 use std::{
@@ -20,7 +20,7 @@ pub(super) enum Read {
     List { quick: bool, took: Duration, inventory: Result<Inventory> },
     Vm(VmId, Result<Vm>),
     Figures(Vec<VmId>, Result<Vec<(VmId, Figures)>>),
-    Details(VmId, Option<Vec<Disk>>, Option<Vec<Property>>),
+    Details(VmId, Option<Result<Vec<Disk>>>, Option<Result<Vec<Property>>>),
 }
 
 /// What became known of a machine while readings were under way.
@@ -146,10 +146,8 @@ impl<B: Backend> Reads<B> {
         let (disks, properties) =
             (capabilities.ops.contains(Op::ListDisks), capabilities.ops.contains(Op::ListProperties));
         self.spawn(async move {
-            let told = |error: Error| tracing::debug!("details of a machine could not be read: {error}");
-            let found = if disks { guarded(Some(within), backend.disks(&vm)).await.map_err(told).ok() } else { None };
-            let set =
-                if properties { guarded(Some(within), backend.properties(&vm)).await.map_err(told).ok() } else { None };
+            let found = if disks { Some(guarded(Some(within), backend.disks(&vm)).await) } else { None };
+            let set = if properties { Some(guarded(Some(within), backend.properties(&vm)).await) } else { None };
             Read::Details(vm, found, set)
         });
     }
@@ -238,8 +236,16 @@ impl<B: Backend> Reads<B> {
                 if let Some(again) = self.detail_again.take() {
                     self.details(again, capabilities);
                 }
-                let disks = disks.map(|disks| HostEvent::Disks(vm.clone(), disks));
-                Ok(disks.into_iter().chain(properties.map(|set| HostEvent::Properties(vm, set))).collect())
+                let unread = |op, error| HostEvent::Unread(vm.clone(), op, error);
+                let disks = disks.map(|read| match read {
+                    Ok(disks) => HostEvent::Disks(vm.clone(), disks),
+                    Err(error) => unread(Op::ListDisks, error),
+                });
+                let set = properties.map(|read| match read {
+                    Ok(set) => HostEvent::Properties(vm.clone(), set),
+                    Err(error) => unread(Op::ListProperties, error),
+                });
+                Ok(disks.into_iter().chain(set).collect())
             }
         };
         if self.work.is_empty() {

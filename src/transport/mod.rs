@@ -1,5 +1,6 @@
 //! What every product's adapter stands on: the clock, programs, sockets, storage.
 mod clock;
+mod find;
 pub mod http;
 mod known;
 mod lines;
@@ -12,9 +13,10 @@ mod trust;
 pub mod ws;
 
 pub use clock::{Stopwatch, now};
+pub use find::find_program;
 pub use known::Known;
 pub use password::Password;
 pub use pipe::{Pipe, Words};
-pub use process::{Output, Program, find_program};
+pub use process::{Output, Program};
 pub use storage::{at, free_space, real_size};
 pub use trust::{Trust, spaced};

@@ -4,7 +4,6 @@ use super::lines::{Lines, keep};
 use crate::domain::{Error, ErrorKind, Result, Secret, clean_line};
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -307,18 +306,6 @@ impl Program {
     }
 }
 
-/// Where `name` is on `PATH`, if it can be run.
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    let is_program = |path: &Path| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    // Folders of the administrator are often missing from the PATH of a user.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
-    let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
-    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,8 +378,6 @@ mod tests {
     async fn a_missing_program_is_named() {
         let error = Program::new("vmdeck-no-such-program").output().await.unwrap_err();
         assert_eq!(error.message, "vmdeck-no-such-program is not installed");
-        assert!(find_program("vmdeck-no-such-program").is_none());
-        assert!(find_program("sh").unwrap().is_absolute());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::{
 };
 use command::Shell;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -65,6 +65,15 @@ pub(in crate::backend) fn yes(text: &str) -> Option<bool> {
 pub(in crate::backend) struct Seen(Mutex<HashMap<VmId, Stopwatch>>);
 
 impl Seen {
+    /// The machines that a whole list tells of: what is not in it is forgotten.
+    pub(in crate::backend) fn all(&self, rows: &[Row]) -> Vec<Vm> {
+        let names: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|id, _| names.contains(id.as_str()));
+        drop(seen);
+        rows.iter().map(|row| self.vm(row)).collect()
+    }
+
     /// The machine that a row tells of.
     pub(in crate::backend) fn vm(&self, row: &Row) -> Vm {
         let id = VmId::from(row.name.as_str());
@@ -78,11 +87,12 @@ impl Seen {
         let (power, remark) = match (row.is_loaded, row.is_running) {
             (_, true) => (PowerState::Running, None),
             (true, false) if was_running => (PowerState::Stopping, None),
-            (true, false) => (PowerState::Off, Some("still in memory".to_owned())),
+            (true, false) => (PowerState::Off, Some("stale".to_owned())),
             (false, false) => (PowerState::Off, None),
         };
         let starts = if row.starts_at_boot { "yes" } else { "no" };
-        let details = [("Description", row.description.as_str()), ("Starts with the host", starts)];
+        let stale = if remark.is_some() { "it has ended, and is still in the host's memory" } else { "" };
+        let details = [("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
         Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
     }

@@ -52,7 +52,7 @@ pub(in crate::backend) fn check_alone(name: &str, others: &[Row]) -> Result<()> 
 
 /// Whether the machine can be deleted without another one going with it.
 pub(in crate::backend) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
-    if version.is_none_or(|version| version < Version::EXACT) {
+    if deletes_by_pattern(version) {
         return check_alone(name, others).map_err(|error| {
             Error::new(error.kind, format_args!("{}; before 0.7.6 iohyve deletes the other one too", error.message))
         });
@@ -60,6 +60,22 @@ pub(in crate::backend) fn check_deletion(name: &str, others: &[Row], version: Op
     check(name)?;
     match others.iter().find(|other| other.name.chars().count() == name.chars().count() && mixes(name, &other.name)) {
         Some(other) => Err(Error::conflict(format_args!("iohyve would mix up {name} with {}", clean(&other.name, 60)))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a deletion takes with it whatever has the machine's name in its own: see [`check_datasets`].
+pub(in crate::backend) fn deletes_by_pattern(version: Option<Version>) -> bool {
+    version.is_none_or(|version| version < Version::EXACT)
+}
+
+/// What such a deletion would find besides machines: images, and the pools themselves.
+pub(in crate::backend) fn check_datasets(name: &str, datasets: &[String]) -> Result<()> {
+    match datasets.iter().find(|dataset| mixes(name, dataset)) {
+        Some(found) => Err(Error::conflict(format_args!(
+            "before 0.7.6 iohyve deletes {} too, whose name contains {name}: nothing was sent",
+            clean(found, 80)
+        ))),
         None => Ok(()),
     }
 }

@@ -44,6 +44,16 @@ pub(super) enum Way {
     No(&'static str),
 }
 
+/// What the server tells of its jobs when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    Nothing,
+    /// Which there are.
+    List,
+    /// And, from its log, how others ended.
+    Ends,
+}
+
 /// What is known of a connection.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -51,7 +61,7 @@ pub(super) struct Facts {
     pub(super) properties: Way,
     /// Whether commands may be run and jobs be stopped. A server crashes when it has to refuse that.
     pub(super) may_run: bool,
-    pub(super) may_list_jobs: bool,
+    pub(super) jobs: Tells,
     pub(super) is_writable: bool,
 }
 
@@ -69,7 +79,11 @@ pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
     let dispatcher = may("rpc/dispatcher");
+    let is_rest = link.rest().is_some();
     let subscribe = async {
+        if is_rest {
+            return false;
+        }
         let answer = link.call("events", "subscribe", json!(["dispatcher"])).await;
         answer.is_ok_and(|args| wire::text_of(args.get("subscribe")).as_deref() == Some("dispatcher"))
     };
@@ -84,6 +98,10 @@ pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
     let may_run = dispatcher == "read/write" && hears;
     let properties = match probe {
         Err(error) if error.kind == ErrorKind::Unsupported && may_run => Way::Commands,
+        Err(error) if error.kind == ErrorKind::Unsupported && is_rest => Way::No(
+            "this version of SysAdm lost the settings of machines, and over https:// no command tells what it found: \
+             write wss:// in the url",
+        ),
         Err(error) if error.kind == ErrorKind::Unsupported => Way::No(
             "this version of SysAdm lost the settings of machines, and this user may run no commands: sign in as a \
              member of the group wheel",
@@ -94,10 +112,14 @@ pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
         version: Version::read(&told),
         properties,
         may_run,
-        may_list_jobs: !dispatcher.is_empty(),
+        jobs: match (dispatcher.is_empty(), may("rpc/logs").is_empty()) {
+            (true, _) => Tells::Nothing,
+            (false, true) => Tells::List,
+            (false, false) => Tells::Ends,
+        },
         is_writable: iohyve_class == "read/write",
     };
-    let mut found = capabilities(&facts, hears);
+    let mut found = capabilities(&facts, hears || (is_rest && facts.jobs != Tells::Nothing));
     found.version = format!("SysAdm, {}", clean_line(if told.is_empty() { "iohyve" } else { &told }));
     found.is_set_up = set_up.ok().and_then(|s: Value| wire::yes(s.get("setup")));
     if let Some(name) = identity.ok().and_then(|i| wire::text_of(i.get("hostname"))) {
@@ -106,8 +128,16 @@ pub(super) async fn ask(link: &Link) -> Result<(Facts, Capabilities)> {
     Ok((facts, found))
 }
 
-fn capabilities(facts: &Facts, hears: bool) -> Capabilities {
+/// `follows`: whether the ends of downloads become known.
+fn capabilities(facts: &Facts, follows: bool) -> Capabilities {
     let seconds = |op, seconds| (op, Duration::from_secs(seconds));
+    let deletion = match facts.version.is_some_and(|version| version >= Version::EXACT) {
+        true => "its disks are destroyed; the server takes ten seconds for it",
+        false => {
+            "its disks are destroyed; before 0.7.6 iohyve deletes others whose names contain its name as well, so \
+             that is refused"
+        }
+    };
     let mut found = Capabilities {
         ops: OpSet::of(READS),
         events: Events::Poll,
@@ -130,7 +160,7 @@ fn capabilities(facts: &Facts, hears: bool) -> Capabilities {
         },
         missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         cautions: vec![
-            (Op::Delete, "its disks are destroyed; the server takes ten seconds for it".into()),
+            (Op::Delete, deletion.into()),
             (Op::RemoveDisk, "the disk is destroyed with all that is on it".into()),
         ],
         ..Capabilities::default()
@@ -138,7 +168,7 @@ fn capabilities(facts: &Facts, hears: bool) -> Capabilities {
     for op in CHANGES {
         if !facts.is_writable {
             found.missing.push((*op, "this user may only read on this server".into()));
-        } else if *op == Op::FetchImage && !hears {
+        } else if *op == Op::FetchImage && !follows {
             found.missing.push((*op, "the server tells nothing of its downloads".into()));
         } else {
             found.ops = found.ops.with(*op);

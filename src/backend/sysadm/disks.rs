@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     backend::Disks,
-    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, ResizePlan, Result, Values, VmId},
+    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, Op, ResizePlan, Result, Values, VmId},
 };
 use std::collections::BTreeMap;
 
@@ -47,6 +47,7 @@ impl Disks for Sysadm {
     }
 
     async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+        self.check(Op::AddDisk)?;
         let size = size_of(values, "size")?;
         let pool = check_word("pool", values)?;
         let (before, _) = self.volumes(vm).await?;
@@ -66,6 +67,7 @@ impl Disks for Sysadm {
     }
 
     async fn resize_disk(&self, vm: &VmId, disk: &DiskId, plan: ResizePlan) -> Result<()> {
+        self.check(Op::ResizeDisk)?;
         let (found, row) = self.volume(vm, disk).await?;
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: iohyve grows disks of machines that are off")));
@@ -84,6 +86,7 @@ impl Disks for Sysadm {
     }
 
     async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<Option<String>> {
+        self.check(Op::RemoveDisk)?;
         if !delete {
             let why = "SysAdm removes a disk with all that is on it: it cannot be kept";
             return Err(Error::new(ErrorKind::Unsupported, why));

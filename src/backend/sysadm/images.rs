@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     backend::{Call, Images},
-    domain::{Error, ErrorKind, Image, Partial, Progress, Result, clean_line},
+    domain::{Error, ErrorKind, Image, Op, Partial, Progress, Result, clean_line},
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -54,15 +54,11 @@ impl Sysadm {
     /// What a download that ended has left.
     async fn fetched(&self, name: &str, wanted: &str, end: End, was_stopped: bool) -> Result<Image> {
         let is_there = self.isos().await?.iter().any(|iso| iso == name);
-        let left = if is_there {
-            format!("; what came of {name} is in the library: remove it before another fetch")
-        } else {
-            String::new()
-        };
+        let left =
+            if is_there { format!("; what came of {name} is in the library: remove it first") } else { String::new() };
         match end.code {
             _ if end.is_unseen => {
-                let why =
-                    format!("the download ended while the connection was down: whether {name} is whole is not known");
+                let why = format!("nobody saw how the download ended: whether {name} is whole is not known");
                 return Err(Error::new(ErrorKind::Timeout, why));
             }
             Some(0) | None if is_there => {}
@@ -131,6 +127,7 @@ impl Images for Sysadm {
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        self.check(Op::FetchImage)?;
         let given = name_in(url)?;
         let wanted = name.unwrap_or(given);
         names::check_iso(wanted)?;
@@ -144,11 +141,15 @@ impl Images for Sysadm {
         let answer = self.iohyve("fetchiso", &[("url", url)]).await?;
         let id = wire::text_of(answer.get("queueid")).ok_or_else(|| wire::odd("fetchiso"))?;
         let state = claim.take(&id);
+        if link.rest().is_some() {
+            call.progress(Progress::note("the server fetches: over https:// it does not tell how far it is"));
+        }
         let (end, was_stopped) = self.follow(&id, state, link, &call).await?;
         self.fetched(given, wanted, end, was_stopped).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
+        self.check(Op::RenameImage)?;
         names::check_iso(image)?;
         names::check_iso(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         let isos = self.isos().await?;
@@ -162,6 +163,7 @@ impl Images for Sysadm {
     }
 
     async fn remove_image(&self, image: &str) -> Result<()> {
+        self.check(Op::RemoveImage)?;
         names::check_iso(image)?;
         if !self.isos().await?.iter().any(|iso| iso == image) {
             return Err(missing(image));

@@ -18,6 +18,8 @@ use tokio::{
 
 /// How many jobs are remembered: beyond that the oldest that have ended are forgotten.
 const MOST: usize = 256;
+/// The longest name of a job, and of what it brings, in bytes: a longer one is no name.
+const NAME: usize = 256;
 /// The longest log that is kept of a command of our own, in bytes.
 const LOG: usize = 64 << 10;
 /// How the names of commands begin that this program runs, here or elsewhere: they are questions, and no work.
@@ -82,6 +84,7 @@ struct All {
 pub(super) struct Jobs {
     all: Mutex<All>,
     changed: Notify,
+    begun: Notify,
 }
 
 /// The right to a job that a call is about to begin.
@@ -103,6 +106,7 @@ impl Claim {
         let mut all = self.0.all();
         let entry = all.entry(id);
         entry.is_ours = true;
+        self.0.begun.notify_one();
         entry.state.subscribe()
     }
 }
@@ -154,6 +158,9 @@ impl Jobs {
 
     /// Takes in an event. The first end is final.
     pub(super) fn heard(&self, event: JobEvent) {
+        if event.id.len() > NAME {
+            return;
+        }
         let mut all = self.all();
         let entry = all.entry(&event.id);
         if let Some(command) = &event.command {
@@ -208,10 +215,22 @@ impl Jobs {
         }
     }
 
-    /// Takes in the server's list of jobs: those that are not in it have ended while nobody listened.
-    pub(super) fn listed(&self, listed: &[(String, Option<String>)]) {
+    /// The jobs of which no end is known.
+    pub(super) fn running(&self) -> Vec<String> {
+        let all = self.all();
+        let running = all.jobs.iter().filter(|(_, entry)| matches!(*entry.state.borrow(), State::Running(_)));
+        running.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Waits until a call of ours has begun a job.
+    pub(super) async fn begun(&self) {
+        self.begun.notified().await;
+    }
+
+    /// Takes in the server's list of jobs, and which are `gone` from it: those have ended while nobody listened.
+    pub(super) fn listed(&self, listed: &[(String, Option<String>)], gone: &[String]) {
         let mut all = self.all();
-        for entry in all.jobs.iter_mut().filter(|(id, _)| !listed.iter().any(|(l, _)| l == *id)).map(|(_, e)| e) {
+        for entry in all.jobs.iter_mut().filter(|(id, _)| gone.contains(id)).map(|(_, e)| e) {
             entry.state.send_if_modified(|state| {
                 let is_running = matches!(state, State::Running(_));
                 if is_running {
@@ -221,7 +240,7 @@ impl Jobs {
                 is_running
             });
         }
-        for (id, command) in listed {
+        for (id, command) in listed.iter().filter(|(id, _)| id.len() <= NAME) {
             let entry = all.entry(id);
             if let Some(command) = command {
                 entry.is(command);
@@ -289,8 +308,31 @@ impl Entry {
     /// Its command is known: `iohyve fetch http://host/x.iso` brings `x.iso`.
     fn is(&mut self, command: &str) {
         let url = command.strip_prefix("iohyve fetch ").or_else(|| command.strip_prefix("iohyve fetchiso "));
-        self.image = url.and_then(|url| url.trim().rsplit('/').next()).map(str::to_owned);
+        let name = url.and_then(|url| url.trim().rsplit('/').next()).filter(|name| name.len() <= NAME);
+        self.image = name.map(str::to_owned);
         let short = self.image.as_ref().map_or_else(|| command.to_owned(), |image| format!("fetch {image}"));
         self.title = clean(&short, 80).into_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_much_a_server_tells_little_is_kept() {
+        let jobs = Jobs::default();
+        let event = |id: String| JobEvent { id, log: "x".repeat(1 << 20), ..JobEvent::default() };
+        for number in 0..1_000 {
+            jobs.heard(JobEvent { is_finished: number % 2 == 0, ..event(number.to_string()) });
+        }
+        jobs.heard(event("x".repeat(1 << 20)));
+        let all = jobs.all();
+        let kept = |entry: &Entry| match &*entry.state.borrow() {
+            State::Ended(end) => end.log.len(),
+            State::Running(progress) => progress.note.as_ref().map_or(0, String::len),
+        };
+        assert!(all.jobs.len() <= MOST && all.jobs.values().map(kept).max().unwrap() <= LOG);
+        assert!(all.jobs.keys().all(|id| id.len() <= NAME));
     }
 }

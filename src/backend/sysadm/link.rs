@@ -1,12 +1,13 @@
 //! The way to the server, whichever transport it is.
-use super::client::Client;
-use crate::domain::{Error, Result};
+use super::{client::Client, rest::Rest};
+use crate::domain::{Error, Result, Secret};
 use serde_json::Value;
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(super) enum Link {
     Socket(Arc<Client>),
+    Rest(Arc<Rest>),
 }
 
 impl Link {
@@ -14,6 +15,15 @@ impl Link {
     pub(super) async fn call(&self, namespace: &str, name: &str, args: Value) -> Result<Value> {
         match self {
             Self::Socket(client) => client.call(namespace, name, args).await,
+            Self::Rest(rest) => rest.call(namespace, name, args).await,
+        }
+    }
+
+    /// The way by single requests, on which no event comes.
+    pub(super) fn rest(&self) -> Option<&Arc<Rest>> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Rest(rest) => Some(rest),
         }
     }
 
@@ -21,6 +31,14 @@ impl Link {
     pub(super) fn is_up(&self) -> Result<()> {
         match self {
             Self::Socket(client) => client.is_up(),
+            Self::Rest(rest) => rest.is_up(),
+        }
+    }
+
+    /// The server has agreed to them: a connection remembers that, single requests have to say it each time.
+    pub(super) fn signed_in(&self, user: &str, password: &Secret) {
+        if let Self::Rest(rest) = self {
+            rest.signed_in(user, password);
         }
     }
 
@@ -28,6 +46,7 @@ impl Link {
     pub(super) async fn lost(&self) {
         match self {
             Self::Socket(client) => client.lost().await,
+            Self::Rest(rest) => rest.lost().await,
         }
     }
 
@@ -35,6 +54,7 @@ impl Link {
     pub(super) fn lose(&self, error: &Error) {
         match self {
             Self::Socket(client) => client.lose(error),
+            Self::Rest(rest) => rest.lose(error),
         }
     }
 }

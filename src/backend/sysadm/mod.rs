@@ -9,10 +9,12 @@ mod images;
 mod jobs;
 mod key;
 mod link;
+mod listing;
 mod look;
 mod machines;
 mod power;
 mod properties;
+mod rest;
 mod session;
 mod setup;
 mod sign_in;
@@ -25,8 +27,8 @@ use crate::{
         iohyve::{Row, Seen, names, sizes, values},
     },
     domain::{
-        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, Question, QuestionKind, Result, Secret, Verdict,
-        Vm, VmId,
+        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, Op, Question, QuestionKind, Result, Secret,
+        Verdict, Vm, VmId,
     },
 };
 use jobs::Jobs;
@@ -42,7 +44,7 @@ use tokio::sync::oneshot;
 /// Where the server is and how to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `wss://host:12150`.
+    /// `wss://host:12150` or `https://host:12151`.
     pub url: String,
     pub sign_in: SignIn,
     pub trust: Trust,
@@ -86,6 +88,12 @@ impl Sysadm {
         let held = locked(&self.held);
         let held = held.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
         Ok(held.session.clone())
+    }
+
+    /// Refuses what the present connection does not offer, before anything is sent for it.
+    fn check(&self, op: Op) -> Result<()> {
+        let told = locked(&self.told);
+        told.as_ref().map_or(Ok(()), |(_, told)| told.check(op).map_err(|why| Error::unsupported(op, why)))
     }
 
     /// Sends a request; what stands in the `args` of its answer comes back. Where the session has ended meanwhile, the
@@ -162,8 +170,8 @@ impl Backend for Sysadm {
         let (held, capabilities) = self.begin(&events).await?;
         let session = held.session.clone();
         *locked(&self.held) = Some(held);
-        if session.facts.may_list_jobs {
-            self.find_jobs().await?;
+        if session.facts.jobs != allowed::Tells::Nothing {
+            listing::read(&session.link, &session.facts, &self.jobs).await?;
         }
         session.link.is_up()?;
         *locked(&self.told) = Some((events, capabilities.clone()));
@@ -171,7 +179,7 @@ impl Backend for Sysadm {
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
-        let is_bare = !quick && locked(&self.told).as_ref().is_some_and(|(_, told)| told.is_set_up == Some(false));
+        let is_bare = !quick && self.is_bare();
         let (rows, images, is_ready) =
             tokio::join!(self.rows(), async { if quick { None } else { Some(self.library().await) } }, async {
                 is_bare && self.says_set_up().await.unwrap_or(false)
@@ -180,7 +188,7 @@ impl Backend for Sysadm {
         if is_ready || (is_bare && !rows.is_empty()) {
             self.tell_set_up().await;
         }
-        let vms = rows.into_iter().map(|row| self.vm(&row)).collect();
+        let vms = self.seen.all(&rows);
         let images = images.and_then(Result::ok);
         Ok(Inventory { vms: Some(vms), images, nodes: None })
     }

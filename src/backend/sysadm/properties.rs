@@ -3,7 +3,7 @@ use super::{
     Sysadm,
     allowed::Way,
     jobs::{OWN, State},
-    names,
+    missing, names,
     values::{self, read_all},
     wire,
 };
@@ -29,6 +29,10 @@ impl Sysadm {
             Way::Commands => read_all(&self.run(&format!("iohyve getall {vm}")).await?),
             Way::No(why) => return Err(Error::unsupported(Op::ListProperties, why)),
         };
+        // A machine that has gone meanwhile is answered with an error text, taken for settings.
+        if !["cpu", "ram"].iter().any(|key| values.contains_key(*key)) {
+            return Err(missing(vm));
+        }
         // The class cuts it at the first blank.
         values.insert("description".to_owned(), row.description);
         Ok(values)
@@ -58,11 +62,13 @@ impl Sysadm {
 
 impl Properties for Sysadm {
     async fn properties(&self, vm: &VmId) -> Result<Vec<Property>> {
+        self.check(Op::ListProperties)?;
         let values = self.values(vm).await?;
         Ok(values::properties(&values))
     }
 
     async fn set_property(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {
+        self.check(Op::SetProperty)?;
         names::check(vm.as_str())?;
         let (key, value) = values::written(name, value)?;
         let session = self.session()?;

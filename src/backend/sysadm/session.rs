@@ -4,19 +4,23 @@ use super::{
     allowed::{self, Facts},
     client::Connection,
     link::Link,
-    wire,
+    rest::{Polling, Rest},
+    sign_in::SignIn,
 };
 use crate::{
     backend::EventSink,
     domain::{Capabilities, Error, ErrorKind, QuestionKind, Result},
-    transport::{spaced, tls, ws},
+    transport::{
+        http::{self, Http},
+        spaced, tls, ws,
+    },
 };
-use serde_json::json;
 use std::sync::{Arc, atomic::AtomicU64};
 use tokio::sync::Mutex as Turn;
 
-/// Where SysAdm takes connections.
-const PORT: u16 = 12150;
+/// Where SysAdm takes WebSocket connections, and single requests.
+const PORTS: (u16, u16) = (12150, 12151);
+
 /// A connection that serves.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -34,30 +38,54 @@ pub(super) struct Session {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) session: Arc<Session>,
-    _connection: Connection,
+    _socket: Option<Connection>,
+    _polling: Option<Polling>,
 }
 
 impl Sysadm {
     /// Connects and signs in.
     pub(super) async fn begin(&self, events: &EventSink) -> Result<(Held, Capabilities)> {
-        if self.settings.url.starts_with("http") {
-            let why = "url: only the WebSocket of SysAdm is spoken: write wss://host:12150";
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
-        let server = tls::Server::read(&self.settings.url, PORT)?;
+        let is_rest = self.settings.url.starts_with("http");
+        let server = tls::Server::read(&self.settings.url, if is_rest { PORTS.1 } else { PORTS.0 })?;
         if !server.is_secure && !server.is_loopback() {
-            return Err(Error::invalid("url: the password would cross the network for all to read: write wss://"));
+            let right = if is_rest { "https" } else { "wss" };
+            let why = format_args!("url: the password would cross the network for all to read: write {right}://");
+            return Err(Error::invalid(why));
         }
+        if is_rest && !matches!(self.settings.sign_in, SignIn::Password { .. }) {
+            let why = "url: over https:// each request stands alone: a token or a key signs in over wss:// only";
+            return Err(Error::invalid(why));
+        }
+        let shown = server.shown();
         let (stream, seen) = self.trusted(&server, events).await?;
-        let (reader, writer) = ws::open(stream, &server.shown()).await?;
-        let connection = Connection::new(reader, writer, self.jobs.clone(), events.clone());
-        let (link, shown) = (Link::Socket(connection.client.clone()), server.shown());
+        let (link, socket) = if is_rest {
+            // Each request has a connection of its own, to the server whose certificate was judged just now.
+            drop(stream);
+            let mut http = http::Settings::new(server, self.settled(seen.as_deref()));
+            (http.title_case, http.one_request_a_connection) = (true, true);
+            (Link::Rest(Arc::new(Rest::new(Http::new(http)))), None)
+        } else {
+            let (reader, writer) = ws::open(stream, &shown).await?;
+            let connection = Connection::new(reader, writer, self.jobs.clone(), events.clone());
+            (Link::Socket(connection.client.clone()), Some(connection))
+        };
         self.sign_in(&link, &shown, events).await?;
         let (facts, mut capabilities) = allowed::ask(&link).await?;
         capabilities.details.push(("Certificate".to_owned(), self.judged(seen.as_deref())));
         let (events, sign_ins, signing_in) = (events.clone(), AtomicU64::new(1), Turn::new(()));
         let session = Arc::new(Session { link, shown, facts, events, sign_ins, signing_in });
-        Ok((Held { session, _connection: connection }, capabilities))
+        let polling = session.link.rest().map(|rest| Polling::new(rest.clone(), &session, self.jobs.clone()));
+        Ok((Held { session, _socket: socket, _polling: polling }, capabilities))
+    }
+
+    /// The rule for further connections, once a certificate was judged.
+    fn settled(&self, seen: Option<&str>) -> tls::Trust {
+        match (&self.settings.trust, seen) {
+            (Trust::System { ca }, _) => tls::Trust::System { ca: ca.clone() },
+            (Trust::Pin(pin), _) => tls::Trust::Pin(pin.clone()),
+            (Trust::AcceptNew(_), Some(seen)) => tls::Trust::Pin(seen.to_owned()),
+            (Trust::AcceptNew(_), None) | (Trust::Insecure, _) => tls::Trust::Any,
+        }
     }
 
     fn judged(&self, seen: Option<&str>) -> String {
@@ -105,15 +133,5 @@ impl Sysadm {
         }
         known.set(&shown, &seen)?;
         tls::connect(server, &tls::Trust::Pin(seen)).await
-    }
-
-    /// Finds the jobs that went on while nobody was connected.
-    pub(super) async fn find_jobs(&self) -> Result<()> {
-        match self.call("rpc", "dispatcher", json!({"action": "list"})).await {
-            Ok(args) => self.jobs.listed(&wire::listed_jobs(&args)),
-            Err(error) if error.leaves_unknown() => return Err(error),
-            Err(error) => tracing::info!("the server does not list its jobs: {error}"),
-        }
-        Ok(())
     }
 }

@@ -2,8 +2,8 @@ use super::{Sysadm, locked, wire};
 use crate::{
     backend::{Call, Setup},
     domain::{
-        Choice, Error, ErrorKind, FieldKind, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values,
-        Verdict, clean,
+        Choice, Error, ErrorKind, FieldKind, FieldSpec, HostEvent, Op, Progress, Result, SetupItem, SetupReport,
+        Values, Verdict, clean,
     },
 };
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn field(name: &'static str, label: &'static str, found: Option<Vec<Choice>>, he
 }
 
 /// What a server tells; None: this user may not ask, or this version does not answer.
-fn granted<T>(told: Result<T>) -> Result<Option<T>> {
+pub(super) fn granted<T>(told: Result<T>) -> Result<Option<T>> {
     match told {
         Ok(told) => Ok(Some(told)),
         Err(error) if error.leaves_unknown() && error.kind != ErrorKind::Protocol => Err(error),
@@ -68,7 +68,7 @@ fn devices(answer: &Value) -> Result<Vec<Choice>> {
 
 impl Sysadm {
     /// The pools of the server, with what is free in each.
-    async fn pools(&self) -> Result<Vec<Choice>> {
+    pub(super) async fn pools(&self) -> Result<Vec<Choice>> {
         let answer = self.call("sysadm", "zfs", json!({"action": "list_pools"})).await?;
         let pools = wire::below("list_pools", &answer)?;
         let pools = pools.as_object().ok_or_else(|| wire::odd("list_pools"))?;
@@ -133,6 +133,11 @@ impl Sysadm {
         Ok(Verdict::Met(None))
     }
 
+    /// Whether it was last known as not set up.
+    pub(super) fn is_bare(&self) -> bool {
+        locked(&self.told).as_ref().is_some_and(|(_, told)| told.is_set_up == Some(false))
+    }
+
     /// Tells that machines can be made, where it was told otherwise before.
     pub(super) async fn tell_set_up(&self) {
         let news = {
@@ -183,6 +188,7 @@ impl Setup for Sysadm {
     }
 
     async fn set_up(&self, values: &Values, call: Call) -> Result<()> {
+        self.check(Op::SetUp)?;
         let (pool, nic) = (check_word("pool", values)?, check_word("nic", values)?);
         call.progress(Progress::note(format!("iohyve on {pool} and {nic}")));
         self.iohyve("setup", &[("pool", &pool), ("nic", &nic)]).await?;

@@ -32,11 +32,16 @@ impl Sysadm {
             SignIn::Password { user, password } => {
                 let user = user.as_deref().unwrap_or("root");
                 let secret = self.password(user, password, shown, events).await?;
+                if link.rest().is_some() && (user.contains(':') || secret.expose().contains(':')) {
+                    let why = "password: over https:// the server cuts it at its colon: write wss:// in the url";
+                    return Err(Error::invalid(why));
+                }
                 by_password(link, user, &secret).await.inspect_err(|error| {
                     if error.kind == ErrorKind::Unauthorized {
                         *locked(&self.typed) = None;
                     }
                 })?;
+                link.signed_in(user, &secret);
                 *locked(&self.typed) = Some(secret);
                 Ok(())
             }

@@ -3,7 +3,7 @@ use crate::backend::iohyve;
 pub use crate::backend::iohyve::Row;
 use crate::domain::{ByteSize, Error, ErrorKind, Progress, Result, clean, clean_line};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A frame from the server.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +129,9 @@ fn job_event(args: &Value) -> Option<JobEvent> {
     let state = text_of(args.get("state")).or_else(|| text_of(details.get("state"))).unwrap_or_default();
     let commands: Vec<_> = details.get("cmd_list").and_then(Value::as_array).into_iter().flatten().collect();
     let command = commands.first().and_then(|c| c.as_str()).map(str::to_owned);
-    let logs = commands.iter().filter_map(|c| details.get(c.as_str()?)?.as_str());
+    // Each once, however often the list names it.
+    let names: BTreeSet<&str> = commands.iter().filter_map(|c| c.as_str()).collect();
+    let logs = names.iter().filter_map(|name| details.get(*name)?.as_str());
     let log = logs.fold(String::new(), |all, log| all + log);
     let note = last_line(&log);
     Some(JobEvent {
@@ -194,6 +196,16 @@ pub fn listed_jobs(args: &Value) -> Vec<(String, Option<String>)> {
     let jobs = queues.filter_map(Value::as_object).flatten();
     let alive = jobs.filter(|(_, job)| text_of(job.get("state")).as_deref() != Some("finished"));
     alive.map(|(id, job)| (id.clone(), text_of(job.get("commands").and_then(|c| c.get(0))))).collect()
+}
+
+/// The ends of jobs in the dispatcher's log: what the last event of each said, as text or not.
+pub fn logged_ends(args: &Value) -> Vec<JobEvent> {
+    let entries = args.get("dispatcher").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    let ends = entries.filter_map(|entry| match entry {
+        Value::String(text) => job_event(&serde_json::from_str(text).ok()?),
+        other => job_event(other),
+    });
+    ends.filter(|event| event.is_finished).collect()
 }
 
 #[cfg(test)]

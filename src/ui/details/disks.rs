@@ -1,7 +1,7 @@
 use super::Page;
 use crate::{
     app::{App, HostState, Machine},
-    domain::{DiskKind, clean_line},
+    domain::{DiskKind, Op, clean_line},
     ui::Theme,
 };
 use ratatui::text::{Line, Span};
@@ -14,7 +14,10 @@ const INDENT: u16 = 4;
 pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let Some(disks) = machine.disks.as_deref() else {
-        page.line(Line::styled("reading disks", theme.dim));
+        match machine.why_unread(host, Op::ListDisks) {
+            Some(why) => page.text(why, width, 0, theme.warning),
+            None => page.line(Line::styled("reading disks", theme.dim)),
+        }
         return page;
     };
     if disks.is_empty() {

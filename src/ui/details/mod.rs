@@ -81,7 +81,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     let page = match app.tab {
         Tab::Overview => overview::page(host, machine, app.now(), width, theme),
         Tab::Disks => disks::page(app, host, machine, width, theme),
-        Tab::Properties => properties::page(app, machine, width, theme),
+        Tab::Properties => properties::page(app, host, machine, width, theme),
         Tab::Log => log::page(app, host.id(), &machine.vm.id, width, theme),
     };
     let body = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };

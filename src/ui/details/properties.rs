@@ -1,17 +1,20 @@
 use super::Page;
 use crate::{
-    app::{App, Machine},
-    domain::clean_line,
+    app::{App, HostState, Machine},
+    domain::{Op, clean_line},
     ui::{Theme, widget::fit},
 };
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 /// A setting a line; where a change waits, what the machine has now stands beside it.
-pub(super) fn page(app: &App, machine: &Machine, width: u16, theme: &Theme) -> Page {
+pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let Some(properties) = machine.properties.as_deref() else {
-        page.line(Line::styled("reading settings", theme.dim));
+        match machine.why_unread(host, Op::ListProperties) {
+            Some(why) => page.text(why, width, 0, theme.warning),
+            None => page.line(Line::styled("reading settings", theme.dim)),
+        }
         return page;
     };
     if properties.is_empty() {

@@ -9,9 +9,10 @@ use crate::support::{
 use vmdeck::domain::Values;
 
 #[tokio::test]
-async fn sysadm_conforms_with_both_faces() {
-    for face in [Face::Documented, Face::Recorded] {
-        let server = FakeSysadm::new(face).await;
+async fn sysadm_conforms_with_both_faces_over_both_transports() {
+    for (face, is_rest) in [Face::Documented, Face::Recorded].into_iter().flat_map(|face| [(face, false), (face, true)])
+    {
+        let server = if is_rest { FakeSysadm::rest(face, None).await } else { FakeSysadm::new(face).await };
         let create = Values::from([("disk".to_owned(), "8M".to_owned())]);
         let url = "file:///iso/x.iso".to_owned();
         check(sysadm(&server.url()), &World { create, grows_off: true, url }).await;

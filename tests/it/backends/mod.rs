@@ -17,6 +17,7 @@ mod qemu_trouble;
 mod qmp;
 mod sysadm_jobs;
 mod sysadm_link;
+mod sysadm_rest;
 mod sysadm_setup;
 mod sysadm_sign_in;
 mod sysadm_truth;

@@ -11,8 +11,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use vmdeck::{
+    app::{Effect, Message},
     backend::{Backend, Call, Images, sysadm::Sysadm},
-    domain::{Error, ErrorKind, HostEvent, Image, Job, Partial, Progress, Result, TaskState},
+    domain::{Error, ErrorKind, HostEvent, Image, Job, Partial, Progress, Request, Result, TaskId, TaskState},
+    runtime::{Hosts, Policy},
+    transport::Stopwatch,
 };
 
 const URL: &str = "file:///iso/tiny.iso";
@@ -172,6 +175,24 @@ async fn a_download_outlives_its_connection() {
 }
 
 #[tokio::test]
+async fn an_end_that_nobody_saw_is_read_from_the_servers_log() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    let (sysadm, mut events) = connected(&server).await;
+    let mut work = JoinSet::new();
+    fetching(&mut work, &sysadm, Call::new().0);
+    let id = begun(&server).await;
+    server.cut();
+    while !matches!(events.recv().await.unwrap(), HostEvent::Disconnected(_)) {}
+    drop(server.world().iohyve.finish(&id, 1));
+    let (sink, _events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    let error = ended(&mut work).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused, "{error}");
+    assert!(error.message.contains("fetch: File not found"), "{error}");
+}
+
+#[tokio::test]
 async fn an_end_that_nobody_saw_is_unknown_and_never_a_success() {
     let server = FakeSysadm::new(Face::Recorded).await;
     server.world().iohyve.holds_fetches = true;
@@ -249,4 +270,46 @@ async fn what_others_begin_appears_with_its_end_and_what_it_leaves() {
     assert_eq!(next().await.2, running());
     assert_eq!(next().await.2, TaskState::Succeeded(None));
     assert_eq!(partial(&sysadm, "b.iso").await, None);
+}
+
+#[tokio::test]
+async fn a_flood_reaches_the_screen_as_a_few_reports_a_second_and_delays_nothing() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.holds_fetches = true;
+    server.world().iohyve.add("web", "1G");
+    let (mut hosts, mut inbox) = Hosts::new();
+    hosts.add("bsd1".into(), sysadm(&server.url()), Policy::default());
+    let call = |task, request| {
+        assert!(hosts.execute(Effect::Call { host: "bsd1".into(), task: TaskId(task), request }).is_none());
+    };
+    call(1, Request::FetchImage { url: URL.to_owned(), name: None });
+    let id = begun(&server).await;
+    let began = Stopwatch::start();
+    for n in 0..10_000 {
+        for (id, command) in [(id.as_str(), "iohyve fetch x"), ("of-others", "iohyve fetch http://x/other.iso")] {
+            let percent = json!({"percent_done": format!("{}% of 5000 kB", n / 100)});
+            server.tell(&event(id, command, "running", percent, json!({})));
+        }
+    }
+    call(2, Request::Show("web".into()));
+    let other = "iohyve fetch http://x/other.iso";
+    let code = json!({format!("return_codes/{other}"): "0"});
+    server.tell(&event("of-others", other, "finished", json!({}), code));
+    for event in server.world().iohyve.finish(&id, 0) {
+        server.tell(&event);
+    }
+    let (mut reports, mut ends) = (0, Vec::new());
+    while ends.len() < 3 {
+        match timeout(LONG, inbox.recv()).await.unwrap().unwrap() {
+            Message::TaskEnded(task, result) => ends.push((task.0, result.is_ok())),
+            Message::Host(_, HostEvent::Job(job)) if job.state == TaskState::Succeeded(None) => ends.push((3, true)),
+            Message::TaskProgress(..) | Message::Host(_, HostEvent::Job(_)) => reports += 1,
+            _ => {}
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(f64::from(reports) <= 10.0 + 16.0 * seconds, "{reports} reports in {seconds} s");
+    ends.sort_unstable();
+    assert_eq!(ends, [(1, true), (2, true), (3, true)]);
+    hosts.stop().await;
 }

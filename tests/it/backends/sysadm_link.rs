@@ -3,11 +3,12 @@ use crate::support::{
     fake_iohyve::Face,
     fake_sysadm::{FakeSysadm, Odd, settings, signing_in, sysadm},
 };
+use futures_util::StreamExt as _;
 use std::{path::Path, time::Duration};
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
 use vmdeck::{
     backend::{
-        Backend, Machines,
+        Backend, Disks, Machines,
         sysadm::{Settings, SignIn, Sysadm, Trust},
     },
     domain::{Capabilities, Error, ErrorKind, HostEvent, QuestionKind, Result, Secret},
@@ -104,7 +105,8 @@ async fn a_new_certificate_is_shown_and_a_changed_one_is_shown_loudly() {
     assert!(asked[0].1.contains("for the first time"), "{asked:?}");
     assert!(server.world().requests.is_empty(), "nothing was sent before the answer");
     let (result, asked) = answering(&sysadm, Some("yes")).await;
-    assert!(result.is_ok() && asked.len() == 1);
+    let told = result.unwrap().details.into_iter().find(|(label, _)| label == "Certificate").unwrap().1;
+    assert!(told.len() > 64 && asked.len() == 1 && asked[0].1.contains(&told), "{told} is shown: {asked:?}");
     let (result, asked) = answering(&sysadm, None).await;
     assert!(result.is_ok() && asked.is_empty(), "it is known now");
     server.present("second");
@@ -112,6 +114,7 @@ async fn a_new_certificate_is_shown_and_a_changed_one_is_shown_loudly() {
     let (result, asked) = answering(&sysadm, None).await;
     assert!(result.is_err() && server.world().requests.is_empty());
     assert!(asked[0].1.contains("ANOTHER certificate than before"), "{asked:?}");
+    assert!(asked[0].1.contains(&format!("before {told}")), "both are shown: {asked:?}");
     assert!(answering(&sysadm, Some("yes")).await.0.is_ok());
 }
 
@@ -197,4 +200,70 @@ async fn hostile_servers_end_the_connection_with_a_sentence_and_nothing_else() {
         assert_eq!(sysadm.inventory(true).await.unwrap_err().kind, ErrorKind::Protocol, "{text}");
     }
     assert!(sysadm.inventory(true).await.is_ok());
+}
+
+/// A server that shakes hands, hears one request and then sends these bytes.
+async fn raw(bytes: &'static [u8]) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let mut work = JoinSet::new();
+    work.spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        socket.next().await;
+        let _ = socket.get_mut().write_all(bytes).await;
+        let _ = socket.get_mut().shutdown().await;
+    });
+    (url, work)
+}
+
+#[tokio::test]
+async fn frames_that_are_none_end_the_connection_with_a_sentence() {
+    let cases: [(&'static [u8], &str); 6] = [
+        // The first half of a header, and of a text.
+        (&[0x81, 0x7e, 0x10], "broke off without a word"),
+        (&[0x81, 0x05, b'{', b'"'], "broke off without a word"),
+        // One that would take a million million bytes.
+        (&[0x81, 127, 0, 0, 1, 0, 0, 0, 0, 0], "more than is taken"),
+        (&[0x81, 2, 0xff, 0xfe], "no text"),
+        (&[0x82, 2, 0xff, 0xfe], "no text"),
+        (&[0xf3, 0], "the WebSocket connection broke"),
+    ];
+    for (bytes, words) in cases {
+        let (url, _work) = raw(bytes).await;
+        fails(settings(&url), ErrorKind::Unreachable, words).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_or_comes_twice_is_no_other_ones() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "1G");
+    let sysadm = sysadm(&server.url());
+    let (sink, mut events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    server.world().odd.insert("listvms".to_owned(), vec![Odd::Silence, Odd::Twice]);
+    let silent = timeout(Duration::from_millis(300), sysadm.inventory(true)).await;
+    assert!(silent.is_err());
+    assert_eq!(sysadm.inventory(true).await.unwrap().vms.unwrap().len(), 1);
+    assert_eq!(sysadm.disks(&"web".into()).await.unwrap().len(), 1, "the second answer is nobody's");
+    assert!(events.try_recv().is_err(), "the connection lives");
+}
+
+#[tokio::test]
+async fn a_connection_without_a_sign_of_life_is_given_up() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    let sysadm = sysadm(&server.url());
+    let (sink, mut events) = mpsc::channel(64);
+    sysadm.connect(sink).await.unwrap();
+    server.world().odd.insert("identify".to_owned(), vec![Odd::Silence]);
+    // A minute goes by, and the time that an answer may take.
+    tokio::time::pause();
+    let lost = loop {
+        if let HostEvent::Disconnected(error) = events.recv().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!(lost.message, "the server gave no sign of life for 20 s");
+    assert_eq!(sysadm.inventory(true).await.unwrap_err().kind, ErrorKind::Unreachable);
 }

@@ -63,7 +63,7 @@ async fn pools_and_devices_are_those_that_the_server_tells() {
         let report = stage.sysadm.check_setup().await.unwrap();
         let [pool, nic] = report.fields.as_slice() else { panic!("{report:?}") };
         assert_eq!(choices(pool), [("tank", "451G free"), ("zroot", "451G free")]);
-        let devices = [("em0", "192.168.1.5"), ("alc0", "not in use"), ("wlan0", "wireless: it carries no machines")];
+        let devices = [("em0", "192.168.1.5"), ("re0", "not in use"), ("wlan0", "wireless: it carries no machines")];
         assert_eq!(choices(nic), devices);
         stage.refused(&[("nic", "em0")], ErrorKind::Invalid, "pool: Pool is needed: one of tank, zroot").await;
         stage.refused(&[("pool", "tonk"), ("nic", "em0")], ErrorKind::Invalid, "`tonk`: one of tank, zroot").await;

@@ -1,7 +1,8 @@
 //! Signing in to a SysAdm server by token and key, and sessions that end while they are used.
 use crate::support::{
     fake_iohyve::Face,
-    fake_sysadm::{FakeSysadm, Odd, TOKEN, signing_in, sysadm},
+    fake_sysadm::{FakeSysadm, Odd, signing_in, sysadm},
+    fake_sysadm_world::TOKEN,
 };
 use std::{path::Path, time::Duration};
 use tokio::{sync::mpsc, time::timeout};

@@ -1,8 +1,5 @@
 //! From the configuration to a SysAdm server and back, through the same actor as the screen.
-use crate::support::{
-    fake_iohyve::Face,
-    fake_sysadm::{FakeSysadm, TOKEN},
-};
+use crate::support::{fake_iohyve::Face, fake_sysadm::FakeSysadm, fake_sysadm_world::TOKEN};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
@@ -51,7 +48,7 @@ async fn a_server_is_set_up_with_what_it_wants_to_know() {
         assert!(out.lines().any(|l| l == line), "{line}: {out}");
     }
     let (code, _, err) = call(&server, password, "set-up pool=tank").await;
-    assert_eq!((code, err.contains("nic: Network device is needed: one of em0, alc0, wlan0")), (2, true), "{err}");
+    assert_eq!((code, err.contains("nic: Network device is needed: one of em0, re0, wlan0")), (2, true), "{err}");
     let done = call(&server, password, "set-up pool=tank nic=em0").await;
     assert_eq!(done, (0, "the host is set up\n".to_owned(), String::new()));
     assert_eq!(server.world().iohyve.home, Some("tank"));

@@ -1,6 +1,7 @@
 //! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
 mod govirthost;
 mod machine;
+mod sysadm;
 mod velocity;
 use crate::support::pty::{Program, is_restored};
 

@@ -34,6 +34,10 @@ pub(crate) struct Iohyve {
     pub(crate) holds_fetches: bool,
     /// Changes of these actions are answered with success and not done.
     pub(crate) lies: Vec<&'static str>,
+    /// The ends of jobs, as the server logs them.
+    pub(crate) log: Map<String, Value>,
+    /// A creation fails, and leaves a machine without a disk.
+    pub(crate) makes_halves: bool,
     born: u32,
 }
 
@@ -55,6 +59,8 @@ impl Iohyve {
             home: Some("tank"),
             holds_fetches: false,
             lies: Vec::new(),
+            log: Map::new(),
+            makes_halves: false,
             born: 0,
         }
     }
@@ -118,6 +124,13 @@ impl Iohyve {
             }
             "create" if self.guests.contains_key(&name) => {
                 return refused(action, "cannot create 'tank/iohyve/x': dataset already exists");
+            }
+            "create" if self.makes_halves => {
+                self.add(&name, &size).disks.clear();
+                return refused(action, "cannot create 'tank/iohyve/x/disk0': out of space");
+            }
+            "create" if self.home.is_none() => {
+                return refused(action, "cannot create '/iohyve/x': leading slash in name");
             }
             "create" => {
                 self.add(&name, &size);
@@ -233,12 +246,15 @@ impl Iohyve {
     pub(crate) fn finish(&mut self, id: &str, code: i32) -> Vec<Value> {
         let command = self.jobs.remove(id).unwrap();
         let bare = json!({"args": {"process_id": id, "state": "running"}, "id": "", "name": "dispatcher", "namespace": "events"});
+        let log = format!("Fetching ...\nfetch: {}\n", if code == 0 { "5000 B 1664 Bps" } else { "File not found" });
+        let end = json!({&*command: log, format!("return_codes/{command}"): code.to_string()});
+        let mut logged = end.clone();
+        let whole = json!({"cmd_list": [command], "process_id": id, "state": "finished"});
+        logged.as_object_mut().unwrap().extend(whole.as_object().unwrap().clone());
+        self.log.insert(format!("2026-11-21T08:00:{:02}", self.log.len()), Value::from(logged.to_string()));
         match self.face {
             Face::Documented => vec![event(id, &command, "finished", json!({}), json!({}))],
             Face::Recorded => {
-                let log =
-                    format!("Fetching ...\nfetch: {}\n", if code == 0 { "5000 B 1664 Bps" } else { "File not found" });
-                let end = json!({&*command: log, format!("return_codes/{command}"): code.to_string()});
                 let half = json!({"percent_done": "16% of 5000  B", "download_rate": "1659  Bps"});
                 let last = event(id, &command, "finished", json!({}), end);
                 vec![bare, event(id, &command, "running", half, json!({})), last.clone(), last]
@@ -252,11 +268,13 @@ impl Iohyve {
         let command = command.as_str().unwrap();
         let mut words = command.splitn(4, ' ').skip(1);
         let (verb, name, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+        let is_lie = self.lies.contains(&"setprop");
         let (log, code) = match (verb, self.guests.get_mut(name)) {
             ("getall", Some(guest)) => {
                 let lines: Vec<_> = guest.settings.iter().map(|(k, v)| format!("{k:12} {v}")).collect();
                 (format!("Getting {} iohyve properties...\n{}\n", name, lines.join("\n")), "0")
             }
+            ("set", Some(_)) if is_lie => ("Setting ...\n".to_owned(), "0"),
             ("set", Some(guest)) => {
                 let (key, value) = rest.trim_matches('"').split_once('=').unwrap();
                 guest.settings.insert(key.to_owned(), value.to_owned());

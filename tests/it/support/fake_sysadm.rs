@@ -1,16 +1,14 @@
 //! A SysAdm server of our own on loopback, with machines and images, that answers as documented or as servers really do,
 //! and does worse when told.
 #![expect(clippy::indexing_slicing, reason = "what a JSON value does not have is null")]
-use crate::support::fake_iohyve::{Face, Iohyve};
-use base64::{Engine, prelude::BASE64_STANDARD};
+pub(crate) use crate::support::fake_sysadm_world::Odd;
+use crate::support::fake_sysadm_world::World;
+use crate::support::{fake_iohyve::Face, fake_rest};
 use futures_util::{SinkExt, StreamExt};
-use rsa::{BigUint, RsaPublicKey, pkcs8::DecodePublicKey, traits::PublicKeyParts};
 use serde_json::{Value, json};
 use std::{
-    collections::HashMap,
     path::Path,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -22,7 +20,7 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{
         ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
 use tokio_tungstenite::{
@@ -52,47 +50,14 @@ pub(crate) fn signing_in(url: &str, sign_in: SignIn) -> Settings {
     Settings { url: url.to_owned(), sign_in, trust: Trust::Insecure }
 }
 
-/// The token of the session that is there.
-pub(crate) const TOKEN: &str = "a-token-of-20-letters";
-
-/// What is sent instead of an answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Odd {
-    Text(String),
-    /// A text with the request's id in the place of `ID`.
-    WithId(&'static str),
-    Close(u16, &'static str),
-    /// Breaks off without a word.
-    Cut,
-}
-
-/// All that the server has and does.
-pub(crate) struct World {
-    pub(crate) iohyve: Iohyve,
-    /// Every request, without its id.
-    pub(crate) requests: Vec<Value>,
-    /// What is done instead of answering an action, once for each entry.
-    pub(crate) odd: HashMap<String, Vec<Odd>>,
-    /// How long the answer to an action takes.
-    pub(crate) slow: HashMap<String, Duration>,
-    /// Whether sessions end: each request is answered with 401 until the next sign-in.
-    pub(crate) is_expired: bool,
-    /// A wrong password is answered with success and an empty token, as happens while others are signed in.
-    pub(crate) says_yes: bool,
-    pub(crate) is_wheel: bool,
-    /// The pools that the server tells of; None: it answers no such question, nor one about its network.
-    pub(crate) pools: Option<Vec<&'static str>>,
-    pub(crate) password: &'static str,
-    /// What a key has to sign, until it has.
-    challenge: Option<String>,
-}
-
 pub(crate) struct FakeSysadm {
     port: u16,
+    is_rest: bool,
     is_secure: bool,
     tls: Arc<Mutex<Option<TlsAcceptor>>>,
     world: Arc<Mutex<World>>,
-    events: broadcast::Sender<String>,
+    /// What is still to be sent to those who listen.
+    pub(crate) events: broadcast::Sender<String>,
     cut: broadcast::Sender<()>,
     _tasks: JoinSet<()>,
 }
@@ -100,12 +65,17 @@ pub(crate) struct FakeSysadm {
 impl FakeSysadm {
     /// Serves without TLS.
     pub(crate) async fn new(face: Face) -> Self {
-        Self::start(face, None).await
+        Self::start(face, None, false).await
+    }
+
+    /// Serves single requests over HTTP, with a certificate or without.
+    pub(crate) async fn rest(face: Face, certificate: Option<&str>) -> Self {
+        Self::start(face, certificate.map(acceptor), true).await
     }
 
     /// Serves with the certificate of this name among the fixtures.
     pub(crate) async fn secure(face: Face, certificate: &str) -> Self {
-        Self::start(face, Some(acceptor(certificate))).await
+        Self::start(face, Some(acceptor(certificate)), false).await
     }
 
     /// Shows another certificate from now on, as after a new start.
@@ -113,22 +83,11 @@ impl FakeSysadm {
         *self.tls.lock().unwrap() = Some(acceptor(certificate));
     }
 
-    async fn start(face: Face, tls: Option<TlsAcceptor>) -> Self {
+    async fn start(face: Face, tls: Option<TlsAcceptor>, is_rest: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let world = Arc::new(Mutex::new(World {
-            iohyve: Iohyve::new(face),
-            requests: Vec::new(),
-            odd: HashMap::new(),
-            slow: HashMap::new(),
-            is_expired: false,
-            says_yes: false,
-            is_wheel: true,
-            pools: Some(vec!["tank"]),
-            password: "secret",
-            challenge: None,
-        }));
-        let (events, cut) = (broadcast::channel(200_000).0, broadcast::channel(4).0);
+        let world = Arc::new(Mutex::new(World::new(face)));
+        let (events, cut) = (broadcast::channel(32_768).0, broadcast::channel(4).0);
         let mut tasks = JoinSet::new();
         let is_secure = tls.is_some();
         let tls = Arc::new(Mutex::new(tls));
@@ -136,15 +95,20 @@ impl FakeSysadm {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                if shared.lock().unwrap().is_away {
+                    continue;
+                }
                 let tls = shown.lock().unwrap().clone();
                 let (world, hub, mut cut) = (shared.clone(), hub.clone(), cuts.subscribe());
                 connections.spawn(async move {
                     let serve = async {
                         match tls {
                             Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) if is_rest => fake_rest::serve(stream, &world).await,
                                 Ok(stream) => converse(stream, world, hub).await,
                                 Err(_) => None,
                             },
+                            None if is_rest => fake_rest::serve(stream, &world).await,
                             None => converse(stream, world, hub).await,
                         }
                     };
@@ -152,11 +116,17 @@ impl FakeSysadm {
                 });
             }
         });
-        Self { port, is_secure, tls, world, events, cut, _tasks: tasks }
+        Self { port, is_rest, is_secure, tls, world, events, cut, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("{}://127.0.0.1:{}", if self.is_secure { "wss" } else { "ws" }, self.port)
+        let scheme = match (self.is_rest, self.is_secure) {
+            (true, true) => "https",
+            (true, false) => "http",
+            (false, true) => "wss",
+            (false, false) => "ws",
+        };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -182,17 +152,6 @@ impl FakeSysadm {
     pub(crate) fn sign_ins(&self) -> usize {
         self.world().requests.iter().filter(|r| r["name"].as_str().is_some_and(|n| n.starts_with("auth"))).count()
     }
-}
-
-/// Whether the key that the server knows has signed `text`: what its public half makes of the signature is the text
-/// itself, after as many bytes as fill it up.
-fn is_signed(text: &str, signed: &str) -> bool {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm/sign-in.pub");
-    let known = RsaPublicKey::from_public_key_der(&SubjectPublicKeyInfoDer::from_pem_file(file).unwrap()).unwrap();
-    let Ok(signed) = BASE64_STANDARD.decode(signed) else { return false };
-    let block = BigUint::from_bytes_be(&signed).modpow(known.e(), known.n()).to_bytes_be();
-    let filled = [&[1][..], &vec![0xff; known.size() - 3 - text.len()], &[0], text.as_bytes()].concat();
-    block == filled
 }
 
 /// The certificate of this name and its key.
@@ -248,18 +207,12 @@ async fn answer(
 ) {
     let (id, name) = (request["id"].as_str().unwrap_or_default(), request["name"].as_str().unwrap());
     let action = request["args"]["action"].as_str().unwrap_or(name).to_owned();
-    let (odd, slow) = {
-        let mut world = world.lock().unwrap();
-        let mut seen = request.clone();
-        seen.as_object_mut().unwrap().remove("id");
-        world.requests.push(seen);
-        let odd = world.odd.get_mut(&action).filter(|odd| !odd.is_empty()).map(|odd| odd.remove(0));
-        (odd, world.slow.get(&action).copied())
-    };
+    let (odd, slow) = world.lock().unwrap().arrived(request, &action);
     if let Some(slow) = slow {
         tokio::time::sleep(slow).await;
     }
     let send = |text: String| drop(out.send(Some(Message::text(text))));
+    let is_double = matches!(odd, Some(Odd::Twice));
     match odd {
         Some(Odd::Text(text)) => return send(text),
         Some(Odd::WithId(text)) => return send(text.replace("ID", id)),
@@ -269,7 +222,8 @@ async fn answer(
             return;
         }
         Some(Odd::Cut) => return drop(out.send(None)),
-        None => {}
+        Some(Odd::Silence) => return,
+        Some(Odd::Twice) | None => {}
     }
     let (face, result, events) = {
         let mut world = world.lock().unwrap();
@@ -292,74 +246,12 @@ async fn answer(
             json!({"args": {"code": code, "message": "No"}, "id": id, "name": "error", "namespace": "rpc"})
         }
     };
+    if is_double {
+        send(json!({"args": {}, "id": "nobody", "name": "response"}).to_string());
+        send(envelope.to_string());
+    }
     send(envelope.to_string());
     for event in events {
         let _ = hub.send(event.to_string());
-    }
-}
-
-impl World {
-    fn sign_in(&mut self, way: &str, args: &Value) -> Result<Value, u16> {
-        let is_right = match way {
-            "rpc/auth" => args["password"] == self.password,
-            // A token dies with its session.
-            "rpc/auth_token" => args["token"] == TOKEN && !self.is_expired,
-            _ if args.is_string() => {
-                let text = format!("{:020}", self.requests.len());
-                self.challenge = Some(text.clone());
-                return Ok(json!({"test_string": text}));
-            }
-            _ => {
-                let signed = args["encrypted_string"].as_str().unwrap();
-                self.challenge.take().is_some_and(|text| is_signed(&text, signed))
-            }
-        };
-        self.is_expired &= !is_right;
-        let life = if self.iohyve.face == Face::Documented { 300 } else { 0 };
-        match (is_right, self.says_yes) {
-            (true, _) => Ok(json!([TOKEN, life])),
-            (false, true) => Ok(json!(["", 0])),
-            (false, false) => Err(401),
-        }
-    }
-
-    fn reply(&mut self, request: &Value, action: &str) -> (Result<Value, u16>, Vec<Value>) {
-        let args = &request["args"];
-        let none = Vec::new;
-        let name = format!("{}/{}", request["namespace"].as_str().unwrap(), request["name"].as_str().unwrap());
-        if name.starts_with("rpc/auth") {
-            return (self.sign_in(&name, args), none());
-        }
-        if name == "rpc/identify" {
-            return (Ok(json!({"hostname": "bsd1", "type": "server"})), none());
-        }
-        if self.is_expired {
-            return (Err(401), none());
-        }
-        let dispatcher = if self.is_wheel { "read/write" } else { "read" };
-        let answer = match name.as_str() {
-            "rpc/query" => {
-                Ok(json!({"rpc/dispatcher": dispatcher, "sysadm/iohyve": "read/write", "sysadm/zfs": "read"}))
-            }
-            "events/subscribe" => Ok(json!({"subscribe": "dispatcher"})),
-            "sysadm/zfs" | "sysadm/network" if self.pools.is_none() => Err(404),
-            "sysadm/zfs" if action == "datasets" => Ok(self.iohyve.datasets(args["zpool"].as_str().unwrap())),
-            "sysadm/zfs" => {
-                let pool = |name: &&str| ((*name).to_owned(), json!({"free": "451G", "health": "ONLINE"}));
-                let pools: serde_json::Map<_, _> = self.pools.iter().flatten().map(pool).collect();
-                Ok(json!({"list_pools": pools}))
-            }
-            "sysadm/network" => {
-                let device = |is_active: bool, is_wireless: bool, ipv4: &str| json!({"is_active": is_active.to_string(), "is_wireless": is_wireless.to_string(), "ipv4": ipv4});
-                Ok(json!({"alc0": device(false, false, ""), "em0": device(true, false, "192.168.1.5"),
-                    "lo0": device(true, false, "127.0.0.1"), "wlan0": device(true, true, "192.168.2.5")}))
-            }
-            "rpc/dispatcher" if action == "run" => return self.iohyve.run(args),
-            "rpc/dispatcher" if action == "kill" => Ok(json!({"killed": {"jobs": [args["job_id"]]}})),
-            "rpc/dispatcher" => Ok(self.iohyve.list_jobs()),
-            "sysadm/iohyve" => return self.iohyve.answer(action, args),
-            _ => Err(404),
-        };
-        (answer, none())
     }
 }

@@ -1,10 +1,10 @@
 //! A real FTP server on loopback, of a folder of its own.
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     thread,
     time::{Duration, UNIX_EPOCH},
 };
@@ -14,7 +14,7 @@ pub(crate) struct Ftp {
     child: Child,
     port: u16,
     folder: tempfile::TempDir,
-    commands: Arc<Mutex<Vec<String>>>,
+    said: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
 /// A file among the certificates that tests have.
@@ -43,10 +43,13 @@ impl Ftp {
             let _ = child.stderr.take().unwrap().read_to_string(&mut why);
             panic!("the FTP server does not run: run tests/setup\n{why}");
         };
-        let commands: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&commands);
-        thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| seen.lock().unwrap().push(line)));
-        Self { child, port, folder, commands }
+        let said: Arc<(Mutex<Vec<String>>, Condvar)> = Arc::default();
+        let (seen, hears) = (said.clone(), |line, (seen, more): &(Mutex<Vec<String>>, Condvar)| {
+            seen.lock().unwrap().push(line);
+            more.notify_all();
+        });
+        thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| hears(line, &seen)));
+        Self { child, port, folder, said }
     }
 
     /// Gives out `body` under `path`, as of so many seconds after 2020.
@@ -68,7 +71,13 @@ impl Ftp {
 
     /// What was asked of it, command by command, in the order in which it came.
     pub(crate) fn commands(&self) -> Vec<String> {
-        self.commands.lock().unwrap().clone()
+        // What it was asked so far has been said once it has said this.
+        let mark = format!("mark {}", self.said.0.lock().unwrap().len());
+        writeln!(self.child.stdin.as_ref().unwrap(), "{mark}").unwrap();
+        let (seen, more) = &*self.said;
+        let waits = |seen: &mut Vec<String>| !seen.contains(&mark);
+        let (seen, _) = more.wait_timeout_while(seen.lock().unwrap(), Duration::from_secs(60), waits).unwrap();
+        seen.iter().filter(|line| !line.starts_with("mark ")).cloned().collect()
     }
 }
 

@@ -1,4 +1,5 @@
-"""An FTP server of one folder on loopback: writes its port, then each command that comes; ends with its standard input."""
+"""An FTP server of one folder on loopback: writes its port, then each command that comes
+and each line of its standard input; ends with that."""
 import argparse
 import os
 import signal
@@ -49,6 +50,12 @@ class Secure(Breaking, TLS_DTPHandler):
     pass
 
 
+def tell(line):
+    # In one piece: two threads tell.
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 class Told:
     """Tells what is asked of it."""
 
@@ -56,7 +63,7 @@ class Told:
     use_sendfile = False
 
     def pre_process_command(self, line, cmd, arg):
-        print(line, flush=True)
+        tell(line)
         super().pre_process_command(line, cmd, arg)
 
 
@@ -92,7 +99,8 @@ print(server.socket.getsockname()[1], flush=True)
 
 
 def until_forsaken():
-    sys.stdin.read()
+    for line in sys.stdin:
+        tell(line.rstrip())
     os._exit(0)
 
 

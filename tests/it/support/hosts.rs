@@ -24,6 +24,10 @@ impl Stage {
         for (name, fake) in fakes {
             hosts.add(HostId::from(*name), (*fake).clone(), Policy::default());
         }
+        Self::of(hosts, inbox)
+    }
+
+    pub(crate) fn of(hosts: Hosts, inbox: mpsc::Receiver<Message>) -> Self {
         Self { hosts, inbox, seen: Vec::new(), tasks: 0 }
     }
 

@@ -23,13 +23,16 @@ async fn pauses_double_to_half_a_minute_and_a_word_retries_at_once() {
     let mut stage = Stage::new(&[("a", &fake)]);
     let mut last = clock();
     let mut pauses = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..15 {
         assert!(stage.until(down).await);
         pauses.push(last.elapsed().as_secs_f64());
         last = clock();
     }
-    for (i, pause) in pauses[1..].iter().enumerate() {
-        let wanted = (0.5 * f64::from(1 << i)).min(30.0);
+    // Every half a second at first.
+    let quick = pauses[1..].iter().take_while(|pause| (0.39..=0.61).contains(*pause)).count();
+    assert!((5..=9).contains(&quick), "{pauses:?}");
+    for (i, pause) in pauses[1 + quick..].iter().enumerate() {
+        let wanted = f64::from(1 << i).min(30.0);
         assert!((wanted * 0.79..=(wanted * 1.21).min(30.01)).contains(pause), "{pauses:?}");
     }
     fake.set(|w| w.connect = Way::Works);
@@ -37,6 +40,23 @@ async fn pauses_double_to_half_a_minute_and_a_word_retries_at_once() {
     let asked = clock();
     stage.up().await;
     assert!(asked.elapsed() < Duration::from_millis(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_short_cut_a_host_is_back_within_a_second() {
+    for cut in (0..20).map(|tenth| Duration::from_millis(tenth * 105)) {
+        let fake = Fake::new(&[]);
+        let mut stage = Stage::new(&[("a", &fake)]);
+        stage.up().await;
+        stage.pass(Duration::from_secs(1)).await;
+        fake.set(|w| w.connect = Way::Fails(ErrorKind::Unreachable));
+        fake.sink().send(HostEvent::Disconnected(Error::new(ErrorKind::Unreachable, "cut"))).await.unwrap();
+        stage.pass(cut).await;
+        fake.set(|w| w.connect = Way::Works);
+        let back = clock();
+        stage.up().await;
+        assert!(back.elapsed() < Duration::from_secs(1), "{cut:?}: {:?}", back.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

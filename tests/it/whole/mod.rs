@@ -3,3 +3,4 @@ mod calls;
 mod links;
 mod polls;
 mod screen;
+mod sysadm;

@@ -1,0 +1,77 @@
+//! A SysAdm server that is lost and comes back, as a task sees it.
+use crate::support::{
+    fake_iohyve::Face,
+    fake_sysadm::{FakeSysadm, sysadm},
+    hosts::Stage,
+    qemu::eventually,
+};
+use std::time::Duration;
+use vmdeck::{
+    app::Message,
+    domain::{HostEvent, Image, Link, Reply, Request, TaskState},
+    runtime::{Hosts, Policy},
+};
+
+#[tokio::test]
+async fn a_download_goes_on_while_its_server_is_lost_and_its_end_is_found_out_afterwards() {
+    for (code, ends_while_lost) in [(0, false), (0, true), (1, true)] {
+        let server = FakeSysadm::new(Face::Recorded).await;
+        server.world().iohyve.holds_fetches = true;
+        let (mut hosts, inbox) = Hosts::new();
+        hosts.add("bsd1".into(), sysadm(&server.url()), Policy::default());
+        let mut stage = Stage::of(hosts, inbox);
+        stage.up().await;
+        let task = stage.call("bsd1", Request::FetchImage { url: "file:///iso/tiny.iso".to_owned(), name: None });
+        eventually("the download has begun", async || !server.world().iohyve.jobs.is_empty()).await;
+        let id = server.world().iohyve.jobs.keys().next().unwrap().clone();
+        // Its answer has come, so that the task knows the job.
+        eventually("the answer is there", async || server.count("fetchiso") == 1).await;
+        stage.until(|m| matches!(m, Message::TaskProgress(t, _) if *t == task).then_some(())).await;
+        server.cut();
+        if ends_while_lost {
+            drop(server.world().iohyve.finish(&id, code));
+        }
+        let next_try = |m: &Message| match m {
+            Message::Host(_, HostEvent::Link(Link::Down { retry_at, .. })) => Some(retry_at.is_some()),
+            _ => None,
+        };
+        assert!(stage.until(next_try).await, "the next try is told");
+        stage.up().await;
+        if !ends_while_lost {
+            for event in server.world().iohyve.finish(&id, code) {
+                server.tell(&event);
+            }
+        }
+        let result = stage.end(task).await;
+        if code == 0 {
+            assert_eq!(result.unwrap(), Reply::Fetched(Image::new("tiny.iso")));
+        } else {
+            assert!(result.unwrap_err().message.contains("fetch: File not found"));
+        }
+        stage.hosts.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn one_change_is_under_way_at_a_time_the_others_wait_where_they_are_seen_and_lists_do_not() {
+    for server in [FakeSysadm::new(Face::Recorded).await, FakeSysadm::rest(Face::Documented, None).await] {
+        for name in ["web", "db"] {
+            server.world().iohyve.add(name, "1G");
+        }
+        server.world().slow.insert("delete".to_owned(), Duration::from_secs(2));
+        let (mut hosts, inbox) = Hosts::new();
+        hosts.add("bsd1".into(), sysadm(&server.url()), Policy::default());
+        let mut stage = Stage::of(hosts, inbox);
+        stage.up().await;
+        let delete = stage.call("bsd1", Request::Delete { vm: "web".into(), keep_disks: false });
+        let start = stage.call("bsd1", Request::Start("db".into()));
+        eventually("the deletion is under way", async || server.count("delete") == 1).await;
+        let list = stage.call("bsd1", Request::Show("db".into()));
+        stage.end(list).await.unwrap();
+        assert_eq!(server.count("start"), 0, "the deletion takes its time");
+        assert_eq!(stage.end(delete).await, Ok(Reply::Done));
+        assert_eq!(stage.end(start).await, Ok(Reply::Done));
+        assert!(matches!(stage.states(start)[..], [TaskState::Queued, TaskState::Running(_), ..]));
+        stage.hosts.stop().await;
+    }
+}
