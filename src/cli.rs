@@ -40,7 +40,10 @@ JSON of `call --json`, its last line:
   `result` of a read is what it found; of a change, what was read back:
   the machine (start, create, install ...), its disks (insert-image, remove-disk ...),
   the new disk (add-disk), both sizes (resize-disk), the setting, the image;
-  null where nothing is left (delete, remove-image)
+  null where nothing is left (delete, remove-image);
+  with --detach, {\"job\"}: the name for resume-fetch, pause-fetch and cancel-fetch
+  Before it, while a fetch is under way, one a line:
+  {\"progress\": {\"done\", \"total\", \"percent\", \"rate\", \"note\"}}
 
 Environment:
   VMDECK_HOME  one folder for configuration, machines, images and log
@@ -82,6 +85,12 @@ pub enum Command {
         /// Print JSON: progress as lines, then one object
         #[arg(long)]
         json: bool,
+        /// Return once a fetch is under way: it goes on by itself
+        #[arg(long, conflicts_with = "wait")]
+        detach: bool,
+        /// Wait until it has ended: so it is without --detach, too
+        #[arg(long)]
+        wait: bool,
     },
     /// List the hosts and whether they answer
     Hosts,
@@ -184,8 +193,8 @@ impl Cli {
         let work = async {
             let errand = Errand { config: &config, paths: &paths, host: LOCAL };
             match self.command {
-                Some(Command::Call { host, operation, words, json }) => {
-                    let call = headless::Call { host, op: operation, words, json };
+                Some(Command::Call { host, operation, words, json, detach, wait: _ }) => {
+                    let call = headless::Call { host, op: operation, words, json, detach };
                     let interrupt = CancellationToken::new();
                     let _listener = interrupt::listen(interrupt.clone());
                     Ok(headless::call(&config, &paths, &call, &mut streams, interrupt).await)
@@ -239,6 +248,7 @@ fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
         keymap: KeyMap::new(&config.keys)?,
         ascii: config.ui.is_ascii([all.as_deref(), kind.as_deref(), lang.as_deref()]),
         bell: config.ui.bell,
+        notice: config.ui.notice,
         config_path: file.display().to_string(),
         zone: jiff::tz::TimeZone::system(),
     })

@@ -47,6 +47,8 @@ pub enum Effect {
     Copy(String),
     /// Ring the terminal's bell.
     Bell,
+    /// Have the terminal show a notice (OSC 9).
+    Notice(String),
     /// Draw every cell anew: something else wrote to the terminal.
     Redraw,
     /// Stop the program as Ctrl-Z does.

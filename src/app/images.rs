@@ -1,7 +1,7 @@
 //! The images screen: what every host has in its library, and what is being fetched to it.
 use super::{App, HostState, details::stepped};
 use crate::{
-    domain::{ByteSize, HostId, Image, Op, Partial, Request, Task, TaskId, TaskState},
+    domain::{ByteSize, HostId, Image, Partial, PastFetch, Request, Task, TaskId, TaskState, image_in_use},
     input::Action,
 };
 use std::collections::BTreeSet;
@@ -47,6 +47,8 @@ pub struct Library {
     at: usize,
     /// The fetches that came to nothing and were put away, or begun again.
     away: BTreeSet<TaskId>,
+    /// The fetches that have ended, as they were last asked for.
+    pub(super) past: Vec<PastFetch>,
 }
 
 /// Whether the fetch of `task` brings, or was to bring, an entry called `name`.
@@ -69,8 +71,13 @@ impl App {
             TaskState::Failed(_) | TaskState::Unknown(_) => !self.library.away.contains(&t.id),
             _ => true,
         };
-        let is_fetch = |t: &&Task| t.op == Op::FetchImage && t.image.is_some() && !t.title.is_empty();
-        let fetches = self.tasks.iter().filter(is_fetch).filter(|t| shown(&t.host) && is_open(t));
+        // What was gone on with since has another row.
+        let is_last = |t: &&Task| {
+            let is_same = |other: &Task| other.id > t.id && other.host == t.host && other.job == t.job;
+            t.job.is_none() || !self.tasks.iter().any(is_same)
+        };
+        let is_fetch = |t: &&Task| t.image.is_some() && !t.title.is_empty();
+        let fetches = self.tasks.iter().filter(is_fetch).filter(|t| shown(&t.host) && is_open(t)).filter(is_last);
         let fetches: Vec<&Task> = fetches.collect();
         // The row of the fetch tells more.
         let is_told = |host: &HostState, image: &Image| {
@@ -90,6 +97,11 @@ impl App {
         let at = rows.iter().position(|row| Some(&row.entry()) == chosen);
         let at = at.unwrap_or(self.library.at.min(rows.len().checked_sub(1)?));
         rows.get(at).map(|row| (at, *row))
+    }
+
+    /// The fetches that have ended on the host that was asked last, the newest first.
+    pub fn past_fetches(&self) -> &[PastFetch] {
+        &self.library.past
     }
 
     /// The fetch of the selected row.
@@ -117,9 +129,10 @@ impl App {
         let fetch = self.chosen_fetch();
         let is_image = fetch.is_none() && !self.image_rows().is_empty();
         match (action, fetch) {
-            (Action::ImageCancel | Action::ImageStory | Action::ImageAgain | Action::ImagePause, None) => {
+            (Action::ImageCancel | Action::ImageAgain | Action::ImagePause, None) => {
                 Some("no fetch is selected".to_owned())
             }
+            (Action::ImageStory, None) if !is_image => Some("no image is selected".to_owned()),
             (Action::ImageCancel, Some(task)) if task.is_running() => self.cancel_refusal(Some(task)),
             (Action::ImageAgain, Some(task)) if task.is_running() => Some(format!("{}: it is under way", task.title)),
             (Action::ImagePause, Some(task)) if !task.is_running() => {
@@ -132,6 +145,12 @@ impl App {
             (Action::ImageRename | Action::ImageRemove | Action::ImageInstall | Action::ImageCopy, _) if !is_image => {
                 Some("no image is selected".to_owned())
             }
+            (Action::ImageRename | Action::ImageRemove, _) => match self.image_selected(&self.image_rows())?.1 {
+                ImageRow::Image(_, image) if !image.used_by.is_empty() => {
+                    Some(image_in_use(&image.name, &image.used_by))
+                }
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -69,7 +69,7 @@ impl App {
         let field = form.fields.iter().find(|field| field.spec.name == "url")?;
         let url = field.value();
         // The name of a server alone is still being typed.
-        let has_path = url.split_once("://")?.1.contains('/');
+        let has_path = url.split_once("://").is_none_or(|(_, rest)| rest.contains('/'));
         (has_path && field.spec.check(&url).is_ok()).then(|| (dialog.host.clone(), url))
     }
 

@@ -15,6 +15,7 @@ mod settings;
 mod shown;
 mod tasks;
 mod text_field;
+mod title;
 mod update;
 
 use actions::{Draft, Move};
@@ -33,6 +34,7 @@ pub use settings::Settings;
 pub use shown::settle;
 pub use tasks::Tasks;
 pub use text_field::TextField;
+pub use title::Title;
 
 use crate::{
     domain::{Host, HostId, Stamp, VmId},

@@ -120,7 +120,8 @@ impl App {
 
     /// The footer's word for an action: that of what it would do now.
     pub fn label(&self, action: Action) -> &'static str {
-        if action == Action::ImageCancel && self.chosen_fetch().is_some_and(|task| !task.is_running()) {
+        let is_over = |task: &Task| !task.is_running() && !task.waits_at_host();
+        if action == Action::ImageCancel && self.chosen_fetch().is_some_and(is_over) {
             return "put away";
         }
         let op = self.selected().and_then(|(_, machine)| Self::op_of(action, machine));

@@ -13,22 +13,49 @@ pub enum Screen {
 /// What lies over the screen until it is closed; `scroll` counts lines from the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Overlay {
-    Help { scroll: usize },
-    Story { task: TaskId, scroll: usize },
-    Host { host: HostId, scroll: usize },
+    Help {
+        scroll: usize,
+    },
+    Story {
+        task: TaskId,
+        scroll: usize,
+    },
+    Host {
+        host: HostId,
+        scroll: usize,
+    },
+    /// An image of a library.
+    Image {
+        host: HostId,
+        name: String,
+        scroll: usize,
+    },
+    /// The fetches of a host that have ended.
+    Past {
+        host: HostId,
+        scroll: usize,
+    },
 }
 
 impl Overlay {
     /// The first line shown, counted from the top.
     pub const fn scroll(&self) -> usize {
         match self {
-            Self::Help { scroll } | Self::Story { scroll, .. } | Self::Host { scroll, .. } => *scroll,
+            Self::Help { scroll }
+            | Self::Story { scroll, .. }
+            | Self::Host { scroll, .. }
+            | Self::Image { scroll, .. }
+            | Self::Past { scroll, .. } => *scroll,
         }
     }
 
     pub(super) const fn scroll_mut(&mut self) -> &mut usize {
         match self {
-            Self::Help { scroll } | Self::Story { scroll, .. } | Self::Host { scroll, .. } => scroll,
+            Self::Help { scroll }
+            | Self::Story { scroll, .. }
+            | Self::Host { scroll, .. }
+            | Self::Image { scroll, .. }
+            | Self::Past { scroll, .. } => scroll,
         }
     }
 }

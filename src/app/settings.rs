@@ -9,6 +9,8 @@ pub struct Settings {
     pub ascii: bool,
     /// Ring the terminal's bell when a task that took long has ended.
     pub bell: bool,
+    /// Have the terminal show a notice (OSC 9) then.
+    pub notice: bool,
     /// Where the configuration is, or would be, for the first screen.
     pub config_path: String,
     /// The zone of the times on the screen.
@@ -17,6 +19,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { keymap: KeyMap::default(), ascii: false, bell: false, config_path: String::new(), zone: TimeZone::UTC }
+        Self {
+            keymap: KeyMap::default(),
+            ascii: false,
+            bell: false,
+            notice: false,
+            config_path: String::new(),
+            zone: TimeZone::UTC,
+        }
     }
 }

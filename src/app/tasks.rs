@@ -2,10 +2,16 @@
 use crate::domain::{
     Error, ErrorKind, HostId, Job, Op, Progress, Reply, Request, Result, Stamp, Task, TaskId, TaskState, VmId,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// How many ended tasks are kept.
 const KEPT: usize = 500;
+
+/// How many seconds of the rate of a task are kept.
+const RATES: usize = 120;
 
 /// How long a success stands in the strip beside what still runs; anything else stands until it is put away.
 const FRESH: Duration = Duration::from_secs(10);
@@ -17,6 +23,8 @@ pub struct Tasks {
     next: u64,
     /// The one whose outcome stands in the strip.
     told: Option<TaskId>,
+    /// How fast those were that tell it, second by second, the newest last.
+    rates: BTreeMap<TaskId, VecDeque<f64>>,
     /// The row of the tasks screen.
     pub(super) selected: Option<TaskId>,
 }
@@ -75,6 +83,24 @@ impl Tasks {
         }
     }
 
+    /// Notes how fast it goes: called once a second.
+    pub(super) fn sample(&mut self) {
+        for task in self.all.values() {
+            if let Some(rate) = task.progress().and_then(|progress| progress.rate) {
+                let rates = self.rates.entry(task.id).or_default();
+                rates.push_back(rate);
+                rates.drain(..rates.len().saturating_sub(RATES));
+            }
+        }
+        let all = &self.all;
+        self.rates.retain(|id, _| all.contains_key(id));
+    }
+
+    /// How fast a task was, second by second, the newest last.
+    pub fn rates(&self, id: TaskId) -> impl ExactSizeIterator<Item = f64> {
+        self.rates.get(&id).into_iter().flatten().copied().collect::<Vec<_>>().into_iter()
+    }
+
     /// The running change of a machine.
     pub fn of(&self, host: &HostId, vm: &VmId) -> Option<&Task> {
         self.running().rev().find(|t| t.vm.as_ref() == Some(vm) && t.host == *host)
@@ -107,7 +133,7 @@ impl Tasks {
         let title = if matches!(request, Request::Form { .. }) { String::new() } else { request.title() };
         let id = self.insert(host, request.op(), title, request.vm().cloned(), now);
         if let Some(task) = self.all.get_mut(&id) {
-            task.image = matches!(request, Request::FetchImage { .. }).then(|| request.target());
+            task.image = request.is_fetch().then(|| request.target());
             task.request = Some(request.clone());
         }
         id
@@ -128,6 +154,8 @@ impl Tasks {
     pub(super) fn state(&mut self, id: TaskId, state: TaskState, now: Stamp) -> bool {
         let Some(task) = self.all.get_mut(&id).filter(|t| t.state != state) else { return false };
         let was_over = task.state.is_ended();
+        // What goes on again has no outcome any more.
+        self.told = self.told.filter(|told| *told != id || state.is_ended());
         match (&state, &task.state) {
             // The host took it: what was reported before stays.
             (TaskState::Running(progress), TaskState::Running(_)) => {
@@ -156,6 +184,8 @@ impl Tasks {
             Ok(reply) => TaskState::Succeeded(Some(reply)),
             Err(error) if error.kind == ErrorKind::Cancelled => TaskState::Cancelled,
             Err(error) if task.op.is_change() && error.kind == ErrorKind::Timeout => TaskState::Unknown(error),
+            // It waits to be gone on with, by whomever.
+            Err(error) if error.kind == ErrorKind::Interrupted => TaskState::Unknown(error),
             Err(error) => TaskState::Failed(error),
         };
         let silent = !task.op.is_change() || task.title.is_empty();
@@ -175,7 +205,9 @@ impl Tasks {
 
     /// Takes what a host says of work that was begun elsewhere, or in an earlier life.
     pub(super) fn job(&mut self, host: &HostId, job: Job, now: Stamp) -> bool {
-        let known = self.all.values().find(|t| t.host == *host && t.job.as_ref() == Some(&job.id)).map(|t| t.id);
+        let is_open = |t: &&Task| !t.state.is_ended() || matches!(t.state, TaskState::Unknown(_));
+        let is_same = |t: &&Task| t.host == *host && t.job.as_ref() == Some(&job.id);
+        let known = self.all.values().rfind(is_same).filter(is_open).map(|t| t.id);
         let id = match known {
             Some(id) => id,
             None if job.state.is_ended() && job.request.is_none() => return false,

@@ -1,5 +1,5 @@
 //! Routes each message to the part that owns it.
-use super::{App, Column, Effect, Message, RowId};
+use super::{App, Column, Effect, Message, Overlay, RowId};
 use crate::{
     domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
     input::{Action, Key},
@@ -21,8 +21,11 @@ impl App {
                 Vec::new()
             }
             Message::Host(host, event) => {
+                let before = self.tasks.told().map(|task| task.id);
                 self.learn(&host, event);
-                Vec::new()
+                // Work that was begun elsewhere has ended.
+                let told = self.tasks.told().map(|task| task.id).filter(|id| Some(*id) != before);
+                told.map(|id| self.bell(id)).unwrap_or_default()
             }
             Message::TaskProgress(id, progress) => {
                 self.changed |= self.tasks.progress(id, progress);
@@ -44,6 +47,7 @@ impl App {
             }
             Message::Tick => {
                 self.tasks.fade(self.now);
+                self.tasks.sample();
                 self.changed |= self.is_moving();
                 Vec::new()
             }
@@ -138,10 +142,13 @@ impl App {
         effects
     }
 
-    /// Rings where the person wants it and may have looked away: a task that took long has ended just now.
+    /// Rings, and tells, where the person wants it and may have looked away: a task that took long has ended just now.
     fn bell(&self, id: TaskId) -> Vec<Effect> {
-        let task = self.tasks.get(id).filter(|t| self.settings.bell && t.op.is_change() && t.ended == Some(self.now));
-        task.filter(|t| self.now.since(t.begun) >= LONG).map(|_| Effect::Bell).into_iter().collect()
+        let task = self.tasks.get(id).filter(|t| t.op.is_change() && t.ended == Some(self.now));
+        let Some(task) = task.filter(|t| self.now.since(t.begun) >= LONG) else { return Vec::new() };
+        let bell = self.settings.bell.then_some(Effect::Bell);
+        let notice = self.settings.notice.then(|| Effect::Notice(self.signed(&self.outcome(task))));
+        bell.into_iter().chain(notice).collect()
     }
 
     /// What a reply tells beyond its task: fresh records go where the same news from the host would.
@@ -154,6 +161,10 @@ impl App {
             }
             (Reply::Images(images), _) => {
                 self.learn(host, HostEvent::Inventory(Inventory { images: Some(images), ..Inventory::default() }));
+            }
+            (Reply::Fetches(fetches), _) => {
+                self.library.past = fetches.past;
+                self.overlay = Some(Overlay::Past { host: host.clone(), scroll: 0 });
             }
             (Reply::Disks(disks), Some(vm)) => self.learn(host, HostEvent::Disks(vm.clone(), disks)),
             (Reply::Properties(all), Some(vm)) => self.learn(host, HostEvent::Properties(vm.clone(), all)),

@@ -122,6 +122,8 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),
         Request::PauseFetch { image } => backend.pause_fetch(image).await.map(done),
         Request::CancelFetch { image } => backend.cancel_fetch(image).await.map(done),
+        Request::ResumeFetch { image } => backend.resume_fetch(image, call).await.map(Reply::Fetched),
+        Request::ListFetches => backend.fetches().await.map(Reply::Fetches),
         Request::RenameImage { image, name } => backend.rename_image(image, name).await.map(done),
         Request::RemoveImage { image } => backend.remove_image(image).await.map(done),
         Request::ListNodes => Ok(Reply::Nodes(backend.inventory(false).await?.nodes.unwrap_or_default())),

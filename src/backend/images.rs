@@ -1,5 +1,5 @@
 use super::{Call, unsupported};
-use crate::domain::{Image, Op, Prospect, Result};
+use crate::domain::{Fetches, Image, Op, Prospect, Result};
 use std::future::Future;
 
 /// The library of installation images.
@@ -30,6 +30,17 @@ pub trait Images {
     /// interrupted is thrown away.
     fn cancel_fetch(&self, _image: &str) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::CancelFetch)
+    }
+
+    /// Requires [`Op::ResumeFetch`]. As [`Images::fetch_image`], for a fetch that was begun, whoever did: it is gone on
+    /// with, or followed where it is under way.
+    fn resume_fetch(&self, _image: &str, _call: Call) -> impl Future<Output = Result<Image>> + Send {
+        unsupported(Op::ResumeFetch)
+    }
+
+    /// Requires [`Op::ListFetches`]. The fetches of the host, whoever began them.
+    fn fetches(&self) -> impl Future<Output = Result<Fetches>> + Send {
+        unsupported(Op::ListFetches)
     }
 
     /// Requires [`Op::RenameImage`]. Refused while a machine has it in its drive, and when the new name is taken.

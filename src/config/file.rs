@@ -44,6 +44,8 @@ pub struct Ui {
     pub ascii: Option<bool>,
     /// Ring the terminal's bell when a task that took long has ended.
     pub bell: bool,
+    /// Have the terminal show a notice (OSC 9) then.
+    pub notice: bool,
 }
 
 impl Ui {
@@ -95,11 +97,13 @@ pub struct Fetch {
     pub rate: Option<ByteSize>,
     /// A file with certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
+    /// The program that fetches, started as `fetch-worker`; None: this one.
+    pub worker: Option<PathBuf>,
 }
 
 impl Default for Fetch {
     fn default() -> Self {
-        Self { at_once: 2, rate: None, ca: None }
+        Self { at_once: 2, rate: None, ca: None, worker: None }
     }
 }
 
@@ -252,8 +256,10 @@ fn ui(table: &mut Table<'_>) -> Result<Ui> {
     if let Some(v) = table.get("ascii") {
         ui.ascii = v.flag_or_auto()?;
     }
-    if let Some(v) = table.get("bell") {
-        ui.bell = v.flag()?;
+    for (key, flag) in [("bell", &mut ui.bell), ("notice", &mut ui.notice)] {
+        if let Some(v) = table.get(key) {
+            *flag = v.flag()?;
+        }
     }
     Ok(ui)
 }
@@ -279,5 +285,6 @@ fn fetch(table: &mut Table<'_>) -> Result<Fetch> {
         fetch.rate = Some(rate).filter(|r| r.0 > 0);
     }
     fetch.ca = table.path("ca")?;
+    fetch.worker = table.path("worker")?;
     Ok(fetch)
 }

@@ -41,7 +41,7 @@ impl Limits {
     pub fn patience(&self, op: Op) -> Option<Duration> {
         let own = self.patience.iter().find(|(o, _)| *o == op).map(|(_, time)| *time);
         match op {
-            Op::FetchImage | Op::SetUp => own,
+            Op::FetchImage | Op::ResumeFetch | Op::SetUp => own,
             // A server far away is asked, and lists of checksums beside.
             Op::ProbeImage => own.or(Some(Duration::from_secs(30))),
             _ if op.weight() == Weight::Read => own.or(Some(Duration::from_secs(10))),

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     /// No answer within the patience: for a change, the outcome is unknown.
     Timeout,
     Cancelled,
+    /// It stopped on the way, and can be gone on with.
+    Interrupted,
     /// The host's answer was not of the form it should have.
     Protocol,
     /// The host said no, in its own words.
@@ -47,6 +49,7 @@ impl ErrorKind {
             Self::Conflict => "conflict",
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
             Self::Protocol => "protocol",
             Self::Refused => "refused",
             Self::Differs => "differs",

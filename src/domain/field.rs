@@ -36,7 +36,7 @@ pub enum FieldKind {
     Choice(Vec<Choice>),
     /// `yes` or `no`.
     Flag,
-    /// An address of an image: `http://`, `https://`, `file://`.
+    /// An address of an image, or the path of a file of the host: see [`BEGINNINGS`].
     Url,
     /// An address of IPv4 or IPv6.
     Ip,
@@ -51,6 +51,9 @@ pub enum FieldKind {
     /// Words separated by line breaks; each is one argument, never split further.
     List,
 }
+
+/// What the address of an image begins with; the last two are those of a path.
+const BEGINNINGS: [&str; 8] = ["http://", "https://", "ftp://", "ftps://", "ftpes://", "file://", "/", "~/"];
 
 /// A field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,12 +125,10 @@ impl FieldSpec {
             FieldKind::Choice(choices) => Err(format!("`{shown}`: one of {}", names(choices))),
             FieldKind::Flag if matches!(value, "yes" | "no") => Ok(()),
             FieldKind::Flag => Err(format!("`{shown}`: yes or no")),
-            FieldKind::Url => {
-                match ["http://", "https://", "file://"].iter().any(|s| value.len() > s.len() && value.starts_with(s)) {
-                    true => Ok(()),
-                    false => Err(format!("`{shown}`: an address that begins with http://, https:// or file://")),
-                }
-            }
+            FieldKind::Url => match BEGINNINGS.iter().any(|s| value.len() > s.len() && value.starts_with(s)) {
+                true => Ok(()),
+                false => Err(format!("`{shown}`: an address like https://host/x.iso, or the path of a file")),
+            },
             FieldKind::Ip => match value.parse::<IpAddr>() {
                 Ok(_) => Ok(()),
                 Err(_) => Err(format!("`{shown}`: an address like 10.0.0.7 or fd00::7")),

@@ -60,6 +60,12 @@ impl Image {
     }
 }
 
+/// Why an image that these machines use is not to be renamed or removed.
+pub fn image_in_use(name: &str, users: &[String]) -> String {
+    let users = clean_line(&users.join(", ")).into_owned();
+    format!("{} is used by {users}: eject it there, or remove the disk that is a layer over it", clean_line(name))
+}
+
 /// What a packed image is called once it is unpacked; None: the name does not say that it is packed.
 pub fn unpacked_name(name: &str) -> Option<&str> {
     let (image, ending) = name.rsplit_once('.')?;

@@ -63,6 +63,8 @@ ops! {
     FetchImage "fetch-image" Change "Fetch an image to the host";
     PauseFetch "pause-fetch" Change "Let a fetch rest, to be gone on with";
     CancelFetch "cancel-fetch" Change "End a fetch and throw away what came";
+    ResumeFetch "resume-fetch" Change "Go on with a fetch, or follow one that is under way";
+    ListFetches "list-fetches" Read "List the fetches: under way, at rest, and past";
     RenameImage "rename-image" Change "Rename an image";
     RemoveImage "remove-image" Risk "Remove an image";
     ListNodes "list-nodes" Read "List the physical machines behind a host";

@@ -39,7 +39,7 @@ impl Request {
                 let value = if value.is_empty() { "empty".into() } else { value };
                 format!("{target}: {} is {value}", clean_line(name))
             }
-            Self::FetchImage { .. } => format!("{target} fetched"),
+            Self::FetchImage { .. } | Self::ResumeFetch { .. } => format!("{target} fetched"),
             Self::RenameImage { image, name } => format!("{} is now {}", clean_line(image), clean_line(name)),
             Self::RemoveImage { .. } | Self::RemoveNode(_) => format!("{target} removed"),
             Self::AddNode { .. } => format!("{target} added"),
@@ -62,6 +62,7 @@ impl Reply {
                 let size = image.size.map(|s| format!(", {s}")).unwrap_or_default();
                 Some(format!("{} fetched{size}", clean_line(&image.name)))
             }
+            Self::GoesOn(job) => Some(format!("the host goes on with {job}")),
             Self::Remark(text) | Self::Taken(text) => Some(clean_line(text).into_owned()),
             _ => None,
         }

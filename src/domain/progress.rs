@@ -1,5 +1,5 @@
 //! How far a task has come: unknown is not zero, nothing falls, and 100 % is said by the end alone.
-use super::{ByteSize, span};
+use super::{ByteSize, JobId, span};
 use std::time::Duration;
 
 /// How far a task has come. `None` means "not known", never "zero".
@@ -15,6 +15,8 @@ pub struct Progress {
     pub rate: Option<f64>,
     /// What is going on, in the host's words: the last line of its log, "waiting for the guest".
     pub note: Option<String>,
+    /// What the host calls the work, where it goes on without us.
+    pub job: Option<JobId>,
 }
 
 impl Progress {
@@ -40,6 +42,7 @@ impl Progress {
             self.share = Some(self.share.map_or(share, |old| old.max(share)));
         }
         self.rate = next.rate.filter(|r| r.is_finite() && *r >= 0.0).or(self.rate);
+        self.job = next.job.or(self.job.take());
         self.note = next.note.or(self.note.take()).filter(|note| !note.is_empty());
     }
 

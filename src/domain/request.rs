@@ -1,8 +1,6 @@
 use super::{
-    Disk, DiskId, Expect, FieldSpec, Image, Node, NodeExpect, NodeId, NodeReport, Op, PowerState, Property, Prospect,
-    SetupReport, SizeChange, Values, Vm, VmId, clean_line, unpacked_name, wishes,
+    DiskId, Expect, NodeExpect, NodeId, Op, PowerState, SizeChange, Values, VmId, clean_line, unpacked_name, wishes,
 };
-use std::path::PathBuf;
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +92,11 @@ pub enum Request {
     CancelFetch {
         image: String,
     },
+    /// Goes on with it, or follows it where it is under way.
+    ResumeFetch {
+        image: String,
+    },
+    ListFetches,
     RenameImage {
         image: String,
         name: String,
@@ -177,6 +180,8 @@ impl Request {
             Self::FetchImage { .. } => Op::FetchImage,
             Self::PauseFetch { .. } => Op::PauseFetch,
             Self::CancelFetch { .. } => Op::CancelFetch,
+            Self::ResumeFetch { .. } => Op::ResumeFetch,
+            Self::ListFetches => Op::ListFetches,
             Self::RenameImage { .. } => Op::RenameImage,
             Self::RemoveImage { .. } => Op::RemoveImage,
             Self::ListNodes => Op::ListNodes,
@@ -191,6 +196,11 @@ impl Request {
             Self::SetUp { .. } => Op::SetUp,
             Self::Form { op, .. } => *op,
         }
+    }
+
+    /// Whether it brings an image.
+    pub const fn is_fetch(&self) -> bool {
+        matches!(self, Self::FetchImage { .. } | Self::ResumeFetch { .. })
     }
 
     /// Whether it changes something: then it is sent once, and its outcome is looked at.
@@ -256,6 +266,7 @@ impl Request {
             }
             Self::PauseFetch { image }
             | Self::CancelFetch { image }
+            | Self::ResumeFetch { image }
             | Self::RenameImage { image, .. }
             | Self::RemoveImage { image } => clean_line(image).into_owned(),
             Self::AddNode { values } => values.get("id").map(|id| clean_line(id).into_owned()).unwrap_or_default(),
@@ -292,7 +303,7 @@ impl Request {
             Self::CheckDescription { .. } => "check the description of".to_owned(),
             Self::SetUp { .. } => "set up this host".to_owned(),
             Self::CheckSetup => "check this host".to_owned(),
-            Self::FetchImage { .. } => "fetch".to_owned(),
+            Self::FetchImage { .. } | Self::ResumeFetch { .. } => "fetch".to_owned(),
             Self::PauseFetch { .. } => "pause the fetch of".to_owned(),
             Self::CancelFetch { .. } => "cancel the fetch of".to_owned(),
             Self::RenameImage { .. } => "rename".to_owned(),
@@ -347,43 +358,4 @@ impl Request {
             _ => Expect::Nothing,
         }
     }
-}
-
-/// What a request that succeeds comes back with.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reply {
-    /// Done; for a change: and seen.
-    Done,
-    Vms(Vec<Vm>),
-    Vm(Box<Vm>),
-    Disks(Vec<Disk>),
-    /// A disk that was added.
-    DiskAdded(DiskId),
-    /// A disk that was grown: sizes before, and as read back.
-    Resized {
-        vm: VmId,
-        disk: DiskId,
-        plan: super::ResizePlan,
-    },
-    Properties(Vec<Property>),
-    /// The whole description of a machine, as its host tells it.
-    Description(String),
-    Images(Vec<Image>),
-    /// What an address would bring.
-    Probed(Prospect),
-    /// An image that is whole and has its name.
-    Fetched(Image),
-    Form(Vec<FieldSpec>),
-    Setup(SetupReport),
-    Nodes(Vec<Node>),
-    Node(Box<NodeReport>),
-    /// Where a machine's serial line can be had; `history`: a file with what was said before.
-    Console {
-        socket: PathBuf,
-        history: Option<PathBuf>,
-    },
-    /// Asked for and taken, and that is all that is known: what became of it, in words.
-    Taken(String),
-    /// Done, with something that the person should know.
-    Remark(String),
 }

@@ -57,6 +57,11 @@ impl Task {
         !self.state.is_ended()
     }
 
+    /// Whether it was interrupted, and its host can go on with it or throw it away.
+    pub const fn waits_at_host(&self) -> bool {
+        self.job.is_some() && matches!(self.state, TaskState::Unknown(_))
+    }
+
     /// How far it has come, while it runs.
     pub const fn progress(&self) -> Option<&Progress> {
         match &self.state {
@@ -74,6 +79,7 @@ impl Task {
         if let TaskState::Running(progress) = &mut self.state {
             progress.note = None;
             progress.merge(next);
+            self.job = progress.job.clone().or(self.job.take());
         }
     }
 

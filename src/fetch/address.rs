@@ -35,6 +35,11 @@ impl Address {
         self.url.to_string()
     }
 
+    /// What it ends with, decoded.
+    pub(super) fn name(&self) -> Option<String> {
+        super::name::last_segment(&self.url)
+    }
+
     pub(super) fn is_ftp(&self) -> bool {
         self.url.scheme().starts_with("ftp")
     }
@@ -77,7 +82,12 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self> {
         // The text itself is not repeated: it may hold a password.
-        let mut url = Url::parse(text.trim()).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
+        let text = text.trim();
+        let home = || Some(std::env::home_dir()?.join(text.strip_prefix("~/")?));
+        let path = if text.starts_with('/') { Some(text.into()) } else { home() };
+        let own = path.and_then(|path| Url::from_file_path(path).ok());
+        let mut url =
+            own.map_or_else(|| Url::parse(text), Ok).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
         match url.scheme() {
             "http" | "https" | "file" | "ftp" | "ftps" | "ftpes" => {}
             other => {

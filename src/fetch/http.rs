@@ -11,8 +11,8 @@ use crate::{
 use reqwest::{
     Certificate, Client, Response, StatusCode, Url,
     header::{
-        ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderName,
-        IF_RANGE, LAST_MODIFIED, RANGE,
+        ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+        HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
     },
     redirect::Policy,
 };
@@ -42,6 +42,7 @@ pub(super) async fn open(
         begins,
         total: response.content_length().map(|rest| begins + rest),
         validator: validator(&response),
+        gives_parts: header(&response, ACCEPT_RANGES).is_some_and(|unit| unit.eq_ignore_ascii_case("bytes")),
         content_type: header(&response, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
         encoding: header(&response, CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase(),
         stall: options.stall,

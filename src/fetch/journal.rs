@@ -1,7 +1,7 @@
 //! What is known of a fetch that is under way or was interrupted, in a file beside its part.
 use super::{Expected, checksum::Hasher};
 use crate::{
-    domain::{Error, Result, Wishes, clean_line, wished},
+    domain::{Error, Result, clean_line},
     transport::at,
 };
 use serde::{Deserialize, Serialize};
@@ -80,9 +80,9 @@ impl Journal {
         serde_json::from_slice(&text).map(Some).map_err(broken)
     }
 
-    /// The address that asks for the same fetch again, but for user and password.
-    pub fn address(&self) -> String {
-        wished(&self.url, Wishes { sum: None, unpack: self.unpack })
+    /// Where it comes from, for people: scheme, server and path alone.
+    pub fn source(&self) -> String {
+        self.url.parse::<super::Address>().map(|address| address.to_string()).unwrap_or_default()
     }
 
     /// The names of all fetches that have a journal in `folder`.

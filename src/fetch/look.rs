@@ -49,7 +49,7 @@ pub async fn look(order: &Order, folder: &Path, options: &Options) -> Result<Loo
         Some(sum) => Some(Expected { sum: sum.clone(), source: "given".to_owned() }),
         None => sums::find(&order.address, options).await,
     };
-    Ok(Look { name, size: source.total.map(ByteSize), is_resumable: source.validator.is_some(), expected, source })
+    Ok(Look { name, size: source.total.map(ByteSize), is_resumable: source.is_resumable(), expected, source })
 }
 
 /// Tells what an address holds, for a person who has not decided yet: a name that is taken and too little room are no
@@ -64,7 +64,7 @@ pub async fn probe(address: &Address, folder: &Path, options: &Options) -> Resul
         name,
         size: source.total.map(ByteSize),
         // A file of this machine is copied in one go.
-        is_resumable: source.validator.is_some(),
+        is_resumable: source.is_resumable(),
         checksum: expected.map(|expected| format!("{} in {}", expected.sum.kind.name(), expected.source)),
         // The folder is made by the first fetch.
         free: folder.ancestors().find_map(|folder| free_space(folder).ok()),

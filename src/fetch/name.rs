@@ -57,7 +57,7 @@ pub(super) fn is_image_like(name: &str) -> bool {
     ENDINGS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending))
 }
 
-fn last_segment(url: &Url) -> Option<String> {
+pub(super) fn last_segment(url: &Url) -> Option<String> {
     let segment = url.path_segments()?.rev().find(|s| !s.is_empty())?;
     decoded(segment)
 }

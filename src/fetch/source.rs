@@ -58,6 +58,8 @@ pub(super) struct Source {
     pub total: Option<u64>,
     /// By what the server tells one version from another; None: it cannot be resumed.
     pub validator: Option<String>,
+    /// Whether the server says that it sends a part where one is asked for.
+    pub gives_parts: bool,
     pub body: Body,
     pub(super) content_type: String,
     pub(super) encoding: String,
@@ -105,6 +107,11 @@ pub(super) async fn text(client: Option<&Client>, address: &Address, options: &O
 }
 
 impl Source {
+    /// Whether a fetch that is interrupted goes on where it was, as far as the server tells.
+    pub(super) const fn is_resumable(&self) -> bool {
+        self.validator.is_some() && self.gives_parts
+    }
+
     /// The next bytes; None: no more come.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         match &mut self.body {
@@ -148,6 +155,7 @@ fn open_file(address: &Address) -> Result<Source> {
         names: Names::of(None, address.url(), address.url()),
         begins: 0,
         validator: None,
+        gives_parts: false,
         total: Some(total),
         body: Body::File(file),
         content_type: String::new(),

@@ -1,5 +1,10 @@
 //! A fetch as a process of its own: it belongs to the host and not to a screen, so it outlives whoever asked for it.
-use super::{Fetched, Journal, Options, PART, State, forget, part::Part, resume_part};
+use super::{
+    Fetched, Journal, Options, PART, State, forget,
+    history::{self, Came},
+    part::Part,
+    resume_part,
+};
 use crate::{
     domain::{Error, ErrorKind, Progress, Result, Secret, clean_line},
     transport::{Program, Stopwatch, at},
@@ -58,7 +63,10 @@ pub fn ask_to(folder: &Path, name: &str, wish: Wish) -> Result<()> {
         return fs::write(&path, word).map_err(at(&path));
     }
     match wish {
-        Wish::Cancel => forget(folder, name),
+        Wish::Cancel => {
+            history::note_cancelled(folder, name);
+            forget(folder, name)
+        }
         Wish::Pause => Err(Error::conflict(format_args!("{} is not being fetched now", clean_line(name)))),
     }
 }
@@ -124,8 +132,9 @@ pub async fn follow(
                 let why = journal.halt();
                 if matches!(journal.state, State::Stopped(_)) && journal.saved.offset == 0 {
                     let _ = forget(folder, name);
+                    return Err(Error::refused(why));
                 }
-                return Err(Error::refused(why));
+                return Err(Error::new(ErrorKind::Interrupted, why));
             }
         }
         tokio::select! {
@@ -178,18 +187,24 @@ pub async fn work(
         stop.cancel();
         std::future::pending::<()>().await;
     };
+    let mut begun = None;
     let fetch = async {
         let _slot = tokio::select! {
             slot = slot(folder, name, at_once) => slot?,
             () = stop.cancelled() => None,
         };
-        resume_part(part, folder, name, login, options, &stop, drop).await
+        let (came, _) = begun.insert((Came::start(), Journal::read(folder, name)?));
+        resume_part(part, folder, name, login, options, &stop, |progress| came.take(&progress)).await
     };
     let done = tokio::select! {
         done = fetch => done,
         () = mind => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
     };
     let wish = wish(folder, name);
+    // One that rests has not ended; and what is only a note does not undo a fetch that is whole.
+    if let (Some((came, Some(before))), false) = (begun, wish == Some(Wish::Pause) && done.is_err()) {
+        history::note_end(folder, name, &before, &came, &done);
+    }
     let _ = fs::remove_file(wish_path(folder, name));
     if done.is_err() && wish == Some(Wish::Cancel) {
         forget(folder, name)?;

@@ -108,7 +108,7 @@ impl Writer {
         self.ledger.change(|journal| journal.total = Some(offset))?;
         let journal = self.ledger.get();
         let (Some(hasher), Some(expected)) = (self.hasher, &journal.expected) else {
-            return Ok(Whole { part: self.part, url: journal.url, checked: None, unpacked: None });
+            return Ok(Whole { part: self.part, url: journal.source(), checked: None, unpacked: None });
         };
         let (found, kind) = (hasher.finish(), expected.sum.kind.name());
         let source = clean_line(&expected.source).into_owned();
@@ -126,7 +126,7 @@ impl Writer {
         }
         let packed = if journal.unpack { ", before it was unpacked" } else { "" };
         let checked = format!("{kind} as in {source}").replace("as in given", "as given") + packed;
-        Ok(Whole { part: self.part, url: journal.url, checked: Some(checked), unpacked: None })
+        Ok(Whole { part: self.part, url: journal.source(), checked: Some(checked), unpacked: None })
     }
 }
 

@@ -117,11 +117,12 @@ bindings! {
         ImageAgain "image-again" ["R"] "again" "Go on with a fetch that was interrupted, or begin it anew" requires FetchImage;
         ImagePause "image-pause" ["p"] "" "Let a fetch rest; `again` goes on with it" requires PauseFetch;
         ImageCancel "image-cancel" ["x"] "cancel" "Stop a fetch, or put away one that came to nothing";
-        ImageStory "image-story" ["enter"] "" "Show all that happened to a fetch";
+        ImageStory "image-story" ["enter"] "" "Show all of an image, or all that happened to a fetch";
         ImageRename "image-rename" ["m"] "rename" "Rename the image" requires RenameImage;
         ImageRemove "image-remove" ["D"] "remove" "Remove the image" requires RemoveImage;
         ImageInstall "image-install" ["i"] "install" "Create a machine and install it from the image" requires Create;
         ImageCopy "image-copy" ["y"] "copy path" "Copy the path of the image";
+        ImageHistory "image-history" ["h"] "history" "Show the fetches that have ended" requires ListFetches;
         ImageHost "image-host" ["tab"] "next host" "Show the images of the next host";
     }
     Tasks: {

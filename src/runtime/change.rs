@@ -143,7 +143,7 @@ impl<B: Backend> Change<B> {
     async fn given_up(&self) {
         self.call.cancel.cancelled().await;
         let takes_a_call =
-            matches!(self.request, Request::FetchImage { .. } | Request::Create { .. } | Request::SetUp { .. });
+            self.request.is_fetch() || matches!(self.request, Request::Create { .. } | Request::SetUp { .. });
         if self.capabilities.cancel == Cancel::Sure && takes_a_call {
             sleep(CANCEL_GRACE).await;
         } else {

@@ -278,6 +278,7 @@ impl<B: Backend> Actor<B> {
                 | Effect::Edit { .. }
                 | Effect::Copy(_)
                 | Effect::Bell
+                | Effect::Notice(_)
                 | Effect::Redraw
                 | Effect::Suspend,
             ) => {}

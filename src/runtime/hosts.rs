@@ -58,7 +58,12 @@ impl Hosts {
             | Effect::Answer { host, .. }
             | Effect::Console { host, .. }
             | Effect::Refresh(host) => host,
-            Effect::Edit { .. } | Effect::Copy(_) | Effect::Bell | Effect::Redraw | Effect::Suspend => return None,
+            Effect::Edit { .. }
+            | Effect::Copy(_)
+            | Effect::Bell
+            | Effect::Notice(_)
+            | Effect::Redraw
+            | Effect::Suspend => return None,
         };
         let (is_quiet, task) = match &effect {
             Effect::Call { task, .. } => (false, Some(*task)),

@@ -1,7 +1,6 @@
 //! The only place with tasks, a clock and a terminal; and the only one that sees both the application and the backends.
 mod calls;
 mod change;
-mod clipboard;
 mod console;
 mod console_filter;
 mod external;
@@ -11,6 +10,7 @@ pub mod headless;
 mod host;
 mod hosts;
 pub mod interrupt;
+mod osc;
 mod policy;
 mod reads;
 mod screen_loop;

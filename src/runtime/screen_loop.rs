@@ -6,9 +6,9 @@ use super::{
     terminal::{Outside, stand_still},
 };
 use crate::{
-    app::{App, Effect, Message},
+    app::{App, Effect, Message, Title},
     backend::Console,
-    domain::{HostId, Op, Result, VmId},
+    domain::{HostId, Result, VmId},
     input::Input,
     transport::now,
     ui::{self, Theme, Viewport},
@@ -28,6 +28,8 @@ const SPARE: u32 = 2;
 /// How long a person pauses who has typed something whole.
 const PAUSE: Duration = Duration::from_millis(400);
 const TICK: Duration = Duration::from_secs(1);
+/// How long a title stands of which only the share is not true any more: each one is sent.
+const TITLE: Duration = Duration::from_secs(10);
 /// How long changes that are under way get to end when the program does.
 const GRACE: Duration = Duration::from_secs(2);
 /// How many messages are taken between two looks at the keys.
@@ -41,6 +43,10 @@ pub trait Stage {
     fn copy(&mut self, text: &str);
     /// Rings the bell.
     fn ring(&mut self);
+    /// Shows a notice outside the screen.
+    fn notice(&mut self, text: &str);
+    /// Sets the title; None: brings back what it was before.
+    fn title(&mut self, text: Option<&str>);
     /// Stops the program until it is continued.
     fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
     /// Takes the terminal again after somebody else may have used it; nothing is on it then.
@@ -68,6 +74,8 @@ pub struct ScreenLoop<S> {
     dirty: bool,
     /// When the next frame may be drawn: it moves on by [`FRAME`] with each, and lags behind the clock by [`SPARE`] of them.
     next_frame: Instant,
+    /// What the title of the terminal says, and since when.
+    title: Option<(Instant, Title)>,
     /// The changes that were left under way at the end: their outcome is unknown.
     pub left: Vec<String>,
     last_tick: Instant,
@@ -106,6 +114,7 @@ where
             stopped: false,
             dirty: true,
             next_frame: rested(instant()),
+            title: None,
             left: Vec::new(),
             last_tick: instant(),
             frames: 0,
@@ -202,8 +211,10 @@ where
             Effect::Copy(text) => self.stage.copy(&text),
             effect @ Effect::CallSoon { .. } => self.soon = Some((instant() + PAUSE, effect)),
             Effect::Bell => self.stage.ring(),
+            Effect::Notice(text) => self.stage.notice(&text),
             Effect::Suspend => {
                 self.stage.suspend().await?;
+                self.title = None;
                 self.measure().await?;
             }
             Effect::Redraw => {
@@ -279,6 +290,7 @@ where
         let drawn = self.stage.terminal().draw(|frame| ui::render(frame, app, theme, viewport));
         drawn.map_err(Into::into)?;
         self.frames += 1;
+        self.retitle();
         let now = instant();
         // Keys are drawn out of turn: however many there were, hosts wait for one frame at most.
         self.next_frame = (self.next_frame.max(rested(now)) + FRAME).min(now + FRAME);
@@ -290,13 +302,25 @@ where
         Ok(())
     }
 
+    fn retitle(&mut self) {
+        let title = self.app.title();
+        let stands = match (&self.title, &title) {
+            (Some((at, old)), Some(new)) => old == new || old.is_like(new) && at.elapsed() < TITLE,
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !stands {
+            self.stage.title(title.as_ref().map(ToString::to_string).as_deref());
+            self.title = title.map(|title| (instant(), title));
+        }
+    }
+
     /// Gives changes that are under way a moment. Another key, and it ends at once.
     async fn finish(&mut self) -> io::Result<()> {
         let until = instant() + GRACE;
         let mut told = Vec::new();
         loop {
             // A job and a fetch are their host's own and go on without us.
-            let own = self.app.tasks.running().filter(|t| t.job.is_none() && t.op != Op::FetchImage);
+            let own = self.app.tasks.running().filter(|t| t.job.is_none() && t.image.is_none());
             self.left = own.map(|t| format!("{} on {}", t.title, t.host)).collect();
             if self.left.is_empty() {
                 return Ok(());

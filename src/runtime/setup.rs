@@ -21,7 +21,7 @@ pub struct Errand<'a> {
 impl Errand<'_> {
     async fn ask(&self, request: Request, interrupt: &CancellationToken, streams: &mut Streams<'_>) -> Result<Reply> {
         let op = request.op().name().to_owned();
-        let call = Call { host: self.host.to_owned(), op, words: Vec::new(), json: false };
+        let call = Call { host: self.host.to_owned(), op, words: Vec::new(), json: false, detach: false };
         let asked = Asked { request, answer: None };
         run(self.config, self.paths, &call, asked, streams, interrupt.clone()).await
     }

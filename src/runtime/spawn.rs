@@ -34,7 +34,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 headless: !policy.is_watching,
                 fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
-                worker: worker(),
+                worker: worker(config),
             };
             hosts.add(id, Qemu::new(settings), policy);
         }
@@ -64,7 +64,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 images: paths.images.join("iohyve").join(id.as_str()),
                 fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
-                worker: worker(),
+                worker: worker(config),
             };
             hosts.add(id, Iohyve::new(settings), policy);
         }
@@ -72,7 +72,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             Ok(uri) => {
                 let (fetch, fetch_at_once) = (fetching(config), config.fetch.at_once);
                 let headless = !policy.is_watching;
-                let settings = libvirt::Settings { uri, headless, fetch, fetch_at_once, worker: worker() };
+                let settings = libvirt::Settings { uri, headless, fetch, fetch_at_once, worker: worker(config) };
                 hosts.add(id, Libvirt::new(settings), policy);
             }
             Err(error) => hosts.add(id, Absent(error), policy),
@@ -109,8 +109,9 @@ fn fetching(config: &Config) -> fetch::Options {
 
 /// The program that fetches: this one. One that was replaced while it runs has another path, and then its name finds the
 /// new one.
-fn worker() -> PathBuf {
-    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
+fn worker(config: &Config) -> PathBuf {
+    let own = || std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into());
+    config.fetch.worker.clone().unwrap_or_else(own)
 }
 
 fn chypervisord(own: &config::Chypervisord) -> chypervisord::Settings {

@@ -1,5 +1,5 @@
 //! The terminal: taken, given back on every way out, and what comes from outside the hosts: keys and signals.
-use super::{clipboard, external, screen_loop::Stage, terse::Terse};
+use super::{external, osc, screen_loop::Stage, terse::Terse};
 use crate::{backend::Console, domain::Result as Outcome, input::Input};
 use crossterm::{
     cursor::{Hide, Show},
@@ -39,6 +39,21 @@ pub enum Outside {
 /// Whether the terminal is in our modes, so that it is given back once.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Whether the title is ours, so that the old one is brought back.
+static TITLED: AtomicBool = AtomicBool::new(false);
+
+/// Writes what is no cell. A terminal that is gone has nothing to say it to.
+fn say(text: &str) {
+    let mut out = stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn old_title() {
+    if TITLED.swap(false, Ordering::SeqCst) {
+        say(osc::OLD_TITLE);
+    }
+}
+
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -48,6 +63,7 @@ fn take() -> io::Result<()> {
 /// Restores the terminal. It may be gone: then nothing can be restored and nobody is to be told.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
+        old_title();
         let _ = execute!(stdout(), DisableBracketedPaste, Show, LeaveAlternateScreen);
         let _ = disable_raw_mode();
     }
@@ -159,13 +175,23 @@ impl Stage for TerminalGuard {
     }
 
     fn copy(&mut self, text: &str) {
-        let mut out = stdout();
-        let _ = out.write_all(clipboard::copy(text).as_bytes()).and_then(|()| out.flush());
+        say(&osc::copy(text));
     }
 
     fn ring(&mut self) {
-        let mut out = stdout();
-        let _ = out.write_all(b"\x07").and_then(|()| out.flush());
+        say("\x07");
+    }
+
+    fn notice(&mut self, text: &str) {
+        say(&osc::notice(text));
+    }
+
+    fn title(&mut self, text: Option<&str>) {
+        let Some(text) = text else { return old_title() };
+        if !TITLED.swap(true, Ordering::SeqCst) {
+            say(osc::KEEP_TITLE);
+        }
+        say(&osc::title(text));
     }
 
     async fn suspend(&mut self) -> io::Result<()> {

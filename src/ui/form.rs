@@ -15,16 +15,15 @@ const MARK: u16 = 2;
 
 pub(super) fn fill(sheet: &mut Sheet<'_>, form: &Form) {
     let label = form.fields.iter().map(|f| f.spec.label.width()).max().unwrap_or(0).min(LABEL);
-    let mut help = "";
+    let mut help = String::new();
     for (index, field) in form.fields.iter().enumerate() {
         let has_focus = index == form.focus && !form.is_leaving;
         if has_focus {
-            help = field.spec.help;
+            help = self::help(field, room(sheet, label));
         }
         self::field(sheet, field, label, has_focus);
-        let indent = MARK + u16::try_from(label).unwrap_or(0) + 2;
         if let Some(fault) = field.fault() {
-            sheet.text(&fault, sheet.theme.bad, indent);
+            sheet.text(&fault, sheet.theme.bad, column(label));
         }
     }
     if !form.notes.is_empty() {
@@ -36,14 +35,34 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, form: &Form) {
     // The line is kept where there is no help, so that nothing jumps from field to field.
     if form.fields.iter().any(|f| !f.spec.help.is_empty()) {
         sheet.gap();
-        sheet.text(help, sheet.theme.dim, 0);
+        sheet.text(&help, sheet.theme.dim, 0);
     }
+}
+
+/// Where the values begin.
+fn column(label: usize) -> u16 {
+    MARK + u16::try_from(label).unwrap_or(0) + 2
+}
+
+/// The columns that a value has.
+fn room(sheet: &Sheet<'_>, label: usize) -> u16 {
+    sheet.width.saturating_sub(column(label)).max(8)
+}
+
+/// The line that helps with a field: the choice in full where it is cut above.
+fn help(field: &Field, room: u16) -> String {
+    let chosen = match &field.content {
+        Content::Pick { choices, at } => {
+            choices.get(*at).map(words).filter(|text| cut_choice(text, choices, room) != *text)
+        }
+        _ => None,
+    };
+    chosen.unwrap_or_else(|| field.spec.help.to_owned())
 }
 
 fn field(sheet: &mut Sheet<'_>, field: &Field, label: usize, has_focus: bool) {
     let theme = sheet.theme;
-    let column = MARK + u16::try_from(label).unwrap_or(0) + 2;
-    let room = sheet.width.saturating_sub(column).max(8);
+    let (column, room) = (column(label), room(sheet, label));
     let style = if has_focus { theme.selected } else { theme.text };
     let head = |first: bool| {
         let mark = if has_focus && first { theme.marker } else { " " };
@@ -100,11 +119,8 @@ fn field(sheet: &mut Sheet<'_>, field: &Field, label: usize, has_focus: bool) {
 fn pick<'a>(theme: &'a Theme, choices: &[Choice], at: usize, has_focus: bool, room: u16) -> Vec<Span<'a>> {
     let text = choices.get(at).map(words).unwrap_or_default();
     let arrows = if has_focus { theme.accent } else { theme.dim };
-    let place = match choices.len() {
-        0..=2 => String::new(),
-        count => format!("  {} of {count}", at + 1),
-    };
-    let text = super::widget::cut(&text, room.saturating_sub(4 + u16::try_from(place.len()).unwrap_or(0)));
+    let place = place(choices, at);
+    let text = cut_choice(&text, choices, room);
     let [left, right] = theme.angles;
     vec![
         Span::styled(format!("{left} "), arrows),
@@ -112,6 +128,20 @@ fn pick<'a>(theme: &'a Theme, choices: &[Choice], at: usize, has_focus: bool, ro
         Span::styled(format!(" {right}"), arrows),
         Span::styled(place, theme.dim),
     ]
+}
+
+/// `  2 of 4`, where there are more than two.
+fn place(choices: &[Choice], at: usize) -> String {
+    match choices.len() {
+        0..=2 => String::new(),
+        count => format!("  {} of {count}", at + 1),
+    }
+}
+
+/// As much of a choice as there is room for between the marks and its place.
+fn cut_choice(text: &str, choices: &[Choice], room: u16) -> String {
+    let place = place(choices, 0).len();
+    super::widget::cut(text, room.saturating_sub(4 + u16::try_from(place).unwrap_or(0)))
 }
 
 /// A choice in words.

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! ┌ Images on local · 4 · 12.6 GiB · 73 GiB free ────────────────────────────┐
-//! │   NAME                       SIZE      ADDED       CHECKSUM      USED BY │
-//! │ ▸ debian-13.iso              ██████▌░░░░░░  42 %  1.6 of 3.7 GiB  0:44   │
-//! │   alpine.iso                 64 MiB    2026-10-30  not checked   –       │
+//! │   NAME                KIND   SIZE      ADDED       CHECKSUM      USED BY │
+//! │ ▸ debian-13.iso       ██████▌░░░░░░  42 %  1.6 of 3.7 GiB  0:44          │
+//! │   alpine.iso          iso    64 MiB    2026-10-30  not checked   –       │
 //! └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 use super::{
@@ -28,32 +28,57 @@ use unicode_width::UnicodeWidthStr as _;
 struct Columns {
     name: u16,
     host: u16,
+    kind: u16,
     size: u16,
     added: u16,
     checked: u16,
     used: u16,
+    source: u16,
 }
 
+/// The columns of a bar and all figures.
+const WITH_BAR: u16 = 58;
+/// From this width of the name on, the address has a column.
+const NAME: u16 = 44;
+const LEAST_SOURCE: u16 = 24;
+
 impl Columns {
-    /// From the right, columns give way to the name.
+    /// What can be read in the details gives way to the name.
     fn new(width: u16, hosts: u16) -> Self {
-        let mut columns = Self { name: 0, host: hosts, size: 9, added: 10, checked: 20, used: 16 };
-        let rest = |c: &Self| {
-            let others = [c.host, c.size, c.added, c.checked, c.used];
-            width.saturating_sub(2 + others.iter().map(|w| if *w > 0 { w + 2 } else { 0 }).sum::<u16>())
-        };
-        for drop in [|c: &mut Self| c.checked = 0, |c: &mut Self| c.used = 0, |c: &mut Self| c.added = 0] {
+        let mut columns = Self { name: 0, host: hosts, kind: 5, size: 9, added: 10, checked: 20, used: 16, source: 0 };
+        let rest = |c: &Self| width.saturating_sub(2 + c.tail() + if c.host > 0 { c.host + 2 } else { 0 });
+        let drops = [
+            |c: &mut Self| c.checked = 0,
+            |c: &mut Self| c.kind = 0,
+            |c: &mut Self| c.used = 0,
+            |c: &mut Self| c.added = 0,
+        ];
+        for drop in drops {
             if rest(&columns) < 28 {
                 drop(&mut columns);
             }
         }
         columns.name = rest(&columns).max(8);
+        if columns.name >= NAME + 2 + LEAST_SOURCE {
+            columns.source = columns.name - NAME - 2;
+            columns.name = NAME;
+        }
         columns
+    }
+
+    /// How wide the names of fetches are, of which the longest has `longest` columns: a bar needs room more than blanks do.
+    fn beside_bar(&self, longest: usize) -> u16 {
+        let lacking = WITH_BAR.saturating_sub(self.tail());
+        let longest = u16::try_from(longest).unwrap_or(u16::MAX);
+        self.name.saturating_sub(lacking).max(longest).min(self.name)
     }
 
     /// What is right of the name and the host.
     fn tail(&self) -> u16 {
-        [self.size, self.added, self.checked, self.used].iter().map(|w| if *w > 0 { w + 2 } else { 0 }).sum()
+        [self.kind, self.size, self.added, self.checked, self.used, self.source]
+            .iter()
+            .map(|w| if *w > 0 { w + 2 } else { 0 })
+            .sum()
     }
 }
 
@@ -78,9 +103,12 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, first: &mut u
     let selected = app.image_selected(&rows).map_or(0, |(at, _)| at);
     let room = usize::from(body.height).max(1);
     *first = (*first).min(selected).max((selected + 1).saturating_sub(room)).min(rows.len().saturating_sub(room));
+    let names =
+        rows.iter().filter_map(|row| if let ImageRow::Fetch(task) = row { Some(fetched(task).width()) } else { None });
+    let wide = columns.beside_bar(names.max().unwrap_or(0));
     for ((index, row), place) in rows.iter().enumerate().skip(*first).zip(body.rows()) {
         let line = match row {
-            ImageRow::Fetch(task) => fetch(task, index == selected, &columns, app, theme),
+            ImageRow::Fetch(task) => fetch(task, index == selected, (&columns, wide), app, theme),
             ImageRow::Image(host, image) => self::image(host, image, index == selected, &columns, app, theme),
         };
         line.render(place, frame.buffer_mut());
@@ -108,10 +136,12 @@ fn heading<'a>(columns: &Columns, theme: &Theme) -> Line<'a> {
     let text = [
         format!("  {}", fit("NAME", columns.name)),
         cell("HOST", columns.host),
+        cell("KIND", columns.kind),
         format!("  {}", fit_right("SIZE", columns.size)),
         cell("ADDED", columns.added),
         cell("CHECKSUM", columns.checked),
         cell("USED BY", columns.used),
+        cell("SOURCE", columns.source),
     ]
     .concat();
     Line::styled(text, theme.dim)
@@ -128,13 +158,19 @@ fn head<'a>(name: &str, host: &str, is_selected: bool, columns: &Columns, theme:
     spans
 }
 
-fn fetch<'a>(task: &Task, is_selected: bool, columns: &Columns, app: &App, theme: &Theme) -> Line<'a> {
-    let name = task.title.strip_prefix("fetch ").unwrap_or(&task.title);
+/// What a fetch brings.
+fn fetched(task: &Task) -> &str {
+    task.title.strip_prefix("fetch ").unwrap_or(&task.title)
+}
+
+/// `wide`: the columns of the name.
+fn fetch<'a>(task: &Task, is_selected: bool, (columns, wide): (&Columns, u16), app: &App, theme: &Theme) -> Line<'a> {
+    let name = fetched(task);
     if let TaskState::Failed(error) | TaskState::Unknown(error) = &task.state {
         return failed(task, name, &error.message, is_selected, columns, theme);
     }
-    let mut spans = head(name, &task.host.to_string(), is_selected, columns, theme);
-    let room = columns.tail().saturating_sub(2);
+    let mut spans = head(name, &task.host.to_string(), is_selected, &Columns { name: wide, ..*columns }, theme);
+    let room = (columns.name - wide + columns.tail()).saturating_sub(2);
     let none = Progress::default();
     spans.push(Span::raw("  "));
     match &task.state {
@@ -236,6 +272,10 @@ fn image<'a>(
         true => unknown(),
         false => clean_line(&image.used_by.join(", ")).into_owned(),
     };
+    if columns.kind > 0 {
+        let kind = image.kind.as_deref().map_or_else(unknown, |kind| clean_line(kind).into_owned());
+        spans.push(Span::styled(format!("  {}", fit(&kind, columns.kind)), theme.dim));
+    }
     spans.push(Span::styled(format!("  {}", fit_right(&size, columns.size)), theme.text));
     if columns.added > 0 {
         spans.push(Span::styled(format!("  {}", fit(&added, columns.added)), theme.dim));
@@ -247,6 +287,10 @@ fn image<'a>(
     if columns.used > 0 {
         let style = if image.used_by.is_empty() { theme.dim } else { theme.text };
         spans.push(Span::styled(format!("  {}", fit(&used, columns.used)), style));
+    }
+    if columns.source > 0 {
+        let source = image.source.as_deref().map_or_else(unknown, |source| clean_line(source).into_owned());
+        spans.push(Span::styled(format!("  {}", fit(&source, columns.source)), theme.dim));
     }
     match host.stale {
         Some(_) => Line::from(spans).style(theme.dim),
@@ -270,7 +314,7 @@ fn empty(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
             Link::Down { error, .. } => format!("{} is down: {error}", one.id()),
         },
         hosts if hosts.iter().all(|h| h.images.is_none()) => "The images of no host are known yet.".to_owned(),
-        _ => format!("No images yet.  {fetch} fetches one from http://, https:// or file://"),
+        _ => format!("No images yet.  {fetch} fetches one from a server, or takes a file"),
     };
     for (line, row) in wrap(&text, area.width).into_iter().zip(area.rows().skip(1)) {
         Line::styled(line, theme.dim).render(row, frame.buffer_mut());

@@ -6,7 +6,9 @@ mod form;
 mod grow;
 mod header;
 mod help;
+mod history;
 mod hosts;
+mod image;
 mod images;
 mod machines;
 mod pane;
@@ -65,6 +67,8 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
         Some(Overlay::Help { scroll }) => help::render(frame, body, app, theme, *scroll),
         Some(Overlay::Story { task, scroll }) => story::render(frame, body, app, theme, *task, *scroll),
         Some(Overlay::Host { host, scroll }) => hosts::details(frame, body, app, theme, host, *scroll),
+        Some(Overlay::Image { host, name, scroll }) => image::render(frame, body, app, theme, (host, name), *scroll),
+        Some(Overlay::Past { host, scroll }) => history::render(frame, body, app, theme, host, *scroll),
         None => screen(frame, body, app, theme, viewport),
     }
     frame.render_widget(Paragraph::new(told), strip);

@@ -1,16 +1,21 @@
 use super::{
     Theme, pane, plain,
-    widget::{clock, wrap},
+    widget::{clock, gauge, spark, wrap},
 };
 use crate::{
     app::App,
-    domain::{TaskId, clean, span},
+    domain::{Progress, Task, TaskId, clean, span},
 };
 use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
 };
+
+/// Columns of the bar.
+const BAR: u16 = 24;
+/// Columns of the rates of the last seconds.
+const RATES: u16 = 60;
 
 /// The longest step that is shown, in characters: longer than any error.
 const LONGEST: usize = 2000;
@@ -29,6 +34,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     if let Some(job) = &task.job {
         lines.push(Line::from(vec![Span::styled(" Job    ", theme.dim), Span::raw(job.to_string())]));
     }
+    if let Some(progress) = task.progress() {
+        lines.extend(far(app, task, progress, theme));
+    }
     lines.push(Line::default());
     for step in &task.steps {
         let mut time = clock(step.at, &app.settings.zone);
@@ -42,4 +50,22 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         lines.push(Line::from(Span::raw(format!("           {}", app.outcome(task)))));
     }
     pane::page(frame, area, &format!("{} on {}", task.title, task.host), lines, scroll, theme);
+}
+
+/// How far a running task is, and how fast it was in the last seconds.
+fn far<'a>(app: &App, task: &Task, progress: &Progress, theme: &Theme) -> Vec<Line<'a>> {
+    let label = |name: &str| Span::styled(format!(" {name:6} "), theme.dim);
+    let mut lines = Vec::new();
+    if progress.percent().is_some() || progress.done.is_some() {
+        let mut line = vec![label("Done")];
+        line.extend(gauge(progress, BAR, app.now().since(task.begun).as_secs(), theme));
+        let percent = progress.percent().map(|p| format!("{p:>3} %  ")).unwrap_or_default();
+        line.push(Span::raw(format!("  {percent}{}", progress.figures())));
+        lines.push(Line::from(line));
+    }
+    let rates = app.tasks.rates(task.id);
+    if rates.len() > 0 {
+        lines.push(Line::from(vec![label("Rate"), Span::styled(spark(rates, RATES, theme), theme.accent)]));
+    }
+    lines
 }

@@ -12,7 +12,8 @@ impl App {
     pub(super) fn fetch_to(&mut self, host: &HostId) -> Vec<Effect> {
         let Some(state) = self.hosts.get(host) else { return Vec::new() };
         let mut fields = vec![
-            FieldSpec::new("url", "Address", FieldKind::Url).help("http://, https:// or file://"),
+            FieldSpec::new("url", "Address", FieldKind::Url)
+                .help("https://, http://, ftp://, ftps://, or the path of a file there"),
             FieldSpec::new("name", "Name", FieldKind::ImageName)
                 .optional()
                 .help("what to call it here, if not as there"),
@@ -65,7 +66,9 @@ impl App {
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
         let Some(task) = self.chosen_fetch() else { return Vec::new() };
         let (host, id) = (task.host.clone(), task.id);
-        if let (Some(job), Some(Request::FetchImage { .. })) = (&task.job, &task.request) {
+        let waits = task.is_running() || task.waits_at_host();
+        // It is the host's own: whoever began it, it is the host that is asked.
+        if let (Some(job), true) = (&task.job, waits && task.request.as_ref().is_some_and(Request::is_fetch)) {
             let image = job.as_str().to_owned();
             return self.call(host, Request::CancelFetch { image });
         }
@@ -106,8 +109,19 @@ impl App {
     }
 
     pub(super) fn image_story(&mut self) -> Vec<Effect> {
-        self.overlay = self.chosen_fetch().map(|task| Overlay::Story { task: task.id, scroll: 0 });
+        self.overlay = self.image_selected(&self.image_rows()).map(|(_, row)| match row {
+            ImageRow::Fetch(task) => Overlay::Story { task: task.id, scroll: 0 },
+            ImageRow::Image(host, image) => {
+                Overlay::Image { host: host.id().clone(), name: image.name.clone(), scroll: 0 }
+            }
+        });
         Vec::new()
+    }
+
+    /// Asks for the fetches that have ended: the answer opens their page.
+    pub(super) fn image_history(&mut self) -> Vec<Effect> {
+        let host = self.image_host().map(|h| h.id().clone());
+        host.map(|host| self.call(host, Request::ListFetches)).unwrap_or_default()
     }
 
     pub(super) fn image_rename(&mut self) -> Vec<Effect> {
@@ -144,10 +158,6 @@ impl App {
         let mut confirm = Confirm::new(question, "remove").note(note);
         if image.partial == Some(Partial::Coming) {
             confirm = confirm.note(Note::warning("It is being fetched."));
-        }
-        if !image.used_by.is_empty() {
-            let users = clean_line(&image.used_by.join(", ")).into_owned();
-            confirm = confirm.note(Note::warning(format!("Used by {users}")));
         }
         confirm.notes.extend(self.caution(&host, Op::RemoveImage));
         let purpose = Purpose::RemoveImage(image.name);

@@ -43,6 +43,7 @@ impl App {
             Action::ImageAgain => self.image_again(),
             Action::ImagePause => self.image_pause(),
             Action::ImageStory => self.image_story(),
+            Action::ImageHistory => self.image_history(),
             Action::ImageRename => self.image_rename(),
             Action::ImageRemove => self.image_remove(),
             Action::ImageInstall => self.image_install(),

@@ -72,6 +72,8 @@ impl App {
         match &self.overlay {
             Some(Overlay::Help { .. }) => BINDINGS.len(),
             Some(Overlay::Story { task, .. }) => self.tasks.get(*task).map_or(0, |t| t.steps.len() + 8),
+            Some(Overlay::Image { .. }) => 12,
+            Some(Overlay::Past { .. }) => self.past_fetches().len() * 3,
             Some(Overlay::Host { .. }) => crate::domain::OPS.len() + 12,
             None => 0,
         }

@@ -106,7 +106,10 @@ fn flat(text: &str) -> String {
 
 /// The name that an address ends with.
 fn name_of(url: &str) -> Option<&str> {
-    let path = url.split_once("://")?.1.split(['?', '#']).next()?;
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split(['?', '#']).next()?,
+        None => url,
+    };
     path.rsplit_once('/').map(|(_, name)| name).filter(|name| !name.is_empty())
 }
 

@@ -4,9 +4,10 @@ use super::{Demo, Shared, world::STORAGE};
 use crate::{
     backend::{Call, Images},
     domain::{
-        ByteSize, Error, ErrorKind, HostEvent, Image, Inventory, Job, JobId, Op, Progress, Prospect, Result, TaskState,
-        check_image_name,
+        ByteSize, Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, JobId, Op, PastFetch, Progress,
+        Prospect, Result, TaskState, check_image_name, image_in_use,
     },
+    transport::Stopwatch,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
@@ -70,8 +71,7 @@ impl Demo {
         let mut world = self.world(op)?;
         let found = world.images().into_iter().find(|i| i.name == image).ok_or_else(|| missing(image))?;
         if !found.used_by.is_empty() {
-            let who = found.used_by.join(", ");
-            return Err(Error::conflict(format_args!("{image} is in the drive of {who}: eject it first")));
+            return Err(Error::conflict(image_in_use(image, &found.used_by)));
         }
         if let Some(name) = new_name {
             check_image_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
@@ -108,6 +108,39 @@ impl Images for Demo {
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        let begun = Stopwatch::start();
+        let ended = self.fetch(url, name, call).await;
+        let mut world = self.shared.world();
+        let received = ByteSize(CHUNK * u64::try_from(begun.elapsed().as_millis() / STEP.as_millis()).unwrap_or(0));
+        let past = PastFetch {
+            name: name.map_or_else(|| named(url), str::to_owned),
+            source: url.split(['?', '#']).next().unwrap_or(url).to_owned(),
+            ended: world.stamp(),
+            took: begun.elapsed(),
+            received: ended.as_ref().ok().and_then(|image| image.size).unwrap_or(received),
+            why: ended.as_ref().err().map(|error| error.message.clone()),
+            checked: None,
+        };
+        world.past.push(past);
+        ended
+    }
+
+    async fn fetches(&self) -> Result<Fetches> {
+        let past = self.world(Op::ListFetches)?.past.iter().rev().cloned().collect();
+        Ok(Fetches { open: Vec::new(), past })
+    }
+
+    async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
+        self.change_image(Op::RenameImage, image, Some(name))
+    }
+
+    async fn remove_image(&self, image: &str) -> Result<()> {
+        self.change_image(Op::RemoveImage, image, None)
+    }
+}
+
+impl Demo {
+    async fn fetch(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let path = url.split(['?', '#']).next().unwrap_or(url);
         let name = name.map_or_else(|| named(url), str::to_owned);
         check_image_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
@@ -137,13 +170,5 @@ impl Images for Demo {
         let image = Image { size: Some(ByteSize(SIZE)), added: Some(world.stamp()), ..Image::new(name.clone()) };
         world.library.insert(name, image.clone());
         Ok(image)
-    }
-
-    async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
-        self.change_image(Op::RenameImage, image, Some(name))
-    }
-
-    async fn remove_image(&self, image: &str) -> Result<()> {
-        self.change_image(Op::RemoveImage, image, None)
     }
 }

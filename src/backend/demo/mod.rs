@@ -80,6 +80,7 @@ impl Shared {
 const NEVER: OpSet = OpSet::of(&[
     Op::PauseFetch,
     Op::CancelFetch,
+    Op::ResumeFetch,
     Op::Migrate,
     Op::ShowDescription,
     Op::Define,

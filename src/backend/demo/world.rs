@@ -1,6 +1,7 @@
 //! What is there, and how it changes with time.
 use crate::domain::{
-    Amount, ByteSize, Disk, DiskId, DiskKind, Error, Image, Node, NodeId, Op, PowerState, Result, Stamp, Vm, VmId,
+    Amount, ByteSize, Disk, DiskId, DiskKind, Error, Image, Node, NodeId, Op, PastFetch, PowerState, Result, Stamp, Vm,
+    VmId,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -59,6 +60,8 @@ pub(super) struct World {
     pub(super) library: BTreeMap<String, Image>,
     /// The download that goes on from the start: name and bytes.
     pub(super) job: Option<(String, u64)>,
+    /// What was fetched, or was to be, the newest last.
+    pub(super) past: Vec<PastFetch>,
     pub(super) is_set_up: bool,
     /// Starting a machine is a bug to rehearse.
     pub(super) is_faulty: bool,

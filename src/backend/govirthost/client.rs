@@ -129,6 +129,8 @@ fn refused(text: &str, otherwise: &str) -> Error {
     let words = clean(text.trim(), 300);
     match words.as_ref() {
         "" => Error::refused(otherwise),
+        // What its siblings say to a question that is none of theirs.
+        "Invalid Action" => Error::refused("it says \"Invalid Action\": a govirthost has another port: 33345"),
         words if words.starts_with("Domain not found") => Error::not_found(words),
         words if words.contains("broken pipe") || words.starts_with("Unable to list domains") => {
             let why = format_args!(

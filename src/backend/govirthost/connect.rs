@@ -56,6 +56,8 @@ const NEVER: &[(Op, &str)] = &[
     (Op::FetchImage, FILES),
     (Op::PauseFetch, FILES),
     (Op::CancelFetch, FILES),
+    (Op::ResumeFetch, FILES),
+    (Op::ListFetches, FILES),
     (Op::RenameImage, FILES),
     (Op::RemoveImage, FILES),
     (Op::CheckSetup, READY),
@@ -133,8 +135,8 @@ fn capabilities(build: Build) -> Capabilities {
         moves_to: &["govirthost", "libvirt"],
         ..Capabilities::default()
     };
-    let shown =
-        "The description is made from what the server shows, which holds no passwords: that of a screen is lost";
+    let shown = "The description is made from what the server shows, which holds no passwords: that of a screen is lost. \
+                 Of a running machine it shows the processor as it is in this run, and that is kept";
     let moved = "Both hosts need storage that both see, and a libvirt that takes TLS. The definition stays here, where \
                  the machine is off then; there it lasts until it goes off";
     found.cautions.extend([(Op::SetProperty, shown), (Op::Define, shown), (Op::Migrate, moved)].map(|(op, what)| {

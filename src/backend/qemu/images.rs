@@ -3,9 +3,11 @@ use super::{ImageKind, Local, Qemu, backing};
 use crate::{
     backend::{
         Call, Images,
-        fetching::{Library, wish},
+        fetching::{Library, fetches, wish},
     },
-    domain::{ByteSize, Error, Expect, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line},
+    domain::{
+        ByteSize, Error, Expect, Fetches, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line, image_in_use,
+    },
     fetch::{Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
@@ -82,13 +84,17 @@ impl Local {
 
     fn refuse_used(&self, image: &str) -> Result<()> {
         match self.users().remove(image) {
-            Some(vms) => Err(Error::conflict(format_args!(
-                "{} is used by {}: eject it there, or remove the disk that is a layer over it",
-                clean_line(image),
-                vms.join(", ")
-            ))),
+            Some(vms) => Err(Error::conflict(image_in_use(image, &vms))),
             None => Ok(()),
         }
+    }
+}
+
+impl Local {
+    /// An image that was fetched just now.
+    fn brought(&self, name: &str) -> Result<Image> {
+        let listed = self.list_images()?.into_iter().find(|image| image.name == name);
+        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(name))))
     }
 }
 
@@ -110,8 +116,7 @@ impl Images for Qemu {
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let folder = &self.local.settings.images;
         let name = self.local.fetching.fetch(folder, url, name, |_| Ok(()), call).await?;
-        let listed = self.local.list_images()?.into_iter().find(|image| image.name == name);
-        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(&name))))
+        self.local.brought(&name)
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
@@ -120,6 +125,15 @@ impl Images for Qemu {
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
         std::future::ready(wish(&self.local.settings.images, image, Wish::Cancel)).await
+    }
+
+    async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
+        self.local.fetching.resume(&self.local.settings.images, image, call).await?;
+        self.local.brought(image)
+    }
+
+    async fn fetches(&self) -> Result<Fetches> {
+        std::future::ready(Ok(fetches(&self.local.settings.images))).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {

@@ -80,6 +80,8 @@ const OPS: OpSet = OpSet::of(&[
     Op::FetchImage,
     Op::PauseFetch,
     Op::CancelFetch,
+    Op::ResumeFetch,
+    Op::ListFetches,
     Op::RenameImage,
     Op::RemoveImage,
     Op::ListNodes,

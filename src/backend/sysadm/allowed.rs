@@ -31,6 +31,10 @@ const NEVER: &[(Op, &str)] = &[
     (Op::InsertImage, "iohyve machines have no CD drive but during an installation"),
     (Op::EjectImage, "iohyve machines have no CD drive but during an installation"),
     (Op::ProbeImage, "the server itself fetches, and tells nothing before"),
+    (Op::PauseFetch, "the server's fetches cannot rest"),
+    (Op::CancelFetch, "the server's fetches are cancelled as tasks, by who sees them"),
+    (Op::ResumeFetch, "the server's fetches cannot be gone on with"),
+    (Op::ListFetches, "the server keeps no history of its fetches"),
     (Op::OpenConsole, "the console is on the server alone: run `iohyve console NAME` there"),
 ];
 

@@ -165,7 +165,7 @@ fn progress(args: &Value, note: Option<String>) -> Progress {
     let total = amount(whole);
     let done = share.zip(total).map(|(share, total)| whole_bytes(share.clamp(0.0, 100.0) / 100.0 * total));
     let rate = text_of(args.get("download_rate")).and_then(|rate| amount(rate.trim().trim_end_matches("ps")));
-    Progress { done, total: total.map(whole_bytes), share, rate, note }
+    Progress { done, total: total.map(whole_bytes), share, rate, note, job: None }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no amount is below 0 or above 1e18")]

@@ -44,6 +44,8 @@ const NEVER: &[(Op, &str)] = &[
     (Op::FetchImage, "Velocity fetches nothing: media are uploaded to it"),
     (Op::PauseFetch, "Velocity fetches nothing"),
     (Op::CancelFetch, "Velocity fetches nothing"),
+    (Op::ResumeFetch, "Velocity fetches nothing"),
+    (Op::ListFetches, "Velocity fetches nothing"),
     (Op::RenameImage, LIBRARY),
     (Op::RemoveImage, LIBRARY),
     (Op::CheckSetup, "a Velocity server is set up on its own Mac"),

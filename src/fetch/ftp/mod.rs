@@ -47,6 +47,7 @@ pub(super) async fn open(address: &Address, options: &Options, rest: Option<&Res
         begins,
         total,
         validator,
+        gives_parts: true,
         content_type: String::new(),
         encoding: String::new(),
         stall: options.stall,

@@ -1,6 +1,7 @@
 //! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
 use crate::domain::{
-    Amount, Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Node, Progress, Property, Reply, Result, Vm, VmId,
+    Amount, Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Node, OpenFetch, PastFetch, Progress, Property, Reply,
+    Result, Vm, VmId,
 };
 use serde_json::{Map, Value, json};
 
@@ -31,6 +32,22 @@ pub(super) fn image(image: &Image) -> Value {
         "checked": image.checked, "used_by": image.used_by, "path": image.path, "kind": image.kind,
         "disk_size": image.disk_size.map(|s| s.0), "source": image.source,
         "partial": image.partial.as_ref().map(ToString::to_string),
+    })
+}
+
+fn open_fetch(fetch: &OpenFetch) -> Value {
+    let told = progress(&fetch.progress);
+    json!({
+        "name": fetch.name, "source": fetch.source, "running": fetch.halt.is_none(), "halt": fetch.halt,
+        "progress": told.get("progress"),
+    })
+}
+
+fn past_fetch(past: &PastFetch) -> Value {
+    json!({
+        "name": past.name, "source": past.source, "ended": past.ended.0, "received": past.received.0,
+        "seconds": past.took.as_secs_f64(), "rate": past.rate().map(|r| r.0), "ok": past.why.is_none(),
+        "error": past.why, "checked": past.checked,
     })
 }
 
@@ -74,6 +91,11 @@ pub(super) fn reply(reply: &Reply) -> Value {
         Reply::Properties(all) => all.iter().map(property).collect(),
         Reply::Description(text) => json!({ "description": text }),
         Reply::Images(images) => images.iter().map(image).collect(),
+        Reply::Fetches(all) => json!({
+            "open": all.open.iter().map(open_fetch).collect::<Value>(),
+            "past": all.past.iter().map(past_fetch).collect::<Value>(),
+        }),
+        Reply::GoesOn(job) => json!({ "job": job.as_str() }),
         Reply::Probed(prospect) => json!({
             "name": prospect.name, "taken": prospect.is_taken, "size": prospect.size.map(|s| s.0),
             "resumable": prospect.is_resumable, "checksum": prospect.checksum,

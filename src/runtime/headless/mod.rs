@@ -11,8 +11,8 @@ pub use words::{Asked, parse};
 use super::{Hosts, Policy, spawn};
 use crate::{
     app::{Effect, Message},
-    config::{BackendConfig, Config, HostConfig, Paths},
-    domain::{Error, ErrorKind, HostEvent, HostId, Link, Reply, Request, Result, Secret, TaskId, TaskState},
+    config::{Config, HostConfig, Paths},
+    domain::{Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Result, Secret, TaskId, TaskState},
 };
 use serde_json::Value;
 use std::{
@@ -42,6 +42,8 @@ pub struct Call {
     pub op: String,
     pub words: Vec<String>,
     pub json: bool,
+    /// Not to wait for what goes on at the host by itself.
+    pub detach: bool,
 }
 
 /// The exit code that an outcome stands for.
@@ -69,6 +71,10 @@ pub async fn call(
 ) -> u8 {
     let mut done = String::new();
     let (result, seen) = match parse(&call.op, &call.words, streams.input) {
+        Ok(asked) if call.detach && !asked.request.is_fetch() => {
+            let op = asked.request.op().name();
+            (Err(Error::invalid(format_args!("--detach: {op} is waited for, only a fetch goes on by itself"))), None)
+        }
         Ok(asked) => {
             done = text::done(&asked.request);
             run_and_look(config, paths, call, asked, streams, interrupt).await
@@ -85,6 +91,7 @@ fn tell(call: &Call, result: &Result<Reply>, seen: Option<Value>, done: &str, st
         writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result, seen))
     } else {
         match result {
+            Ok(Reply::GoesOn(job)) => writeln!(streams.out, "{}", text::goes_on(&call.host, job)),
             Ok(Reply::Done) => streams.out.write_all(done.as_bytes()),
             Ok(reply) => streams.out.write_all(text::reply(reply).as_bytes()),
             Err(error) => writeln!(streams.err, "vmdeck: {error}"),
@@ -155,20 +162,20 @@ async fn one(
 ) -> Result<Reply> {
     let id = host.name.clone();
     let Asked { request, mut answer } = asked;
-    // A process of its own fetches: it was only watched from here.
-    let goes_on = matches!((&request, &host.backend), (Request::FetchImage { .. }, BackendConfig::Qemu(_)));
     if let Some(Message::TaskEnded(_, refused)) = hosts.execute(Effect::Call { host: id.clone(), task: TASK, request })
     {
         return refused;
     }
-    let mut shows = Shows { json: call.json, is_open: false };
-    let result = tokio::select! {
-        result = end(hosts, &id, inbox, &mut answer, &mut shows, streams) => result,
-        () = interrupt.cancelled(), if goes_on => {
-            let why = "a fetch that has begun goes on: the same command shows it again, cancel-fetch ends it";
-            Err(Error::new(ErrorKind::Cancelled, why))
-        }
-        () = interrupt.cancelled(), if !goes_on => {
+    let mut shows = Shows { json: call.json, detach: call.detach, is_open: false, job: None };
+    let ended = tokio::select! {
+        result = end(hosts, &id, inbox, &mut answer, &mut shows, streams) => Some(result),
+        () = interrupt.cancelled() => None,
+    };
+    let result = match (ended, &shows.job) {
+        (Some(result), _) => result,
+        // It was only watched from here.
+        (None, Some(job)) => Err(Error::new(ErrorKind::Cancelled, text::goes_on(&call.host, job))),
+        (None, None) => {
             hosts.execute(Effect::Cancel { host: id.clone(), task: TASK });
             let ended = timeout(GRACE, end(hosts, &id, inbox, &mut answer, &mut shows, streams)).await;
             ended.unwrap_or_else(|_| {
@@ -192,8 +199,15 @@ async fn end(
     while let Some(message) = inbox.recv().await {
         match message {
             Message::TaskEnded(_, result) => return result,
-            Message::TaskProgress(_, progress) if shows.json => line(streams, &json::progress(&progress)),
             Message::TaskProgress(_, progress) => {
+                shows.job = progress.job.clone().or(shows.job.take());
+                if let Some(job) = shows.job.as_ref().filter(|_| shows.detach) {
+                    return Ok(Reply::GoesOn(job.clone()));
+                }
+                if shows.json {
+                    line(streams, &json::progress(&progress));
+                    continue;
+                }
                 let percent = progress.percent().map(|p| format!("{p} %")).unwrap_or_default();
                 let note = progress.note.clone().unwrap_or_default();
                 shows.over(streams, &[percent, progress.figures(), note]);
@@ -217,6 +231,9 @@ async fn end(
 /// What is shown while a call runs.
 struct Shows {
     json: bool,
+    detach: bool,
+    /// What the host calls the work, where it goes on by itself.
+    job: Option<JobId>,
     /// The cursor stands on a line that the next one replaces.
     is_open: bool,
 }

@@ -1,7 +1,7 @@
 //! Replies as text: columns for people, one row a line.
 use crate::domain::{
-    Amount, Disk, Expect, FieldKind, FieldSpec, Image, Node, Property, Reply, Request, Values, Vm, clean, clean_line,
-    span,
+    Amount, Disk, Expect, Fetches, FieldKind, FieldSpec, Image, JobId, Node, Property, Reply, Request, Values, Vm,
+    clean, clean_line, span,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -105,6 +105,32 @@ fn property(property: &Property) -> Vec<String> {
     cells([property.spec.name, &property.value.replace('\n', " "), &waits])
 }
 
+fn fetches(all: &Fetches) -> String {
+    let open = all.open.iter().map(|f| cells(["now", &f.name, "", &f.outcome(), &f.source]));
+    let past = all.past.iter().map(|past| {
+        let at = jiff::Timestamp::from_millisecond(i64::try_from(past.ended.0).unwrap_or(0)).unwrap_or_default();
+        let ended = at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+        cells([&ended, &past.name, &past.figures(), &past.outcome(), &past.source])
+    });
+    let rows: Vec<_> = open.chain(past).collect();
+    if rows.is_empty() {
+        return "no fetches yet: fetch-image url=... begins one\n".to_owned();
+    }
+    columns(&std::iter::once(cells(["ENDED", "NAME", "HOW MUCH", "RESULT", "SOURCE"])).chain(rows).collect::<Vec<_>>())
+}
+
+/// That the host goes on with a fetch, and the commands to watch and to end it.
+pub(super) fn goes_on(host: &str, job: &JobId) -> String {
+    let name = clean_line(job.as_str());
+    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=~:@%,".contains(c));
+    let quoted = |text: &str| match is_plain(text) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    };
+    let (host, word) = (quoted(host), quoted(&format!("image={name}")));
+    format!("{name} is being fetched: `vmdeck call {host} resume-fetch {word}` follows it, cancel-fetch {word} ends it")
+}
+
 /// What is to be said when the host did what `request` asks for and has no words of its own: what was read back.
 pub(super) fn done(request: &Request) -> String {
     match request.expects() {
@@ -117,7 +143,8 @@ pub(super) fn done(request: &Request) -> String {
 /// What `reply` says, with line ends; empty where there is nothing to say.
 pub(super) fn reply(reply: &Reply) -> String {
     match reply {
-        Reply::Done => String::new(),
+        // The command that follows it stands in what the caller says.
+        Reply::Done | Reply::GoesOn(_) => String::new(),
         Reply::Vms(vms) => table(MACHINE, vms, machine),
         Reply::Vm(vm) => {
             let mut text = table(MACHINE, std::slice::from_ref(&**vm), machine);
@@ -147,6 +174,7 @@ pub(super) fn reply(reply: &Reply) -> String {
             let lines = command.into_iter().chain(fields).chain(report.obstacle.clone()).chain(report.caution.clone());
             lines.fold(text, |text, line| text + &line + "\n")
         }
+        Reply::Fetches(all) => fetches(all),
         Reply::Probed(prospect) => {
             let name = prospect.name.clone().unwrap_or_else(|| "–".to_owned());
             let free = prospect.free.map_or_else(|| "–".to_owned(), |free| free.to_string());

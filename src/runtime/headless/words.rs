@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, io::Read};
 /// which the host names: they may also be written without it.
 const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
     match op {
-        Op::List | Op::ListImages | Op::ListNodes | Op::CheckSetup => (&[], &[]),
+        Op::List | Op::ListImages | Op::ListFetches | Op::ListNodes | Op::CheckSetup => (&[], &[]),
         Op::SetUp | Op::AddNode => (&[], &["config."]),
         Op::Show
         | Op::Start
@@ -38,7 +38,7 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::SetConfig => (&["node", "key", "value"], &[]),
         Op::SetSubnet => (&["node", "subnet", "bridge"], &[]),
         Op::RemoveSubnet => (&["node", "subnet"], &[]),
-        Op::PauseFetch | Op::CancelFetch | Op::RemoveImage => (&["image"], &[]),
+        Op::PauseFetch | Op::CancelFetch | Op::ResumeFetch | Op::RemoveImage => (&["image"], &[]),
     }
 }
 
@@ -225,6 +225,7 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::Migrate => Request::Migrate { vm: words.vm()?, to: words.need("to")? },
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
+        Op::ListFetches => Request::ListFetches,
         Op::ProbeImage => Request::ProbeImage { url: words.need("url")? },
         Op::FetchImage => {
             let mut url = words.need("url")?;
@@ -241,6 +242,7 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
             Request::FetchImage { url, name: words.take("name") }
         }
         Op::PauseFetch => Request::PauseFetch { image: words.need("image")? },
+        Op::ResumeFetch => Request::ResumeFetch { image: words.need("image")? },
         Op::CancelFetch => Request::CancelFetch { image: words.need("image")? },
         Op::RenameImage => Request::RenameImage { image: words.need("image")?, name: words.need("name")? },
         Op::RemoveImage => Request::RemoveImage { image: words.need("image")? },

@@ -2,6 +2,7 @@
 mod centered;
 mod gauge;
 mod input;
+mod spark;
 mod text;
 mod words;
 mod wrap;
@@ -9,6 +10,7 @@ mod wrap;
 pub(crate) use centered::centered;
 pub(crate) use gauge::gauge;
 pub(crate) use input::window;
+pub(crate) use spark::spark;
 pub(crate) use text::{clock, cut, day, fit, fit_right};
 pub(crate) use words::{power, uptime};
 pub(crate) use wrap::wrap;

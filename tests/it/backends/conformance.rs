@@ -149,6 +149,8 @@ fn one_of_each() -> Vec<Request> {
         Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
         Request::PauseFetch { image: text() },
         Request::CancelFetch { image: text() },
+        Request::ResumeFetch { image: text() },
+        Request::ListFetches,
         Request::RenameImage { image: text(), name: text() },
         Request::RemoveImage { image: text() },
         Request::ShowNode("n1".into()),

@@ -3,6 +3,7 @@ mod conformance;
 mod conformance_nodes;
 mod conformance_of_servers;
 mod govirthost;
+mod govirthost_wire;
 mod iohyve;
 mod libvirt_life;
 mod libvirt_ssh;

@@ -49,18 +49,22 @@ fn every_section_is_read() {
         color = "never"
         ascii = true
         bell = true
+        notice = true
         [refresh]
         list = 30
         [fetch]
         rate = "10M"
         at_once = 4
+        worker = "/opt/vmdeck"
         "#,
     )
     .unwrap();
     assert_eq!(config.keys["power-off"], ["ctrl-x", "X"]);
     assert_eq!(config.keys["quit"], ["Q"]);
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.bell), (Color::Never, Some(true), true));
+    assert!(config.ui.notice);
     assert_eq!(config.refresh.list, Duration::from_secs(30));
+    assert_eq!(config.fetch.worker.as_deref(), Some("/opt/vmdeck".as_ref()));
     assert_eq!((config.fetch.rate, config.fetch.at_once), (Some(ByteSize(10 << 20)), 4));
 }
 

@@ -14,7 +14,8 @@ async fn seen(folder: &Path, url: &str) -> Result<Prospect> {
 #[tokio::test]
 async fn size_name_and_checksum_are_told_and_nothing_is_fetched() {
     let server = Http::serve(|path| match path {
-        "/iso/a.iso" => answer("200 OK", "ETag: \"v1\"\r\n", &[7; 5000]),
+        "/iso/a.iso" => answer("200 OK", "ETag: \"v1\"\r\nAccept-Ranges: bytes\r\n", &[7; 5000]),
+        "/iso/c.iso" => answer("200 OK", "ETag: \"v1\"\r\n", &[7; 5000]),
         "/iso/SHA256SUMS" => answer("200 OK", "", format!("{}  a.iso\n", "0".repeat(64)).as_bytes()),
         "/get?id=7" => vec![raw(
             "HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename=b.img\r\nConnection: close\r\n\r\nx",
@@ -27,6 +28,8 @@ async fn size_name_and_checksum_are_told_and_nothing_is_fetched() {
     assert_eq!((found.name.as_deref(), found.size), (Some("a.iso"), Some(ByteSize(5000))));
     assert!(found.is_resumable && !found.is_taken && found.free.is_some_and(|free| free.0 > 0), "{found:?}");
     assert_eq!(found.checksum.as_deref(), Some("SHA-256 in SHA256SUMS"));
+    let found = seen(folder.path(), &server.url("/iso/c.iso")).await.unwrap();
+    assert!(!found.is_resumable, "the server did not say that it gives parts");
     let found = seen(folder.path(), &server.url("/get?id=7")).await.unwrap();
     assert_eq!((found.name.as_deref(), found.size, found.is_resumable), (Some("b.img"), None, false));
     assert_eq!(found.checksum, None);

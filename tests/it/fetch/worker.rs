@@ -23,10 +23,10 @@ use vmdeck::{
 };
 
 const TAG: &str = "\"v1\"";
-const HALF: usize = 150_000;
+pub(super) const HALF: usize = 150_000;
 
 /// A server that stops talking in the middle of `/a.iso`, until it `may` give the rest.
-fn halting(body: &[u8]) -> (Http, Arc<AtomicBool>) {
+pub(super) fn halting(body: &[u8]) -> (Http, Arc<AtomicBool>) {
     let (body, may) = (body.to_vec(), Arc::new(AtomicBool::new(false)));
     let allowed = may.clone();
     let server = Http::serve_heads(move |head| {
@@ -44,19 +44,19 @@ fn halting(body: &[u8]) -> (Http, Arc<AtomicBool>) {
 }
 
 /// Folders of this computer; fetches outlive their programs by design, so they end with the test, also when it fails.
-struct Rig(World);
+pub(super) struct Rig(pub(super) World);
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(World::new())
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(super) fn folder(&self) -> PathBuf {
         self.0.path("images")
     }
 
     /// Another vmdeck on the same folders.
-    fn another(&self) -> Qemu {
+    pub(super) fn another(&self) -> Qemu {
         self.0.another(false)
     }
 }
@@ -234,9 +234,11 @@ async fn a_password_reaches_the_process_and_is_kept_nowhere() {
         if is_known { answer("200 OK", "", b"iso") } else { answer("401 Unauthorized", "", b"") }
     });
     let rig = Rig::new();
-    let url = format!("http://me:hunter2@127.0.0.1:{}/a.iso", server.port());
+    let url = format!("http://me:hunter2@127.0.0.1:{}/a.iso?token=hunter2", server.port());
     let done = rig.another().fetch_image(&url, None, Call::new().0).await.unwrap();
     assert_eq!(fs::read(done.path.unwrap()).unwrap(), b"iso");
+    let past = rig.another().fetches().await.unwrap().past;
+    assert_eq!((past.len(), &past[0].source), (1, &server.url("/a.iso")));
     for entry in fs::read_dir(rig.folder()).unwrap().flatten() {
         let text = fs::read(entry.path()).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{:?}", entry.path());

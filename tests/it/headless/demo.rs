@@ -22,7 +22,7 @@ async fn call(line: &str, is_terminal: bool) -> (u8, String, String) {
     let (options, words): (Vec<_>, _) = words.partition(|word| word == "--json");
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal };
-    let call = Call { host, op, words, json: !options.is_empty() };
+    let call = Call { host, op, words, json: !options.is_empty(), detach: false };
     let paths = Paths::below(Path::new("/nowhere"));
     let code = headless::call(&config, &paths, &call, &mut streams, CancellationToken::new()).await;
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

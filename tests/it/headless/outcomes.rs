@@ -20,7 +20,7 @@ async fn call(line: &str) -> (u8, String, String) {
     words.truncate(words.len() - usize::from(json));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
-    let call = Call { host, op, words, json };
+    let call = Call { host, op, words, json, detach: false };
     let paths = Paths::below(folder.path());
     let code = headless::call(&config, &paths, &call, &mut streams, CancellationToken::new()).await;
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

@@ -16,7 +16,13 @@ async fn call(server: &FakeVelocity, line: &str) -> (u8, String, String) {
     let mut words = line.split(' ').map(str::to_owned);
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut streams = Streams { input: &mut "".as_bytes(), out: &mut out, err: &mut err, is_terminal: false };
-    let call = Call { host: "office".to_owned(), op: words.next().unwrap(), words: words.collect(), json: false };
+    let call = Call {
+        host: "office".to_owned(),
+        op: words.next().unwrap(),
+        words: words.collect(),
+        json: false,
+        detach: false,
+    };
     let paths = Paths::below(Path::new("/nowhere"));
     let code = headless::call(&config, &paths, &call, &mut streams, CancellationToken::new()).await;
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())

@@ -52,7 +52,7 @@ fn install() {
 #[test]
 fn remove_image() {
     let mut app = world();
-    press(&mut app, "2 down down D");
+    press(&mut app, "2 home D");
     insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 

@@ -5,7 +5,7 @@ use crate::support::{
 };
 use vmdeck::{
     app::Message,
-    domain::{ByteSize, Error, HostEvent, Image, Inventory, Partial, Progress},
+    domain::{ByteSize, Error, HostEvent, Image, Inventory, Partial, Progress, Stamp},
 };
 
 #[test]
@@ -59,6 +59,44 @@ fn what_is_not_whole() {
     insta::assert_snapshot!(screen(&mut app, 80, 24));
     press(&mut app, "D");
     insta::assert_snapshot!("remove_what_is_left", screen(&mut app, 80, 24));
+}
+
+#[test]
+fn all_that_is_known_of_an_image() {
+    let mut app = world();
+    let image = Image {
+        size: Some(ByteSize(700 << 20)),
+        added: Some(Stamp(1_763_700_000_000)),
+        checked: Some("SHA-256 as in SHA256SUMS".to_owned()),
+        used_by: vec!["web1".to_owned(), "web2".to_owned()],
+        kind: Some("qcow2".to_owned()),
+        disk_size: Some(ByteSize(20 << 30)),
+        source: Some("https://cloud.example.org/images/debian-13-generic-amd64.qcow2".to_owned()),
+        path: Some("/var/lib/vmdeck/images/debian-13-generic-amd64.qcow2".to_owned()),
+        ..Image::new("debian-13-generic-amd64.qcow2")
+    };
+    let inventory = Inventory { images: Some(vec![image]), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    press(&mut app, "2 home");
+    insta::assert_snapshot!("images_widest", screen(&mut app, 200, 60));
+    press(&mut app, "enter");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn the_story_of_a_running_fetch_shows_how_far_and_how_fast() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://a/debian-14.iso".into()));
+    let effects = press(&mut app, "enter");
+    for second in 1..9_u32 {
+        let rate = Some(f64::from(second) * 1e6);
+        let progress = Progress { rate, ..Progress::bytes(u64::from(second) << 20, Some(10 << 20)) };
+        app.update(Message::TaskProgress(call(&effects).0, progress));
+        app.update(Message::Tick);
+    }
+    press(&mut app, "home enter");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
 }
 
 #[test]

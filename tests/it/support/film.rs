@@ -103,6 +103,8 @@ pub(crate) struct Reel {
     pub console: Duration,
     /// What the person makes of a text.
     pub editor: fn(&str) -> String,
+    /// What the title said; None: what it had said before.
+    pub titles: Vec<Option<String>>,
 }
 
 fn blank(frames: &Frames, (width, height): (u16, u16)) -> Terminal<Film> {
@@ -120,6 +122,12 @@ impl Stage for Reel {
     fn copy(&mut self, _: &str) {}
 
     fn ring(&mut self) {}
+
+    fn notice(&mut self, _: &str) {}
+
+    fn title(&mut self, text: Option<&str>) {
+        self.titles.push(text.map(str::to_owned));
+    }
 
     async fn suspend(&mut self) -> io::Result<()> {
         self.refresh()
@@ -172,8 +180,14 @@ impl Show {
         let frames = Frames::default();
         let size = (120, 30);
         let console = Duration::from_secs(3600);
-        let reel =
-            Reel { terminal: blank(&frames, size), frames: frames.clone(), size, console, editor: str::to_owned };
+        let reel = Reel {
+            terminal: blank(&frames, size),
+            frames: frames.clone(),
+            size,
+            console,
+            editor: str::to_owned,
+            titles: Vec::new(),
+        };
         let app = App::new(Settings::default(), known);
         let screen = ScreenLoop::new(app, (hosts, inbox), (reel, outside), Theme::new(true, false));
         Self { screen, hands: Hands(hands), frames }

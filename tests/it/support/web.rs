@@ -60,6 +60,30 @@ impl Told {
     }
 }
 
+/// How many requests are under way, and how many were at most.
+#[derive(Default)]
+struct AtOnce {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// One of them: it ends with this.
+struct UnderWay<'a>(&'a AtOnce);
+
+impl AtOnce {
+    fn one(&self) -> UnderWay<'_> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        UnderWay(self)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 type Script = dyn Fn(&Asked) -> Told + Send + Sync;
 
 pub(crate) struct Web {
@@ -68,6 +92,7 @@ pub(crate) struct Web {
     script: Arc<Script>,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
+    at_once: Arc<AtOnce>,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -104,9 +129,9 @@ impl Web {
     }
 
     fn begin(tls: Option<TlsAcceptor>, script: Arc<Script>) -> Self {
-        let (asked, connections) = (Arc::default(), Arc::default());
+        let (asked, connections, at_once) = (Arc::default(), Arc::default(), Arc::default());
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut web = Self { address, tls, script, asked, connections, running: None };
+        let mut web = Self { address, tls, script, asked, connections, at_once, running: None };
         web.start();
         web
     }
@@ -117,8 +142,8 @@ impl Web {
         listener.set_nonblocking(true).unwrap();
         self.address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serve =
-            serve(listener, self.tls.clone(), self.script.clone(), self.asked.clone(), self.connections.clone());
+        let counts = (self.connections.clone(), self.at_once.clone());
+        let serve = serve(listener, self.tls.clone(), self.script.clone(), self.asked.clone(), counts);
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -146,6 +171,11 @@ impl Web {
         self.asked.lock().unwrap().clone()
     }
 
+    /// How many requests were under way at once, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.at_once.most.load(Ordering::SeqCst)
+    }
+
     /// How many connections there were.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
@@ -163,7 +193,7 @@ async fn serve(
     tls: Option<TlsAcceptor>,
     script: Arc<Script>,
     asked: Arc<Mutex<Vec<Asked>>>,
-    connections: Arc<AtomicUsize>,
+    (connections, at_once): (Arc<AtomicUsize>, Arc<AtOnce>),
 ) {
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     let mut open = JoinSet::new();
@@ -172,14 +202,14 @@ async fn serve(
             Ok((stream, _)) = listener.accept() => {
                 let _ = stream.set_nodelay(true);
                 connections.fetch_add(1, Ordering::Relaxed);
-                let (tls, script, asked) = (tls.clone(), script.clone(), asked.clone());
+                let (tls, script, asked, at_once) = (tls.clone(), script.clone(), asked.clone(), at_once.clone());
                 open.spawn(async move {
                     let _ = match tls {
                         Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => converse(stream, &*script, &asked).await,
+                            Ok(stream) => converse(stream, &*script, &asked, &at_once).await,
                             Err(error) => Err(error),
                         },
-                        None => converse(stream, &*script, &asked).await,
+                        None => converse(stream, &*script, &asked, &at_once).await,
                     };
                 });
             }
@@ -192,6 +222,7 @@ async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     script: &Script,
     asked: &Mutex<Vec<Asked>>,
+    at_once: &AtOnce,
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
@@ -208,12 +239,16 @@ async fn converse(
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
         request.body = String::from_utf8_lossy(&body).into_owned();
+        let under_way = at_once.one();
         let mut told = script(&request);
         let closes = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         asked.lock().unwrap().push(request);
         while let Told::Late(pause, then) = told {
             sleep(pause).await;
             told = *then;
+        }
+        if !matches!(told, Told::Stall) {
+            drop(under_way);
         }
         match told {
             Told::Answer(status, headers, body) => {

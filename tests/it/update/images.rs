@@ -1,9 +1,13 @@
 //! Images: fetched, renamed, removed, put into machines.
 use crate::support::screen::screen;
 use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
+use std::time::Duration;
 use vmdeck::{
     app::{App, Effect, Message},
-    domain::{Error, HostEvent, Image, Inventory, Job, Op, Partial, Progress, Reply, Request, TaskState},
+    domain::{
+        ByteSize, Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, Op, Partial, PastFetch, Progress, Reply,
+        Request, Stamp, TaskState,
+    },
 };
 
 #[test]
@@ -21,7 +25,7 @@ fn a_fetch_takes_a_pasted_address() {
 fn an_address_that_cannot_be_and_a_name_with_a_slash_are_not_sent() {
     let mut app = world();
     assert_eq!(press(&mut app, "2 f enter"), []);
-    text(&mut app, "ftp://x/y.iso");
+    text(&mut app, "gopher://x/y.iso");
     assert_eq!(press(&mut app, "enter ctrl-u"), []);
     text(&mut app, "https://x/y.iso");
     press(&mut app, "tab");
@@ -31,6 +35,19 @@ fn an_address_that_cannot_be_and_a_name_with_a_slash_are_not_sent() {
     let effects = press(&mut app, "enter");
     let request = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("z.iso".into()) };
     assert_eq!(*call(&effects).2, request);
+}
+
+#[test]
+fn ftp_servers_and_files_of_the_host_are_addresses_too() {
+    for url in ["ftp://h/pub/y.iso", "ftps://h/y.iso", "/srv/isos/y.iso", "~/y.iso", "file:///srv/y.iso"] {
+        let mut app = world();
+        press(&mut app, "2 f");
+        app.update(Message::Paste(url.into()));
+        assert!(screen(&mut app, 80, 24).contains("Will be called y.iso"), "{url}");
+        let effects = press(&mut app, "enter");
+        assert_eq!(*call(&effects).2, Request::FetchImage { url: url.into(), name: None });
+        assert_eq!(call(&effects).2.title(), "fetch y.iso");
+    }
 }
 
 #[test]
@@ -69,6 +86,26 @@ fn a_new_name_is_sent_and_the_old_one_is_not() {
     let effects = press(&mut app, "m home x enter");
     let request = Request::RenameImage { image: "alpine.iso".into(), name: "xalpine.iso".into() };
     assert_eq!(*call(&effects).2, request);
+}
+
+#[test]
+fn what_a_machine_uses_is_neither_renamed_nor_removed() {
+    let mut app = world();
+    press(&mut app, "2");
+    for (name, is_used) in
+        [("alpine.iso", false), ("debian-13.iso", false), ("FreeBSD-14.3-RELEASE-amd64-disc1.iso", true)]
+    {
+        for key in ["m", "D"] {
+            press(&mut app, key);
+            assert_eq!(app.dialog.is_none(), is_used, "{name} {key}");
+            let why = app.notices.current().map(|notice| notice.text.clone()).unwrap_or_default();
+            assert_eq!(why.contains("disc1.iso is used by web1: eject it there"), is_used, "{why}");
+            if !is_used {
+                press(&mut app, "esc");
+            }
+        }
+        press(&mut app, "down");
+    }
 }
 
 #[test]
@@ -142,7 +179,7 @@ fn a_fetch_that_came_to_nothing_is_asked_for_again_with_one_key() {
 #[test]
 fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     let mut app = world();
-    let again = Request::FetchImage { url: "https://x/y.iso".into(), name: Some("y.iso".into()) };
+    let again = Request::ResumeFetch { image: "y.iso".into() };
     let tell = |app: &mut App, state| {
         let request = Some(again.clone());
         let job = Job {
@@ -163,6 +200,65 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
     tell(&mut app, interrupted());
     assert_eq!(*call(&press(&mut app, "R")).2, again);
+}
+
+#[test]
+fn a_fetch_of_ours_that_was_interrupted_is_one_row_whoever_goes_on_with_it() {
+    let mut app = world();
+    let rows = app.image_rows().len();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://x/download?id=7".into()));
+    let effects = press(&mut app, "enter");
+    let (task, ..) = call(&effects);
+    let job = || Some("y.iso".into());
+    app.update(Message::TaskProgress(task, Progress { job: job(), ..Progress::bytes(1, Some(3)) }));
+    assert_eq!(*call(&press(&mut app, "home p")).2, Request::PauseFetch { image: "y.iso".into() });
+    let interrupted = || Error::new(ErrorKind::Interrupted, "paused at 1 of 3 GiB");
+    app.update(Message::TaskEnded(task, Err(interrupted())));
+    let tell = |app: &mut App, state| {
+        let request = Some(Request::ResumeFetch { image: "y.iso".into() });
+        let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
+        let job = Job { id, vm: None, title, image, state, request };
+        app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))));
+    };
+    tell(&mut app, TaskState::Unknown(interrupted()));
+    assert_eq!(app.image_rows().len(), rows + 1);
+    tell(&mut app, TaskState::Running(Progress::bytes(2, Some(3))));
+    assert_eq!(app.image_rows().len(), rows + 1);
+    assert!(screen(&mut app, 80, 24).contains("66 %"));
+    assert!(app.tasks.told().is_none(), "what goes on again has no outcome");
+    tell(&mut app, TaskState::Unknown(interrupted()));
+    assert!(screen(&mut app, 80, 24).contains("x cancel"), "it is thrown away, and not put away alone");
+    // Gone on with from here: the new row takes the place of the old one.
+    let again = press(&mut app, "home R");
+    app.update(Message::TaskProgress(call(&again).0, Progress { job: job(), ..Progress::bytes(2, Some(3)) }));
+    assert_eq!(app.image_rows().len(), rows + 1);
+    assert_eq!(*call(&press(&mut app, "home x")).2, Request::CancelFetch { image: "y.iso".into() });
+}
+
+#[test]
+fn the_history_is_asked_for_and_shown() {
+    let mut app = world();
+    let effects = press(&mut app, "2 h");
+    assert_eq!(*call(&effects).2, Request::ListFetches);
+    reply(&mut app, &effects, Reply::Fetches(Fetches::default()));
+    assert!(screen(&mut app, 80, 24).contains("No fetch has ended on local yet."));
+    press(&mut app, "esc");
+    let past = |name: &str, why: Option<&str>| PastFetch {
+        name: name.into(),
+        source: format!("https://x/{name}"),
+        ended: Stamp(1_763_700_000_000),
+        took: Duration::from_secs(80),
+        received: ByteSize(80 << 20),
+        why: why.map(str::to_owned),
+        checked: None,
+    };
+    let all = (0..20).map(|n| past(&format!("{n}.iso"), (n == 1).then_some("the server says 404 Not Found"))).collect();
+    let effects = press(&mut app, "h");
+    reply(&mut app, &effects, Reply::Fetches(Fetches { past: all, ..Fetches::default() }));
+    insta::assert_snapshot!("history", screen(&mut app, 80, 24));
+    press(&mut app, "end");
+    assert!(screen(&mut app, 80, 24).contains("https://x/19.iso"));
 }
 
 /// A fetch of b.iso that came to nothing, and an entry of that name which is as `partial` says.

@@ -56,6 +56,25 @@ fn the_bell_rings_for_what_took_long_where_it_is_wanted() {
 }
 
 #[test]
+fn a_notice_tells_of_a_long_fetch_that_another_vmdeck_began() {
+    let mut app = fleet();
+    (app.settings.notice, app.settings.ascii) = (true, true);
+    let tell = |app: &mut App, state| {
+        let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
+        let job = Job { id, vm: None, title, image, state, request: None };
+        app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))))
+    };
+    assert_eq!(tell(&mut app, TaskState::Running(Progress::share(42.0))), []);
+    assert_eq!(app.title().map(|title| title.to_string()).as_deref(), Some("42 % y.iso - vmdeck"));
+    app.set_now(Stamp(app.now().0 + 11_000));
+    let effects = tell(&mut app, TaskState::Failed(Error::refused("kaputt \u{2192} weg")));
+    assert_eq!(effects, [Effect::Notice("fetch y.iso: kaputt ? weg - vmdeck".into())]);
+    assert_eq!(app.title().map(|title| title.to_string()).as_deref(), Some("fetch y.iso: kaputt ? weg - vmdeck"));
+    press(&mut app, "esc");
+    assert_eq!(app.title(), None);
+}
+
+#[test]
 fn a_guest_that_does_not_listen_may_be_powered_off() {
     let mut app = fleet();
     press(&mut app, "S y");

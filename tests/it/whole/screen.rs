@@ -285,3 +285,29 @@ async fn the_system_ends_it_in_a_console_too() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_title_follows_a_fetch_and_is_given_back() {
+    let fake = quiet(&[("web", PowerState::Off)]);
+    let mut show = Show::new(&[("a", &fake)]);
+    let tell = async |state| {
+        let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
+        let job = Job { id, vm: None, title, image, state, request: None };
+        fake.sink().send(HostEvent::Job(Box::new(job))).await.unwrap();
+        sleep(SECOND).await;
+    };
+    show.play(async |hands, frames| {
+        until_shown(frames, 0, "web").await;
+        for percent in 20..45_u32 {
+            tell(TaskState::Running(Progress::share(percent.into()))).await;
+        }
+        tell(TaskState::Succeeded(None)).await;
+        hands.press("esc").await;
+        sleep(SECOND).await;
+    })
+    .await;
+    let titles: Vec<_> = show.screen.stage.titles.iter().map(|title| title.as_deref().unwrap_or("before")).collect();
+    let wanted =
+        ["20 % y.iso - vmdeck", "30 % y.iso - vmdeck", "40 % y.iso - vmdeck", "fetch y.iso: done - vmdeck", "before"];
+    assert_eq!(titles, wanted, "each one is sent: ten seconds apart, and at once when it ends");
+}

@@ -1,4 +1,6 @@
-//! OSC 52: the terminal's own clipboard, which works through ssh as well.
+//! What a terminal does beside showing cells, on words of its own (OSC): its clipboard, which works through ssh as well,
+//! its title, and notices.
+use crate::domain::clean_line;
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// Terminals cut longer texts, some in the middle of a character.
@@ -22,6 +24,21 @@ pub(super) fn copy(text: &str) -> String {
     format!("\x1b]52;c;{}\x07", base64(text.as_bytes()))
 }
 
+/// The bytes that make `text` the title.
+pub(super) fn title(text: &str) -> String {
+    format!("\x1b]2;{}\x07", clean_line(text))
+}
+
+/// The bytes with which a terminal keeps its title for [`OLD_TITLE`]. One that cannot takes no notice.
+pub(super) const KEEP_TITLE: &str = "\x1b[22;2t";
+/// The bytes that bring back the title that was kept, where one was; our own name elsewhere.
+pub(super) const OLD_TITLE: &str = "\x1b]2;vmdeck\x07\x1b[23;2t";
+
+/// The bytes of a notice on the desktop (OSC 9).
+pub(super) fn notice(text: &str) -> String {
+    format!("\x1b]9;{}\x07", clean_line(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +50,7 @@ mod tests {
             ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
         );
         assert_eq!(copy("a\x07\x1b"), copy("a"));
+        assert_eq!(title("a\x07\x1b]0;b"), "\x1b]2;a ]0;b\x07");
+        assert_eq!(notice("a\nb\u{9c}"), "\x1b]9;a b\x07");
     }
 }

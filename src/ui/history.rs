@@ -1,0 +1,40 @@
+//! The fetches of a host that have ended.
+use super::{
+    Theme, pane, plain,
+    widget::{clock, cut, day},
+};
+use crate::{
+    app::App,
+    domain::{HostId, clean_line},
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, host: &HostId, scroll: usize) {
+    let past = app.past_fetches();
+    let room = area.width.saturating_sub(4);
+    let zone = &app.settings.zone;
+    let mut lines = Vec::new();
+    for fetch in past {
+        let [done, failed, _] = theme.verdict();
+        let (mark, style) = if fetch.why.is_none() { (done, theme.good) } else { (failed, theme.bad) };
+        let when = format!("{} {}", day(fetch.ended, zone), clock(fetch.ended, zone));
+        let name = clean_line(&fetch.name).into_owned();
+        let left = room.saturating_sub(u16::try_from(when.len()).unwrap_or(0) + 4);
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {mark} "), style),
+            Span::styled(format!("{when}  "), theme.dim),
+            Span::styled(cut(&format!("{name}  {}", fetch.figures()), left), theme.selected),
+        ]));
+        let told = plain::sentence(&fetch.outcome(), theme.ascii).into_owned();
+        lines.push(Line::from(format!("   {}", cut(&told, room))));
+        lines.push(Line::styled(format!("   {}", cut(&clean_line(&fetch.source), room)), theme.dim));
+    }
+    if lines.is_empty() {
+        lines.push(Line::from(format!(" No fetch has ended on {host} yet.")));
+    }
+    pane::page(frame, area, &format!("Past fetches of {host} {} {}", theme.dot, past.len()), lines, scroll, theme);
+}
