@@ -8,7 +8,7 @@ use crate::{
     logging,
     runtime::{
         headless::{self, Streams},
-        interrupt, run_tui,
+        interrupt, libvirt_here, run_tui,
         setup::Errand,
     },
     ui::Theme,
@@ -177,7 +177,10 @@ impl Cli {
         let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
         let config = match self.demo {
             Some(count) => config.demo((count > 0).then_some(count)),
-            None => config,
+            None => match libvirt_here() {
+                Some(uri) => config.with_libvirt(uri),
+                None => config,
+            },
         };
         if let Err(why) = logging::start(&paths.state) {
             // A program that manages machines is of use without a log, too.

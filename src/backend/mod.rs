@@ -4,13 +4,16 @@
 //! default that says "unsupported", so a product writes only what it lists in its [`Capabilities`]; the host actor
 //! refuses the rest before it gets here.
 mod asking;
+pub mod chypervisord;
 pub mod demo;
 mod disks;
 mod dispatch;
 pub mod domain_xml;
+mod fetching;
 pub mod govirthost;
 mod images;
 pub mod iohyve;
+pub mod libvirt;
 mod machines;
 mod nodes;
 mod power;

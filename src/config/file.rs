@@ -1,7 +1,7 @@
 //! The file's sections and their defaults.
 use super::{
     BackendConfig, ConfigError, HostConfig,
-    host::{Demo, LOCAL, Scene},
+    host::{Demo, LOCAL, LOCAL_LIBVIRT, Scene},
     read::{Result, Source, Table},
 };
 use crate::{
@@ -112,6 +112,8 @@ impl Default for Fetch {
 pub struct Config {
     /// In their order; the implied one first. Those that are not enabled are left out.
     pub hosts: Vec<HostConfig>,
+    /// A libvirt daemon of this computer is shown where one is found: the file says nothing of one.
+    pub shows_libvirt: bool,
     /// Keys of actions that have others than their own.
     pub keys: Overrides,
     pub ui: Ui,
@@ -123,6 +125,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             hosts: vec![HostConfig::local()],
+            shows_libvirt: true,
             keys: Overrides::new(),
             ui: Ui::default(),
             refresh: Refresh::default(),
@@ -149,12 +152,27 @@ impl Config {
     pub fn parse(file: &Path, text: &str) -> std::result::Result<Self, ConfigError> {
         Source { file, text }.parse(|top| {
             let hosts = hosts(top)?;
+            let is_libvirt = |host: &HostConfig| match &host.backend {
+                BackendConfig::Libvirt(libvirt) => libvirt.uri.starts_with("qemu:///"),
+                _ => host.name.as_str() == LOCAL_LIBVIRT,
+            };
+            let shows_libvirt = !hosts.iter().any(is_libvirt);
+            let hosts = hosts.into_iter().filter(|host| host.enabled).collect();
             let keys = keys(top)?;
             let ui = section(top, "ui", ui)?;
             let refresh = section(top, "refresh", refresh)?;
             let fetch = section(top, "fetch", fetch)?;
-            Ok(Self { hosts, keys, ui, refresh, fetch })
+            Ok(Self { hosts, shows_libvirt, keys, ui, refresh, fetch })
         })
+    }
+
+    /// With the libvirt daemon of this computer that was found, unless the file speaks of one.
+    #[must_use]
+    pub fn with_libvirt(mut self, uri: &str) -> Self {
+        if self.shows_libvirt {
+            self.hosts.push(HostConfig::local_libvirt(uri));
+        }
+        self
     }
 
     /// Machines in memory instead of hosts: two small scenes, or one host with `machines` of them.
@@ -203,7 +221,6 @@ fn hosts(top: &mut Table<'_>) -> Result<Vec<HostConfig>> {
     if !hosts.iter().any(|h| h.name.as_str() == LOCAL) {
         hosts.insert(0, HostConfig::local());
     }
-    hosts.retain(|h| h.enabled);
     Ok(hosts)
 }
 

@@ -1,13 +1,16 @@
 //! `[[host]]`: the one closed list of backends and what each needs to know.
 use super::{
     PasswordSource,
-    read::{Result, Table, Value, with_nearest},
+    address::{libvirt_uri, ssh, url},
+    read::{Result, Table, with_nearest},
 };
 use crate::domain::{Host, HostId, Op, OpSet, check_vm_name};
 use std::path::PathBuf;
 
 /// The name of the host that is there without being configured.
 pub const LOCAL: &str = "local";
+/// The name of the host that is there where a libvirt daemon of this computer is found.
+pub const LOCAL_LIBVIRT: &str = "local-libvirt";
 
 /// How a server's certificate is judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct Chypervisord {
     pub url: String,
     /// A cguestd, which knows the guests.
     pub guests_url: Option<String>,
+    /// Whether that cguestd keeps a job that is looked at.
+    pub follow_jobs: bool,
 }
 
 /// A govirthost server.
@@ -176,6 +181,12 @@ impl HostConfig {
         Self { name: HostId::from(LOCAL), enabled: true, backend: BackendConfig::Qemu(Qemu::default()) }
     }
 
+    /// The host of a libvirt daemon that was found.
+    pub fn local_libvirt(uri: &str) -> Self {
+        let backend = BackendConfig::Libvirt(Libvirt { uri: uri.to_owned() });
+        Self { name: HostId::from(LOCAL_LIBVIRT), enabled: true, backend }
+    }
+
     /// As the screens know it.
     pub fn host(&self) -> Host {
         Host { id: self.name.clone(), backend: self.backend.name(), address: self.backend.address() }
@@ -196,6 +207,10 @@ impl HostConfig {
             table.end()?;
             return Ok(Self { name: HostId::from(text), enabled, backend });
         }
+        if text == LOCAL_LIBVIRT && !enabled && table.get("backend").is_none() {
+            table.end()?;
+            return Ok(Self { enabled, ..Self::local_libvirt("qemu:///system") });
+        }
         let backend = table.need("backend", &format!("one of {known}"))?;
         let backend = match backend.text()? {
             "qemu" => BackendConfig::Qemu(qemu(table)?),
@@ -203,6 +218,7 @@ impl HostConfig {
             "chypervisord" => BackendConfig::Chypervisord(Chypervisord {
                 url: url(&table.need("url", "write url = \"http://host:17000\"")?, &["http", "https"])?,
                 guests_url: table.get("guests_url").map(|v| url(&v, &["http", "https"])).transpose()?,
+                follow_jobs: table.get("follow_jobs").map(|v| v.flag()).transpose()?.unwrap_or(false),
             }),
             "govirthost" => BackendConfig::Govirthost(Govirthost {
                 url: url(&table.need("url", "write url = \"http://host:33345\"")?, &["http", "https"])?,
@@ -346,52 +362,4 @@ fn tls(table: &mut Table<'_>) -> Result<Tls> {
         (2, None) => Ok(Tls::AcceptNew),
         _ => Ok(Tls::Insecure),
     }
-}
-
-/// An address with one of `schemes`, a host, and no user or password in it, since addresses are printed.
-fn url(value: &Value<'_>, schemes: &[&str]) -> Result<String> {
-    let text = value.text()?;
-    let wanted = || schemes.iter().map(|s| format!("{s}://host")).collect::<Vec<_>>().join(", ");
-    // The address is not shown where it may hold a password.
-    let parsed = match url::Url::parse(text) {
-        Ok(parsed) => parsed,
-        Err(why) => return Err(value.error(format_args!("this is not an address ({why}): write {}", wanted()))),
-    };
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(value.error(
-            "a user or password in an address would be printed: write user = \"..\" and password = { env = \"NAME\" }",
-        ));
-    }
-    if !schemes.contains(&parsed.scheme()) || parsed.host_str().is_none_or(str::is_empty) {
-        return Err(value.wrong(&format!("an address like {}", wanted())));
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
-/// libvirt's own form; the user of an ssh connection is no secret, a password in it is refused.
-fn libvirt_uri(table: &mut Table<'_>) -> Result<String> {
-    let right = "qemu:///system, qemu:///session or qemu+ssh://user@host/system";
-    let value = table.need("uri", &format!("write uri = \"qemu:///system\" ({right})"))?;
-    let text = value.text()?;
-    let parsed = url::Url::parse(text).map_err(|why| value.error(format_args!("this is no URI ({why}): {right}")))?;
-    if parsed.password().is_some() {
-        return Err(value.error("a password in a URI would be printed: ssh asks for it, or uses a key"));
-    }
-    let is_remote =
-        parsed.scheme() == "qemu+ssh" && parsed.host_str().is_some_and(|h| !h.is_empty() && !h.starts_with('-'));
-    let is_local = parsed.scheme() == "qemu" && parsed.host_str().is_none_or(str::is_empty);
-    if !(is_local || is_remote) || !matches!(parsed.path(), "/system" | "/session") {
-        return Err(value.wrong(right));
-    }
-    Ok(text.to_owned())
-}
-
-/// `user@host` or `host`: one word for ssh, which must not look like an option.
-fn ssh(table: &mut Table<'_>) -> Result<Option<String>> {
-    let Some(value) = table.get("ssh") else { return Ok(None) };
-    let text = value.text()?;
-    let is_plain = !text.is_empty()
-        && !text.starts_with('-')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "@.-_:%[]".contains(c));
-    if is_plain { Ok(Some(text.to_owned())) } else { Err(value.wrong("user@host")) }
 }

@@ -1,4 +1,5 @@
 //! What the user wrote, checked: every value has its default, every mistake its file and line.
+mod address;
 mod file;
 mod host;
 mod paths;
@@ -7,8 +8,8 @@ mod secret;
 
 pub use file::{Color, Config, Fetch, Refresh, Theme, Ui};
 pub use host::{
-    BACKENDS, BackendConfig, Chypervisord, Demo, Fault, Govirthost, HostConfig, Iohyve, LOCAL, Libvirt, Lochness, Qemu,
-    Scene, Sysadm, Tls, Velocity,
+    BACKENDS, BackendConfig, Chypervisord, Demo, Fault, Govirthost, HostConfig, Iohyve, LOCAL, LOCAL_LIBVIRT, Libvirt,
+    Lochness, Qemu, Scene, Sysadm, Tls, Velocity,
 };
 pub use paths::Paths;
 pub use secret::{PasswordSource, Words};

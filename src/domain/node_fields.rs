@@ -17,6 +17,13 @@ pub fn subnet_fields() -> [FieldSpec; 2] {
     ]
 }
 
+/// The lines of a list whose order means nothing, in the one order in which such lists are compared.
+pub fn in_order(lines: impl Iterator<Item = String>) -> String {
+    let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
 /// `fields` hold what is there now, `before` what was there when `values` were chosen (empty: now). Returns what is there
 /// and what should be: fields that were not touched stay as they are now, whoever changed them. `Conflict` where a
 /// touched one was changed to something else meanwhile.
@@ -27,8 +34,10 @@ pub fn merge_changes(fields: &[FieldSpec], before: &Values, values: &Values) -> 
         &fields.iter().fold(values.clone(), |mut values, field| {
             let known = before.get(field.name).unwrap_or(&field.default);
             let value = values.entry(field.name.to_owned()).or_insert_with(|| known.clone());
-            if let (FieldKind::Mac, Some(plain)) = (&field.kind, mac(value)) {
-                *value = plain;
+            match &field.kind {
+                FieldKind::Mac => *value = mac(value).unwrap_or_else(|| value.clone()),
+                FieldKind::List => *value = in_order(value.split('\n').map(str::to_owned)),
+                _ => {}
             }
             values
         }),

@@ -8,6 +8,7 @@ impl Request {
             // Everything is in these: `web1 disk0: 20 → 30 GiB, read back 30 GiB`.
             Some(reply @ (Reply::Resized { .. } | Reply::Fetched(_))) => reply.sentence().unwrap_or_default(),
             Some(reply @ Reply::DiskAdded(_)) => format!("{}: {}", self.target(), reply.sentence().unwrap_or_default()),
+            Some(Reply::Taken(told)) => format!("{}: {}", self.title(), clean_line(told)),
             Some(Reply::Remark(remark)) => format!("{}: {}", self.alone(), clean_line(remark)),
             _ => self.alone(),
         }
@@ -62,7 +63,7 @@ impl Reply {
                 Some(format!("{} fetched{size}", clean_line(&image.name)))
             }
             Self::GoesOn(job) => Some(format!("the host goes on with {job}")),
-            Self::Remark(text) => Some(clean_line(text).into_owned()),
+            Self::Remark(text) | Self::Taken(text) => Some(clean_line(text).into_owned()),
             _ => None,
         }
     }

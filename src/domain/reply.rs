@@ -39,6 +39,8 @@ pub enum Reply {
         socket: PathBuf,
         history: Option<PathBuf>,
     },
+    /// Asked for and taken, and that is all that is known: what became of it, in words.
+    Taken(String),
     /// Done, with something that the person should know.
     Remark(String),
 }

@@ -3,7 +3,7 @@
 use super::{
     calls::Calls,
     guarded::{at, guarded, instant, unpanicked},
-    policy::Policy,
+    policy::{Policy, jittered},
     reads::{Read, Reads},
 };
 use crate::{
@@ -12,13 +12,7 @@ use crate::{
     domain::{Capabilities, Error, ErrorKind, Events, Figures, HostEvent, HostId, Link, Result, Stamp, VmId},
     transport::now,
 };
-use std::{
-    collections::hash_map::RandomState,
-    future::pending,
-    hash::{BuildHasher, Hasher},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -112,12 +106,6 @@ async fn event(events: &mut mpsc::Receiver<HostEvent>) -> HostEvent {
         Some(event) => event,
         None => pending().await,
     }
-}
-
-/// `pause`, a fifth more or less: hosts that went down together do not come back in step.
-fn jittered(pause: Duration) -> Duration {
-    let chance = u32::try_from(RandomState::new().build_hasher().finish() % 401).unwrap_or(200);
-    pause * (800 + chance) / 1000
 }
 
 impl<B: Backend> Actor<B> {

@@ -4,6 +4,7 @@ mod change;
 mod console;
 mod console_filter;
 mod external;
+mod found;
 mod guarded;
 pub mod headless;
 mod host;
@@ -20,6 +21,7 @@ mod terse;
 mod throttle;
 
 pub use console::{Left, attach};
+pub use found::libvirt_here;
 pub use hosts::Hosts;
 pub use policy::Policy;
 pub use screen_loop::{ScreenLoop, Stage};

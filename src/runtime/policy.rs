@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+    time::Duration,
+};
 
 /// How an actor times what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,4 +47,10 @@ impl Policy {
     pub fn headless() -> Self {
         Self { is_watching: false, ..Self::default() }
     }
+}
+
+/// `pause`, a fifth more or less: hosts that went down together do not come back in step.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let chance = u32::try_from(RandomState::new().build_hasher().finish() % 401).unwrap_or(200);
+    pause * (800 + chance) / 1000
 }

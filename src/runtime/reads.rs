@@ -254,20 +254,26 @@ impl<B: Backend> Reads<B> {
         told
     }
 
+    /// What was read of one machine. It counts from when the reading began: what is under way since is newer, and a
+    /// reading that something newer was known to is not passed off as new.
     fn found(&mut self, begun: u64, vm: VmId, found: Result<Vm>) -> Vec<HostEvent> {
-        let event = match found {
+        let is_newest = self.touched.get(&vm).is_none_or(|(number, _)| *number <= begun);
+        let (event, touch) = match found {
             Ok(found) => match self.mended_vm(begun, found) {
-                Some(found) => HostEvent::Vm(Box::new(found)),
+                Some(found) => (HostEvent::Vm(Box::new(found.clone())), Touch::Is(Box::new(found))),
                 None => return Vec::new(),
             },
-            Err(error) if error.kind == ErrorKind::NotFound => HostEvent::Gone(vm),
+            Err(error) if error.kind == ErrorKind::NotFound && is_newest => (HostEvent::Gone(vm.clone()), Touch::Gone),
+            Err(error) if error.kind == ErrorKind::NotFound => return Vec::new(),
             Err(error) => {
                 tracing::debug!("{vm} could not be read again: {error}");
                 self.list(false);
                 return Vec::new();
             }
         };
-        self.pushed(&event);
+        if is_newest && !self.work.is_empty() {
+            self.touched.insert(vm, (begun, touch));
+        }
         vec![event]
     }
 

@@ -3,8 +3,11 @@ use super::{Hosts, Policy};
 use crate::{
     backend::{
         Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
+        chypervisord::{self, Chypervisord},
         demo::{self, Demo},
         govirthost::{self, Govirthost},
+        iohyve::{self, Iohyve},
+        libvirt::{self, Libvirt},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
@@ -12,7 +15,7 @@ use crate::{
     config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
     domain::{Capabilities, Error, ErrorKind, Inventory, Result},
     fetch,
-    transport::{Known, Password, Program, Trust, now},
+    transport::{Known, Password, Program, Trust, find_program, now},
 };
 use std::path::PathBuf;
 
@@ -29,16 +32,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 program: qemu.program.clone(),
                 accel: qemu.accel.clone(),
                 headless: !policy.is_watching,
-                fetch: fetch::Options {
-                    limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
-                    ca: config.fetch.ca.clone(),
-                    ..fetch::Options::default()
-                },
+                fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
-                // A program that was replaced while it runs has another path, and then its name finds the new one.
-                worker: config.fetch.worker.clone().unwrap_or_else(|| {
-                    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
-                }),
+                worker: worker(config),
             };
             hosts.add(id, Qemu::new(settings), policy);
         }
@@ -57,13 +53,38 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             };
             hosts.add(id, made, policy);
         }
+        BackendConfig::Iohyve(own) => {
+            let here = || find_program("iohyve").unwrap_or_else(|| "/usr/local/sbin/iohyve".into());
+            let settings = iohyve::Settings {
+                place: match own.ssh.clone() {
+                    Some(host) => iohyve::Place::Ssh { program: "ssh".into(), host },
+                    None => iohyve::Place::Here(here()),
+                },
+                run: paths.run.join("iohyve"),
+                images: paths.images.join("iohyve").join(id.as_str()),
+                fetch: fetching(config),
+                fetch_at_once: config.fetch.at_once,
+                worker: worker(config),
+            };
+            hosts.add(id, Iohyve::new(settings), policy);
+        }
+        BackendConfig::Libvirt(own) => match libvirt::Uri::parse(&own.uri) {
+            Ok(uri) => {
+                let (fetch, fetch_at_once) = (fetching(config), config.fetch.at_once);
+                let headless = !policy.is_watching;
+                let settings = libvirt::Settings { uri, headless, fetch, fetch_at_once, worker: worker(config) };
+                hosts.add(id, Libvirt::new(settings), policy);
+            }
+            Err(error) => hosts.add(id, Absent(error), policy),
+        },
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
-        BackendConfig::Chypervisord(_)
-        | BackendConfig::Libvirt(_)
-        | BackendConfig::Iohyve(_)
-        | BackendConfig::Lochness(_) => hosts.add(id, Absent(host.backend.name()), policy),
+        BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own)), policy),
+        BackendConfig::Lochness(_) => {
+            let why = format_args!("this version of vmdeck cannot speak to {} hosts", host.backend.name());
+            hosts.add(id, Absent(Error::new(ErrorKind::Unsupported, why)), policy);
+        }
     }
 }
 
@@ -75,6 +96,27 @@ fn trust(tls: &Tls, ca: Option<&PathBuf>, paths: &Paths) -> Trust {
         Tls::AcceptNew => Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
         Tls::Insecure => Trust::Insecure,
     }
+}
+
+/// How every host of this computer fetches.
+fn fetching(config: &Config) -> fetch::Options {
+    fetch::Options {
+        limit: fetch::Limit::new(config.fetch.rate.map(|rate| rate.0)),
+        ca: config.fetch.ca.clone(),
+        ..fetch::Options::default()
+    }
+}
+
+/// The program that fetches: this one. One that was replaced while it runs has another path, and then its name finds the
+/// new one.
+fn worker(config: &Config) -> PathBuf {
+    let own = || std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into());
+    config.fetch.worker.clone().unwrap_or_else(own)
+}
+
+fn chypervisord(own: &config::Chypervisord) -> chypervisord::Settings {
+    let (url, guests_url, follow_jobs) = (own.url.clone(), own.guests_url.clone(), own.follow_jobs);
+    chypervisord::Settings { url, guests_url, follow_jobs }
 }
 
 fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
@@ -109,13 +151,12 @@ fn password(source: &PasswordSource) -> Password {
     }
 }
 
-/// A kind of host that is known by name only.
-struct Absent(&'static str);
+/// A host that cannot be spoken to: why not.
+struct Absent(Error);
 
 impl Backend for Absent {
     async fn connect(&self, _: EventSink) -> Result<Capabilities> {
-        let why = format_args!("this version of vmdeck cannot speak to {} hosts", self.0);
-        Err(Error::new(ErrorKind::Unsupported, why))
+        Err(self.0.clone())
     }
 
     async fn inventory(&self, _: bool) -> Result<Inventory> {

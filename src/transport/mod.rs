@@ -1,9 +1,11 @@
 //! What every product's adapter stands on: the clock, programs, sockets, storage.
 mod clock;
+mod find;
 pub mod http;
 mod known;
 mod lines;
 mod password;
+mod pipe;
 mod process;
 mod storage;
 pub mod tls;
@@ -11,8 +13,10 @@ mod trust;
 pub mod ws;
 
 pub use clock::{Stopwatch, now};
+pub use find::find_program;
 pub use known::Known;
 pub use password::Password;
-pub use process::{Output, Program, find_program};
+pub use pipe::{Pipe, Words};
+pub use process::{Output, Program};
 pub use storage::{at, free_space, real_size};
 pub use trust::{Trust, spaced};

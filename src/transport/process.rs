@@ -4,19 +4,19 @@ use super::lines::{Lines, keep};
 use crate::domain::{Error, ErrorKind, Result, Secret, clean_line};
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 use tokio::{
+    io::AsyncReadExt,
     process::{Child, Command},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How long the pipes may stay open after the program has gone: whoever inherited them is not waited for.
-const PIPES: Duration = Duration::from_millis(500);
+pub(super) const PIPES: Duration = Duration::from_millis(500);
 /// How long a program may take to end by itself when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -28,6 +28,8 @@ pub struct Program {
     patience: Option<Duration>,
     limit: usize,
     in_terminal: bool,
+    input: Option<PathBuf>,
+    log: Option<PathBuf>,
 }
 
 /// What a program said, and how it ended.
@@ -63,7 +65,24 @@ impl Program {
             patience: Some(Duration::from_secs(30)),
             limit: 1 << 20,
             in_terminal: false,
+            input: None,
+            log: None,
         }
+    }
+
+    /// Gives it this file to read.
+    #[must_use]
+    pub fn input(mut self, path: impl Into<PathBuf>) -> Self {
+        self.input = Some(path.into());
+        self
+    }
+
+    /// Has it write into this file, both streams, instead of to us: for a program that leaves others behind which go on
+    /// writing. [`Output::stdout`] is what the file holds when the program itself has ended.
+    #[must_use]
+    pub fn log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log = Some(path.into());
+        self
     }
 
     /// Adds an argument of ours.
@@ -137,16 +156,24 @@ impl Program {
     }
 
     fn start(&self) -> Result<Child> {
-        self.start_with(Stdio::null(), false)
+        let stdin = match &self.input {
+            Some(path) => std::fs::File::open(path).map_err(super::at(path))?.into(),
+            None => Stdio::null(),
+        };
+        self.start_with(stdin, false)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
-    fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
+    pub(super) fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
         let mut command = Command::new(&self.path);
         // The words of a program are matched and shown: in the language that its documentation has.
         command.args(&self.arguments).env("LC_ALL", "C");
         let output = || if detached { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached);
+        if let Some(path) = &self.log {
+            let log = std::fs::File::create(path).map_err(super::at(path))?;
+            command.stdout(log.try_clone()?).stderr(log);
+        }
         if !self.in_terminal && !detached {
             command.process_group(0);
         }
@@ -203,6 +230,10 @@ impl Program {
                 }
                 status?.code()
             };
+            if let Some(path) = &self.log {
+                let log = tokio::fs::File::open(path).await?;
+                log.take(u64::try_from(self.limit).unwrap_or(u64::MAX)).read_to_end(&mut stdout).await?;
+            }
             Ok(Output { code, stdout, stderr })
         })
         .await
@@ -273,18 +304,6 @@ impl Program {
             words => Error::refused(words),
         }
     }
-}
-
-/// Where `name` is on `PATH`, if it can be run.
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    let is_program = |path: &Path| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    // Folders of the administrator are often missing from the PATH of a user.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
-    let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
-    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
 #[cfg(test)]
@@ -359,8 +378,6 @@ mod tests {
     async fn a_missing_program_is_named() {
         let error = Program::new("vmdeck-no-such-program").output().await.unwrap_err();
         assert_eq!(error.message, "vmdeck-no-such-program is not installed");
-        assert!(find_program("vmdeck-no-such-program").is_none());
-        assert!(find_program("sh").unwrap().is_absolute());
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub struct Description {
     pub boot: Vec<String>,
     pub drives: Vec<Drive>,
     pub networks: Vec<Network>,
-    /// Where its screen can be had: `127.0.0.1:5900`. None: it has none, or is off.
+    /// Where its screen can be had: `127.0.0.1:5900`, `unix:/path`. None: it has none, or is off.
     pub vnc: Option<String>,
     /// It has a serial line that libvirt connects to.
     pub has_console: bool,

@@ -118,7 +118,7 @@ impl NewMachine {
         xml.push_str(&cdrom("sda", "sata", self.cdrom.as_deref()));
         xml.push_str(&network(&self.network));
         xml.push_str(
-            "<serial type='pty'/><console type='pty'/><graphics type='vnc' autoport='yes' listen='127.0.0.1'/>\
+            "<serial type='pty'/><console type='pty'/><graphics type='vnc'><listen type='socket'/></graphics>\
             <video><model type='vga'/></video><memballoon model='virtio'/>\
             <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices></domain>",
         );

@@ -1,20 +1,43 @@
-//! Machines that the `iohyve` command runs on `FreeBSD`: what is known of that command, whoever calls it.
+//! Machines that the `iohyve` command runs on `FreeBSD`: what is known of that command, whoever calls it; and the backend
+//! that calls it itself, here or through ssh.
+mod command;
+mod disks;
+mod images;
+mod look;
+mod machines;
 pub(in crate::backend) mod names;
+mod power;
+mod properties;
+mod read;
+mod setup;
 pub(in crate::backend) mod sizes;
 pub(in crate::backend) mod values;
 
+pub use command::Place;
+
 use crate::{
-    domain::{PowerState, Vm, VmId},
+    backend::{Backend, EventSink, Nodes},
+    domain::{
+        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
+        Result, Verdict, Vm, VmId, clean_line,
+    },
+    fetch,
     transport::Stopwatch,
 };
+use command::Shell;
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 /// How long a machine that is no longer running may still be in memory before that is nothing passing.
 const STOPPING: Duration = Duration::from_secs(15);
+/// What only reads.
+const READ: Duration = Duration::from_secs(10);
+/// What changes something at once.
+const CHANGE: Duration = Duration::from_secs(30);
 
 /// A machine of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,5 +95,150 @@ impl Seen {
         let details = [("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
         Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
+    }
+}
+
+/// What the backend uses.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub place: Place,
+    /// A folder for what is this program's own.
+    pub run: PathBuf,
+    /// Where images are fetched to before iohyve takes them.
+    pub images: PathBuf,
+    pub fetch: fetch::Options,
+    pub fetch_at_once: usize,
+    /// The program that fetches: vmdeck itself.
+    pub worker: PathBuf,
+}
+
+/// Machines of the `iohyve` command.
+#[derive(Debug)]
+pub struct Iohyve {
+    settings: Settings,
+    shell: Shell,
+    seen: Seen,
+    version: Mutex<Option<names::Version>>,
+}
+
+/// What iohyve does for root alone.
+const READS: [Op; 5] = [Op::List, Op::Show, Op::ListProperties, Op::ListImages, Op::CheckSetup];
+
+const ALL: [Op; 24] = [
+    Op::List,
+    Op::Show,
+    Op::Start,
+    Op::ShutDown,
+    Op::PowerOff,
+    Op::Create,
+    Op::Delete,
+    Op::Install,
+    Op::ListDisks,
+    Op::AddDisk,
+    Op::ResizeDisk,
+    Op::RemoveDisk,
+    Op::ListProperties,
+    Op::SetProperty,
+    Op::ListImages,
+    Op::ProbeImage,
+    Op::FetchImage,
+    Op::PauseFetch,
+    Op::CancelFetch,
+    Op::RenameImage,
+    Op::RemoveImage,
+    Op::CheckSetup,
+    Op::SetUp,
+    Op::OpenConsole,
+];
+
+impl Iohyve {
+    pub fn new(settings: Settings) -> Self {
+        let shell = Shell { place: settings.place.clone(), run: settings.run.clone() };
+        Self { settings, shell, seen: Seen::default(), version: Mutex::default() }
+    }
+
+    /// What a command that only reads prints.
+    async fn read(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.shell.run(arguments, READ).await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.trim().is_empty() {
+            return Err(Error::refused(command::words(&output)));
+        }
+        Ok(text)
+    }
+
+    async fn rows(&self) -> Result<Vec<Row>> {
+        read::rows(&self.read(&["list"]).await?)
+    }
+
+    /// One machine as it is now, and all others.
+    async fn row(&self, vm: &VmId) -> Result<(Row, Vec<Row>)> {
+        let mut rows = self.rows().await?;
+        let at = rows.iter().position(|row| row.name == vm.as_str()).ok_or_else(|| missing(vm))?;
+        Ok((rows.swap_remove(at), rows))
+    }
+
+    async fn isos(&self) -> Result<Vec<String>> {
+        Ok(read::names(&self.read(&["isolist"]).await?))
+    }
+
+    fn version(&self) -> Option<names::Version> {
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn missing(vm: &VmId) -> Error {
+    Error::not_found(format_args!("no machine is called {vm}"))
+}
+
+/// iohyve said yes, or said nothing, and what it should have changed is not so.
+fn differs(output: &crate::transport::Output, what: std::fmt::Arguments<'_>) -> Error {
+    Error::new(ErrorKind::Differs, format_args!("{what}; iohyve said: {}", command::words(output)))
+}
+
+impl Nodes for Iohyve {}
+
+impl Backend for Iohyve {
+    async fn connect(&self, _: EventSink) -> Result<Capabilities> {
+        let (version, user) = tokio::join!(self.read(&["version"]), self.shell.other(&["id", "-u"]));
+        let version = version?;
+        let line = version.lines().next().unwrap_or_default();
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = names::Version::read(line);
+        let is_root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
+        let ops = ALL.iter().filter(|op| is_root || READS.contains(op) || **op == Op::ProbeImage);
+        let ops = ops.fold(OpSet::default(), |set, op| set.with(*op)).without(Op::OpenConsole);
+        let why = if is_root { "iohyve cannot do that" } else { "iohyve does this for root only" };
+        let is_set_up = self.isos().await.is_ok();
+        Ok(Capabilities {
+            ops,
+            events: Events::Poll,
+            cancel: Cancel::Sure,
+            limits: Limits {
+                // It hands out numbers of taps and consoles without a lock.
+                changes_at_once: Some(1),
+                beside: OpSet::default().with(Op::FetchImage).with(Op::PauseFetch).with(Op::CancelFetch),
+                patience: vec![
+                    (Op::Delete, Duration::from_secs(60)),
+                    (Op::Start, Duration::from_secs(60)),
+                    (Op::Install, Duration::from_secs(60)),
+                ],
+                settle: vec![(Op::Start, Duration::from_secs(20)), (Op::PowerOff, Duration::from_secs(10))],
+            },
+            missing: ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())).collect(),
+            version: clean_line(line).chars().take_while(|c| *c != '/').collect::<String>(),
+            is_set_up: Some(is_set_up),
+            ..Capabilities::default()
+        })
+    }
+
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let (rows, isos) = tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } });
+        let vms = rows?.into_iter().map(|row| self.seen.vm(&row)).collect();
+        let images = isos.and_then(Result::ok).map(|names| names.into_iter().map(Image::new).collect());
+        Ok(Inventory { vms: Some(vms), images, nodes: None })
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        self.judge(expect).await.unwrap_or_else(Verdict::Unknown)
     }
 }

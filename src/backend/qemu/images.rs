@@ -1,11 +1,14 @@
 //! The library of images: a folder of files, and nothing else.
-use super::{ImageKind, Local, Qemu, Settings, backing};
+use super::{ImageKind, Local, Qemu, backing};
 use crate::{
-    backend::{Call, Images},
+    backend::{
+        Call, Images,
+        fetching::{Library, fetches, wish},
+    },
     domain::{
         ByteSize, Error, Expect, Fetches, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line, image_in_use,
     },
-    fetch::{Order, Origin, Wish, check_library_name, move_to_free_name},
+    fetch::{Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
@@ -87,34 +90,50 @@ impl Local {
     }
 }
 
+impl Local {
+    /// An image that was fetched just now.
+    fn brought(&self, name: &str) -> Result<Image> {
+        let listed = self.list_images()?.into_iter().find(|image| image.name == name);
+        listed.ok_or_else(|| Error::not_found(format_args!("{} is gone again", clean_line(name))))
+    }
+}
+
+impl Library for Local {
+    async fn whole(&self) -> Vec<Image> {
+        std::future::ready(self.list_images().unwrap_or_default()).await
+    }
+}
+
 impl Images for Qemu {
     async fn images(&self) -> Result<Vec<Image>> {
         std::future::ready(self.local.list_images()).await
     }
 
     async fn probe_image(&self, url: &str) -> Result<Prospect> {
-        let Settings { images, fetch, .. } = &self.local.settings;
-        crate::fetch::probe(&Order::new(url, None)?.address, images, fetch).await
+        self.local.fetching.probe(&self.local.settings.images, url).await
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
-        self.local.fetch_image(url, name, call).await
+        let folder = &self.local.settings.images;
+        let name = self.local.fetching.fetch(folder, url, name, |_| Ok(()), call).await?;
+        self.local.brought(&name)
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(self.local.wish(image, Wish::Pause)).await
+        std::future::ready(wish(&self.local.settings.images, image, Wish::Pause)).await
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(self.local.wish(image, Wish::Cancel)).await
+        std::future::ready(wish(&self.local.settings.images, image, Wish::Cancel)).await
     }
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
-        self.local.resume_fetch(image, call).await
+        self.local.fetching.resume(&self.local.settings.images, image, call).await?;
+        self.local.brought(image)
     }
 
     async fn fetches(&self) -> Result<Fetches> {
-        std::future::ready(Ok(self.local.fetches())).await
+        std::future::ready(Ok(fetches(&self.local.settings.images))).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {

@@ -3,7 +3,6 @@ mod command_line;
 mod describe;
 mod disks;
 mod drive;
-mod fetches;
 mod figures;
 mod from_image;
 mod image_header;
@@ -38,7 +37,7 @@ pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
-    backend::{Backend, EventSink, Images, Nodes},
+    backend::{Backend, EventSink, Images, Nodes, fetching::Fetching},
     domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict, Vm, VmId},
     fetch,
 };
@@ -130,7 +129,7 @@ pub struct Local {
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     resets: resets::Resets,
     probe: OnceCell<Probe>,
-    followed: fetches::Followed,
+    fetching: Fetching,
     /// What a person was told to think about before installing.
     caution_told: Mutex<Option<String>>,
     /// Something was changed by us: the watch looks at once.
@@ -190,9 +189,10 @@ pub struct Qemu {
 impl Qemu {
     pub fn new(settings: Settings) -> Self {
         let store = Store::new(settings.machines.clone());
+        let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
         let local = Local {
             settings,
-            followed: fetches::Followed::default(),
+            fetching,
             caution_told: Mutex::default(),
             store,
             places: Mutex::default(),

@@ -166,7 +166,8 @@ struct News {
 /// Watches until it is aborted. `known`: the machines that were there when the connection was made, which the inventory
 /// tells of; one made since is told here.
 pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
-    tokio::join!(super::fetches::watch(&local, &events), watch_machines(local.clone(), events.clone(), known));
+    let fetches = local.fetching.watch(&local.settings.images, &*local, &events);
+    tokio::join!(fetches, watch_machines(local.clone(), events.clone(), known));
 }
 
 async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<String>) {

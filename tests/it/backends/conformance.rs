@@ -1,5 +1,6 @@
 //! What every backend must do: each operation it declares works and is seen by `look`; each one that it does not
 //! declare is refused as unsupported.
+use crate::support::libvirt::{Daemon, small};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use vmdeck::{
@@ -28,9 +29,9 @@ pub(crate) struct World {
     pub(crate) url: String,
 }
 
-struct Check<B> {
-    backend: B,
-    capabilities: Capabilities,
+pub(super) struct Check<B> {
+    pub(super) backend: B,
+    pub(super) capabilities: Capabilities,
 }
 
 impl<B: Backend> Check<B> {
@@ -53,7 +54,7 @@ impl<B: Backend> Check<B> {
         Ok(told.unwrap_or(reply))
     }
 
-    async fn good(&self, request: Request) -> Reply {
+    pub(super) async fn good(&self, request: Request) -> Reply {
         let title = request.title();
         self.run(request).await.unwrap_or_else(|e| panic!("{title}: {e}"))
     }
@@ -71,7 +72,7 @@ impl<B: Backend> Check<B> {
         self.good(if by_force { Request::PowerOff(vm()) } else { Request::ShutDown(vm()) }).await;
     }
 
-    async fn bad(&self, request: Request, kind: ErrorKind) {
+    pub(super) async fn bad(&self, request: Request, kind: ErrorKind) {
         let title = request.title();
         let Err(error) = self.run(request).await else { panic!("{title}: it should have been refused") };
         assert_eq!(error.kind, kind, "{title}: {error}");
@@ -310,6 +311,14 @@ async fn qemu_conforms() {
     let create = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let url = format!("file://{}", world.path("x.iso").display());
     check(world.another(false), &World { create, grows_off: false, url }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libvirt_conforms() {
+    let daemon = Daemon::new().await;
+    std::fs::write(daemon.path("x.iso"), vec![0; 4096]).unwrap();
+    let url = format!("file://{}", daemon.path("x.iso").display());
+    check(daemon.backend(), &World { create: small("conform"), grows_off: true, url }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

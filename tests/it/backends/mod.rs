@@ -1,7 +1,13 @@
+mod chypervisord;
 mod conformance;
+mod conformance_nodes;
 mod conformance_of_servers;
 mod govirthost;
 mod govirthost_wire;
+mod iohyve;
+mod libvirt_life;
+mod libvirt_ssh;
+mod libvirt_wire;
 mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;

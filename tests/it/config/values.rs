@@ -24,6 +24,21 @@ fn the_local_host_is_first_unless_it_is_configured_or_hidden() {
 }
 
 #[test]
+fn a_libvirt_that_is_found_is_shown_unless_the_file_speaks_of_one() {
+    let names = |text: &str| {
+        let config = parse(text).unwrap().with_libvirt("qemu:///system");
+        config.hosts.iter().map(|h| format!("{} {}", h.name, h.backend.address())).collect::<Vec<_>>()
+    };
+    let local = || "local this computer".to_owned();
+    assert_eq!(names(""), [local(), "local-libvirt qemu:///system".to_owned()]);
+    assert_eq!(names("[[host]]\nname = \"local-libvirt\"\nenabled = false\n"), [local()]);
+    let own = "[[host]]\nname = \"mine\"\nbackend = \"libvirt\"\nuri = \"qemu:///session\"\n";
+    assert_eq!(names(own), [local(), "mine qemu:///session".to_owned()]);
+    let far = "[[host]]\nname = \"far\"\nbackend = \"libvirt\"\nuri = \"qemu+ssh://a@b/system\"\n";
+    assert_eq!(names(far).len(), 3);
+}
+
+#[test]
 fn every_section_is_read() {
     let config = parse(
         r#"

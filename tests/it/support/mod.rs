@@ -2,6 +2,7 @@
 pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
 pub(crate) mod fake_iohyve;
+pub(crate) mod fake_lochness;
 pub(crate) mod fake_qmp;
 pub(crate) mod fake_rest;
 pub(crate) mod fake_sysadm;
@@ -13,6 +14,7 @@ pub(crate) mod ftp;
 pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
+pub(crate) mod libvirt;
 pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod qemu;

@@ -1,0 +1,172 @@
+//! libvirt spoken to directly, beside `virsh`, in the same run: lists of 50 machines on an open connection and with
+//! connecting, growing a running machine's disk, and what a look each second costs.
+//!
+//! `cargo bench --bench libvirt` (half a minute); the daemon and its machines are made and ended by it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a measurement that cannot go on should say where, and it reads the clock"
+)]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod support {
+    #[path = "../../tests/it/support/guests.rs"]
+    pub(crate) mod guests;
+    #[path = "../../tests/it/support/libvirt.rs"]
+    pub(crate) mod libvirt;
+    #[path = "../../tests/it/support/qemu.rs"]
+    pub(crate) mod qemu;
+}
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+use support::libvirt::{Daemon, small};
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, Call, Machines, Power, dispatch,
+        libvirt::{Libvirt, Uri},
+        prepare,
+    },
+    domain::{ByteSize, Request, SizeChange, Verdict, VmId},
+};
+
+const RUNS: u64 = 40;
+const M: u64 = 1 << 20;
+
+/// `virsh` that stays, one command after the other.
+struct Virsh {
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Virsh {
+    fn new(uri: &str) -> Self {
+        let mut virsh = Command::new("virsh");
+        virsh.args(["-q", "-c", uri]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = virsh.spawn().unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, to, from }
+    }
+
+    /// Lists all machines; a word of ours marks the end.
+    fn list(&mut self) -> usize {
+        self.to.write_all(b"list --all\necho listed\n").unwrap();
+        let mut machines = 0;
+        loop {
+            let mut line = String::new();
+            assert!(self.from.read_line(&mut line).unwrap() > 0, "virsh has ended");
+            match line.contains("listed") && !line.contains("echo") {
+                true => return machines,
+                false if line.contains("shut off") || line.contains("running") => machines += 1,
+                false => {}
+            }
+        }
+    }
+}
+
+impl Drop for Virsh {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let begun = Instant::now();
+    let done = work();
+    (begun.elapsed(), done)
+}
+
+/// Median and 95th percentile in milliseconds.
+fn spread(mut times: Vec<Duration>) -> (f64, f64) {
+    times.sort();
+    let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1000.0;
+    (at(50), at(95))
+}
+
+fn tell(what: &str, own: Vec<Duration>, other: &str, peer: Vec<Duration>) {
+    let (own, peer) = (spread(own), spread(peer));
+    println!(
+        "{what:24} {:7.2} ms, p95 {:7.2}; {other:26} {:7.2} ms, p95 {:7.2}; {:.1} x faster, {:.2} x its time",
+        own.0,
+        own.1,
+        peer.0,
+        peer.1,
+        peer.0 / own.0,
+        own.0 / peer.0
+    );
+}
+
+async fn listed(libvirt: &Libvirt) -> usize {
+    libvirt.inventory(true).await.unwrap().vms.unwrap().len()
+}
+
+/// One growth as the program does it: guards, change, reading back.
+async fn grow(libvirt: &Libvirt, vm: &VmId, to: u64) {
+    let request = Request::ResizeDisk { vm: vm.clone(), disk: "vda".into(), size: SizeChange::To(ByteSize(to)) };
+    let prepared = prepare(libvirt, request).await.unwrap();
+    dispatch(libvirt, &prepared, Call::new().0).await.unwrap();
+    assert_eq!(libvirt.look(&prepared.expect).await, Verdict::Met(None));
+}
+
+fn virsh(uri: &str, words: &[&str]) -> bool {
+    let mut virsh = Command::new("virsh");
+    virsh.args(["-q", "-c", uri]).args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    virsh.status().unwrap().success()
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (daemon, libvirt, _heard) = runtime.block_on(async {
+        let daemon = Daemon::new().await;
+        let (libvirt, heard) = daemon.connected().await;
+        (daemon, libvirt, heard)
+    });
+    let (uri, vm) = (daemon.uri(), VmId::from("grows"));
+    runtime.block_on(async {
+        let own = Uri::parse(&uri).unwrap();
+        let connection = own.connect(mpsc::channel(8).0).await.unwrap();
+        connection.client.open(own.driver()).await.unwrap();
+        for n in 0..49 {
+            let head = format!("<domain type='qemu'><name>m{n:02}</name><memory>1024</memory>");
+            connection.client.define(&format!("{head}<os><type>hvm</type></os></domain>")).await.unwrap();
+        }
+        libvirt.create(&small("grows"), Call::new().0).await.unwrap();
+        libvirt.start(&vm).await.unwrap();
+    });
+
+    let mut peer = Virsh::new(&uri);
+    assert_eq!((runtime.block_on(listed(&libvirt)), peer.list()), (50, 50));
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS * 3 {
+        own.push(timed(|| runtime.block_on(listed(&libvirt))).0);
+        other.push(timed(|| peer.list()).0);
+    }
+    let (median, _) = spread(own.clone());
+    tell("list of 50, open:", own, "virsh, open:", other);
+    println!("a list each second:      at most {:.3} % of a core, waiting for the daemon included", median / 10.0);
+    drop(peer);
+
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        own.push(timed(|| runtime.block_on(async { listed(&daemon.connected().await.0).await })).0);
+        other.push(timed(|| assert!(virsh(&uri, &["list", "--all"]))).0);
+    }
+    tell("connect, first list:", own, "virsh list --all:", other);
+
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    let mut size = 16 * M;
+    for _ in 0..RUNS {
+        own.push(timed(|| runtime.block_on(grow(&libvirt, &vm, size + M))).0);
+        size += 2 * M;
+        let bytes = format!("{size}B");
+        other.push(timed(|| assert!(virsh(&uri, &["blockresize", "grows", "vda", &bytes]))).0);
+    }
+    tell("grow, running:", own, "virsh blockresize:", other);
+    runtime.block_on(libvirt.power_off(&vm)).unwrap();
+}

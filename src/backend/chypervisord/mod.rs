@@ -1,0 +1,98 @@
+//! Hypervisors of lochness through chypervisord, which keeps records of them, and their guests through cguestd.
+//!
+//! The document tells neither status codes nor what a partial update does: see [`wire`].
+mod capabilities;
+mod client;
+mod guests;
+mod nodes;
+pub mod wire;
+
+use crate::{
+    backend::{Backend, Disks, EventSink, Images, Properties, Setup},
+    domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, VmId},
+};
+use client::Client;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Where chypervisord and cguestd take connections.
+const PORTS: (u16, u16) = (17000, 18000);
+
+/// Where the services are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `http://host:17000`.
+    pub url: String,
+    /// `http://host:18000`.
+    pub guests_url: Option<String>,
+    /// Whether jobs may be looked at until they end: some builds of cguestd lose a job that is looked at.
+    pub follow_jobs: bool,
+}
+
+/// A chypervisord.
+#[derive(Debug)]
+pub struct Chypervisord {
+    settings: Settings,
+    nodes: Client,
+    guests: Option<Client>,
+    /// What became of the last action on each guest, in words.
+    taken: Mutex<HashMap<VmId, String>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Chypervisord {
+    pub fn new(settings: Settings) -> Self {
+        let nodes = Client::new(&settings.url, PORTS.0);
+        let guests = settings.guests_url.as_ref().map(|url| Client::new(url, PORTS.1));
+        Self { settings, nodes, guests, taken: Mutex::default() }
+    }
+}
+
+impl Backend for Chypervisord {
+    async fn connect(&self, _: EventSink) -> Result<Capabilities> {
+        let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
+            match &self.guests {
+                Some(client) => Some(client.guests().await),
+                None => None,
+            }
+        });
+        nodes.map_err(|error| named(error, &self.nodes))?;
+        Ok(capabilities::of(&self.settings, guests))
+    }
+
+    async fn inventory(&self, _: bool) -> Result<Inventory> {
+        let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
+            match &self.guests {
+                Some(client) => client.guests().await.inspect_err(|error| tracing::info!("guests: {error}")).ok(),
+                None => Some(Vec::new()),
+            }
+        });
+        let nodes = nodes.map_err(|error| named(error, &self.nodes))?;
+        Ok(Inventory { nodes: Some(nodes.iter().map(wire::Hypervisor::node).collect()), vms: guests, images: None })
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        match expect {
+            Expect::Node(expect) => self.judge(expect).await,
+            Expect::Power { vm, .. } => self.taken(vm),
+            Expect::Nothing => Verdict::Met(None),
+            _ => Verdict::Unknown(Error::unsupported(crate::domain::Op::Show, "lochness does not tell")),
+        }
+    }
+}
+
+/// The error with the server's name before it, where it does not stand there yet.
+fn named(error: Error, client: &Client) -> Error {
+    let shown = client.shown();
+    if error.message.starts_with(&shown) { error } else { error.context(shown) }
+}
+
+impl Disks for Chypervisord {}
+impl Images for Chypervisord {}
+impl Properties for Chypervisord {}
+impl Setup for Chypervisord {}

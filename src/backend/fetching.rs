@@ -1,0 +1,196 @@
+//! Fetches into a folder of this computer, for the backends that have one: each a process of its own, shown by every
+//! vmdeck that looks.
+use super::{Call, EventSink};
+use crate::{
+    domain::{
+        Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, OpenFetch, Progress, Prospect, Reply, Request,
+        Result, Secret, TaskState, clean_line,
+    },
+    fetch::{self, Journal, Order, Wish},
+    transport::{Stopwatch, at},
+};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::sleep;
+
+/// Where images come to be.
+pub(super) trait Library: Sync {
+    /// Those that are whole now.
+    fn whole(&self) -> impl Future<Output = Vec<Image>> + Send;
+}
+
+/// How images are fetched, and which of the fetches are followed.
+#[derive(Debug)]
+pub(super) struct Fetching {
+    options: fetch::Options,
+    at_once: usize,
+    worker: PathBuf,
+    followed: Followed,
+}
+
+/// The fetches that calls of this program follow, and how many calls do: they need no second row.
+#[derive(Debug, Default)]
+struct Followed(Mutex<HashMap<String, usize>>);
+
+impl Followed {
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<String, usize>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.change(|followed| followed.contains_key(name))
+    }
+
+    /// Follows `name` until the answer is dropped.
+    fn begin(&self, name: &str) -> impl Drop + use<'_> {
+        self.change(|followed| *followed.entry(name.to_owned()).or_default() += 1);
+        Following { all: self, name: name.to_owned() }
+    }
+}
+
+struct Following<'a> {
+    all: &'a Followed,
+    name: String,
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.all.change(|followed| match followed.get_mut(&self.name) {
+            Some(calls) if *calls > 1 => *calls -= 1,
+            _ => drop(followed.remove(&self.name)),
+        });
+    }
+}
+
+impl Fetching {
+    pub(super) fn new(options: fetch::Options, at_once: usize, worker: PathBuf) -> Self {
+        Self { options, at_once, worker, followed: Followed::default() }
+    }
+
+    /// Asks what an address holds.
+    pub(super) async fn probe(&self, folder: &Path, url: &str) -> Result<Prospect> {
+        fetch::probe(&Order::new(url, None)?.address, folder, &self.options).await
+    }
+
+    /// Has a process fetch it, or joins one that does already, or goes on with what was interrupted; and follows it to
+    /// its end. `check` may refuse the name, which is returned.
+    pub(super) async fn fetch(
+        &self,
+        folder: &Path,
+        url: &str,
+        name: Option<&str>,
+        check: fn(&str) -> Result<()>,
+        call: Call,
+    ) -> Result<String> {
+        let order = Order::new(url, name)?;
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        call.progress(Progress::note(format!("asking {}", order.address.place())));
+        let name = if let Some(name) = order.find(folder) {
+            name
+        } else {
+            let begun = Stopwatch::start();
+            let look = tokio::select! {
+                look = fetch::look(&order, folder, &self.options) => look,
+                () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+            };
+            let asked = look.and_then(|look| {
+                check(&look.name)?;
+                fetch::ask(&order, &look, folder)?;
+                Ok(look.name)
+            });
+            asked.inspect_err(|error| {
+                // What cannot be asked for has no place in a history.
+                if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Conflict) {
+                    fetch::note_refused(folder, &order, begun.elapsed(), error);
+                }
+            })?
+        };
+        self.bring(folder, &name, order.address.login(), call).await?;
+        Ok(name)
+    }
+
+    /// Goes on with a fetch that has a journal, and follows it.
+    pub(super) async fn resume(&self, folder: &Path, name: &str, call: Call) -> Result<()> {
+        fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+        if Journal::read(folder, name)?.is_none() {
+            return Err(Error::not_found(format_args!("{} is not being fetched", clean_line(name))));
+        }
+        self.bring(folder, name, None, call).await
+    }
+
+    async fn bring(&self, folder: &Path, name: &str, login: Option<&(String, Secret)>, call: Call) -> Result<()> {
+        let _ours = self.followed.begin(name);
+        fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login)?;
+        let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
+        fetch::follow(folder, name, &call.cancel, report).await?;
+        Ok(())
+    }
+
+    /// Tells of the fetches of others once a second while there are some, until it is aborted.
+    pub(super) async fn watch(&self, folder: &Path, library: &impl Library, events: &EventSink) {
+        let mut told: HashMap<String, TaskState> = HashMap::new();
+        loop {
+            let names = Journal::names(folder);
+            let mut lives = false;
+            for name in &names {
+                let is_live = fetch::is_live(folder, name);
+                lives |= is_live;
+                let is_ours = self.followed.holds(name);
+                let Ok(Some(journal)) = Journal::read(folder, name) else { continue };
+                if is_ours {
+                    continue;
+                }
+                let state = if is_live {
+                    TaskState::Running(journal.progress())
+                } else {
+                    TaskState::Unknown(Error::new(ErrorKind::Interrupted, journal.halt()))
+                };
+                if told.insert(name.clone(), state.clone()).as_ref() != Some(&state) {
+                    let request = Request::ResumeFetch { image: name.clone() };
+                    tell(events, name, state, Some(request)).await;
+                }
+            }
+            let gone: Vec<String> = told.keys().filter(|name| !names.contains(name)).cloned().collect();
+            for name in gone {
+                told.remove(&name);
+                let images = library.whole().await;
+                let state = match images.iter().find(|image| image.name == name) {
+                    Some(image) => TaskState::Succeeded(Some(Reply::Fetched(image.clone()))),
+                    None => TaskState::Cancelled,
+                };
+                let inventory = Inventory { images: Some(images), ..Inventory::default() };
+                let _ = events.send(HostEvent::Inventory(inventory)).await;
+                tell(events, &name, state, None).await;
+            }
+            sleep(Duration::from_secs(if lives { 1 } else { 2 })).await;
+        }
+    }
+}
+
+/// What is fetched into a folder, and what was.
+pub(super) fn fetches(folder: &Path) -> Fetches {
+    let open = Journal::names(folder).into_iter().filter_map(|name| {
+        let is_live = fetch::is_live(folder, &name);
+        let journal = Journal::read(folder, &name).ok()??;
+        let halt = (!is_live).then(|| journal.halt());
+        Some(OpenFetch { source: journal.source(), progress: journal.progress(), halt, name })
+    });
+    Fetches { open: open.collect(), past: fetch::history(folder) }
+}
+
+/// Passes a wish on to a fetch, whoever began it.
+pub(super) fn wish(folder: &Path, name: &str, wish: Wish) -> Result<()> {
+    fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+    fetch::ask_to(folder, name, wish)
+}
+
+async fn tell(events: &EventSink, name: &str, state: TaskState, request: Option<Request>) {
+    let (title, image) = (format!("fetch {name}"), Some(name.to_owned()));
+    let job = Job { id: name.into(), vm: None, title, image, state, request };
+    let _ = events.send(HostEvent::Job(Box::new(job))).await;
+}

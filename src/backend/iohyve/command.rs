@@ -1,0 +1,189 @@
+//! Running `iohyve` and what goes with it, here or through ssh. Its exit code tells little: what it changed is read again.
+use crate::{
+    domain::{Error, ErrorKind, Result, clean},
+    transport::{Output, Program},
+};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Where the command is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On this computer: where the command is.
+    Here(PathBuf),
+    /// `user@host`, through the user's own ssh, which must not need to ask anything.
+    Ssh { program: PathBuf, host: String },
+}
+
+/// The way to run it.
+#[derive(Debug)]
+pub(super) struct Shell {
+    pub(super) place: Place,
+    /// A folder of our own, for what is left writing and for connections that are kept.
+    pub(super) run: PathBuf,
+}
+
+/// One argument as a shell takes it: one word, whatever it holds. FreeBSD's root has csh, which replaces `!` even between
+/// quotes, and ends a line at a line's end: those cannot be sent.
+fn quote(word: &str) -> Result<String> {
+    if word.chars().any(|c| c.is_control() || c == '!') {
+        let shown = clean(word, 60);
+        return Err(Error::invalid(format_args!("`{shown}` holds a `!` or a control character, which cannot be sent")));
+    }
+    let is_plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
+    Ok(if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) })
+}
+
+fn line(words: &[&str]) -> Result<String> {
+    words.iter().map(|word| quote(word)).collect::<Result<Vec<_>>>().map(|words| words.join(" "))
+}
+
+/// What iohyve wrote, for people: the last line, which has the reason of a failure.
+pub(super) fn words(output: &Output) -> String {
+    let words = output.last_words();
+    let words = words.strip_prefix("!! ").unwrap_or(&words);
+    if words.is_empty() { "iohyve said nothing".to_owned() } else { words.to_owned() }
+}
+
+impl Shell {
+    fn make_run(&self) -> Result<()> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.run);
+        made.map_err(|error| Error::from(error).context(self.run.display()))
+    }
+
+    /// ssh with a command line for the other side. One connection is kept for a minute: a new one takes long.
+    fn ssh(&self, program: &Path, host: &str, remote: String) -> Result<Program> {
+        self.make_run()?;
+        let kept = format!("ControlPath={}", self.run.join("ssh-%C").display());
+        let options = ["BatchMode=yes", "ConnectTimeout=8", "ControlMaster=auto", "ControlPersist=60", &kept];
+        let ssh = Program::new(program).arg("-T").args(options.iter().flat_map(|option| ["-o", *option]));
+        Ok(ssh.operand(host)?.arg(remote))
+    }
+
+    /// A command on the host: the first word is the program.
+    fn program(&self, words: &[&str]) -> Result<Program> {
+        match &self.place {
+            Place::Here(iohyve) => {
+                let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
+                // What stands beside it is newer than what the system brings.
+                let beside = iohyve.with_file_name(program);
+                let program = if beside.is_file() { beside } else { program.into() };
+                Ok(Program::new(program).args(arguments.iter().copied()))
+            }
+            Place::Ssh { program, host } => self.ssh(program, host, line(words)?),
+        }
+    }
+
+    fn command(&self) -> String {
+        match &self.place {
+            Place::Here(path) => path.to_string_lossy().into_owned(),
+            Place::Ssh { .. } => "iohyve".to_owned(),
+        }
+    }
+
+    async fn output(&self, program: Program) -> Result<Output> {
+        let output = program.output().await?;
+        if matches!(self.place, Place::Ssh { .. }) && output.code == Some(255) {
+            return Err(unreachable(&output));
+        }
+        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        let text = String::from_utf8_lossy(&text);
+        if text.contains("needs root credentials") {
+            return Err(Error::refused("iohyve needs root for this"));
+        }
+        if output.code == Some(127) {
+            return Err(Error::not_found("iohyve is not installed there"));
+        }
+        Ok(output)
+    }
+
+    /// Runs another program there than iohyve.
+    pub(super) async fn other(&self, words: &[&str]) -> Result<Output> {
+        self.output(self.program(words)?).await
+    }
+
+    /// Runs iohyve to its end, for `patience` at most.
+    pub(super) async fn run(&self, arguments: &[&str], patience: Duration) -> Result<Output> {
+        let command = self.command();
+        let words: Vec<_> = std::iter::once(command.as_str()).chain(arguments.iter().copied()).collect();
+        self.output(self.program(&words)?.patience(Some(patience))).await
+    }
+
+    /// Runs iohyve where it leaves something behind that goes on writing: into a file, which nobody has to read.
+    pub(super) async fn leave(&self, arguments: &[&str], patience: Duration) -> Result<Output> {
+        let command = self.command();
+        let words: Vec<_> = std::iter::once(command.as_str()).chain(arguments.iter().copied()).collect();
+        let program = match &self.place {
+            Place::Here(_) => {
+                self.make_run()?;
+                self.program(&words)?.log(self.run.join(format!("{}.log", arguments.join("-"))))
+            }
+            Place::Ssh { program: ssh, host } => {
+                let said = "o=$(mktemp) || exit 1; ";
+                let rest = " >$o 2>&1 </dev/null; c=$?; cat $o; rm -f $o; exit $c";
+                let script = format!("{said}{}{rest}", line(&words)?);
+                self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?
+            }
+        };
+        self.output(program.patience(Some(patience))).await
+    }
+
+    /// Copies a file of ours into the library there, under its own name.
+    pub(super) async fn copy_image(&self, path: &Path, name: &str, patience: Duration) -> Result<Output> {
+        let path = path.to_string_lossy();
+        match &self.place {
+            Place::Here(_) => self.run(&["cpiso", &path], patience).await,
+            Place::Ssh { program: ssh, host } => {
+                let script = format!(
+                    "d=$(mktemp -d) && cat >$d/{name} && iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c",
+                    name = quote(name)?
+                );
+                let program = self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?;
+                self.output(program.input(path.as_ref()).patience(Some(patience))).await
+            }
+        }
+    }
+}
+
+/// Why ssh did not get there, and what to do.
+fn unreachable(output: &Output) -> Error {
+    let words = output.last_words();
+    let cure = match () {
+        () if words.contains("Host key verification failed") => "connect once with ssh and check the host's key",
+        () if words.contains("Permission denied") => "ssh must get in without asking: use a key or an agent",
+        () => return Error::new(ErrorKind::Unreachable, format_args!("ssh: {words}")),
+    };
+    Error::new(ErrorKind::Unauthorized, format_args!("ssh: {words}: {cure}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_quoted_word_is_one_word_to_a_shell() {
+        for word in ["plain", "two words", "it's", "$HOME `id` \"x\"", "*", "", "a;b&c|d", "\\", "-f", "#x", "~", "äöü"]
+        {
+            let script = format!("printf %s {}", quote(word).unwrap());
+            let output = Program::new("sh").args(["-c", &script]).output().await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), word);
+        }
+        for word in ["a!b", "a\nb", "\0", "\u{1b}[1m"] {
+            assert!(quote(word).is_err());
+        }
+    }
+
+    #[test]
+    fn what_ssh_says_comes_with_its_cure() {
+        let said = |words: &str| unreachable(&Output { stderr: words.as_bytes().to_vec(), ..Output::default() });
+        assert_eq!(
+            said("root@h: Permission denied (publickey).").message,
+            "ssh: root@h: Permission denied (publickey).: ssh must get in without asking: use a key or an agent"
+        );
+        assert_eq!(said("ssh: connect to host h port 22: Connection refused").kind, ErrorKind::Unreachable);
+    }
+}

@@ -1,0 +1,102 @@
+use super::{
+    CHANGE, Iohyve, Row, differs,
+    machines::{size_field, size_of},
+    missing, names, read, sizes,
+};
+use crate::{
+    backend::Disks,
+    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldKind, FieldSpec, ResizePlan, Result, Values, VmId, clean},
+};
+use std::collections::BTreeMap;
+
+impl Iohyve {
+    /// The disks by number, as iohyve shows them. A name within another one's would bring the other's disks.
+    pub(super) async fn volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Row)> {
+        let (row, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        let disks = read::disks(&self.read(&["disks", vm.as_str()]).await?).ok_or_else(|| missing(vm))?;
+        Ok((disks, row))
+    }
+
+    /// A disk as it is shown now, and its machine.
+    async fn volume(&self, vm: &VmId, disk: &DiskId) -> Result<(String, Row)> {
+        let (disks, row) = self.volumes(vm).await?;
+        let number = disk.as_str().strip_prefix("disk").and_then(|n| n.parse::<u32>().ok());
+        let found = number.and_then(|n| disks.get(&n).cloned());
+        Ok((found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {disk}")))?, row))
+    }
+}
+
+impl Disks for Iohyve {
+    async fn disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
+        let disk = |(number, size): (u32, String)| Disk {
+            format: Some("zvol".to_owned()),
+            virtual_size: size.parse().ok(),
+            ..Disk::new(format!("disk{number}"))
+        };
+        Ok(self.volumes(vm).await?.0.into_iter().map(disk).collect())
+    }
+
+    async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
+        let pool = FieldSpec::new("pool", "Pool", FieldKind::Text).optional().help("empty: where the machine is");
+        Ok(vec![size_field("size", "Size").default("10G"), pool])
+    }
+
+    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+        let size = size_of(values, "size")?;
+        let pool = values.get("pool").map(String::as_str).unwrap_or_default();
+        if !pool.is_empty() {
+            names::check(pool).map_err(|_| Error::invalid(format_args!("pool: `{pool}` is no name of a pool")))?;
+        }
+        let (before, _) = self.volumes(vm).await?;
+        let sent = sizes::sent(size);
+        let arguments: Vec<_> = ["add", vm.as_str(), &sent, pool].into_iter().filter(|word| !word.is_empty()).collect();
+        let output = self.shell.run(&arguments, CHANGE).await?;
+        let (after, _) = self.volumes(vm).await?;
+        match after.iter().find(|(number, _)| !before.contains_key(number)) {
+            Some((number, found)) if sizes::fits(found, size) => Ok(DiskId::from(format!("disk{number}"))),
+            Some((number, found)) => {
+                let found = clean(found, 20);
+                Err(differs(&output, format_args!("disk{number} of {vm} has {found}, not {size}")))
+            }
+            None => Err(differs(&output, format_args!("{vm} has no new disk"))),
+        }
+    }
+
+    async fn resize_disk(&self, vm: &VmId, disk: &DiskId, plan: ResizePlan) -> Result<()> {
+        let (found, row) = self.volume(vm, disk).await?;
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running: iohyve grows disks of machines that are off")));
+        }
+        // iohyve would shrink without a word, and shows rounded sizes.
+        let most = sizes::most(&found).unwrap_or(ByteSize(u64::MAX));
+        if plan.to < most || found.parse::<ByteSize>().is_ok_and(|now| plan.to <= now) {
+            let found = clean(&found, 20);
+            return Err(Error::conflict(format_args!(
+                "{disk} is shown with {found}, which is rounded: {} might shrink it",
+                plan.to
+            )));
+        }
+        self.shell.run(&["resize", vm.as_str(), disk.as_str(), &sizes::sent(plan.to)], CHANGE).await.map(drop)
+    }
+
+    async fn remove_disk(&self, vm: &VmId, disk: &DiskId, delete: bool) -> Result<Option<String>> {
+        if !delete {
+            let why = "iohyve removes a disk with all that is on it: it cannot be kept";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        if disk.as_str() == "disk0" {
+            return Err(Error::refused("disk0 is what the machine starts from: iohyve does not remove it"));
+        }
+        let (_, row) = self.volume(vm, disk).await?;
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running: shut it down first")));
+        }
+        let output = self.shell.run(&["remove", "-f", vm.as_str(), disk.as_str()], CHANGE).await?;
+        match self.volume(vm, disk).await {
+            Ok(_) => Err(differs(&output, format_args!("{disk} of {vm} is still there"))),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

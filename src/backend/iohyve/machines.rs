@@ -1,0 +1,89 @@
+use super::{CHANGE, Iohyve, differs, missing, names, sizes};
+use crate::{
+    backend::{Call, Machines},
+    domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Result, Values, Vm, VmId},
+};
+use std::time::Duration;
+
+/// iohyve waits ten seconds before it deletes.
+const DELETE: Duration = Duration::from_secs(50);
+const INSTALL: Duration = Duration::from_secs(45);
+
+/// The size of a disk, of a new machine or beside others.
+pub(in crate::backend) fn size_field(name: &'static str, label: &'static str) -> FieldSpec {
+    FieldSpec::new(name, label, FieldKind::Size { least: ByteSize(1 << 20), most: ByteSize(1 << 50) })
+}
+
+pub(in crate::backend) fn size_of(values: &Values, field: &str) -> Result<ByteSize> {
+    let text = values.get(field).map(String::as_str).unwrap_or_default();
+    text.parse().map_err(|why| Error::invalid(format_args!("{field}: {why}")))
+}
+
+impl Machines for Iohyve {
+    async fn find(&self, vm: &VmId) -> Result<Vm> {
+        Ok(self.seen.vm(&self.row(vm).await?.0))
+    }
+
+    async fn create_form(&self) -> Result<Vec<FieldSpec>> {
+        let name = FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits and _");
+        let pool = FieldSpec::new("pool", "Pool", FieldKind::Text).optional().help("empty: the first that iohyve has");
+        Ok(vec![name, size_field("disk", "Disk").default("10G").help("the size of its first disk"), pool])
+    }
+
+    async fn create(&self, values: &Values, _: Call) -> Result<()> {
+        let text = |field: &str| values.get(field).map(String::as_str).unwrap_or_default();
+        let (name, pool, size) = (text("name"), text("pool"), size_of(values, "disk")?);
+        names::check_new(name, &self.rows().await?)?;
+        if !pool.is_empty() {
+            names::check(pool).map_err(|_| Error::invalid(format_args!("pool: `{pool}` is no name of a pool")))?;
+        }
+        let sent = sizes::sent(size);
+        let arguments: Vec<_> = ["create", name, &sent, pool].into_iter().filter(|word| !word.is_empty()).collect();
+        let output = self.shell.run(&arguments, CHANGE).await?;
+        let made = VmId::from(name);
+        let (disks, _) = self.volumes(&made).await.map_err(|error| match error.kind {
+            ErrorKind::NotFound => Error::refused(super::command::words(&output)),
+            _ => error,
+        })?;
+        match disks.get(&0) {
+            Some(found) if sizes::fits(found, size) => Ok(()),
+            found => {
+                let has = found.map_or_else(|| "no disk".to_owned(), |found| format!("a disk of {found}"));
+                let what = format_args!("{name} was made with {has}, not with {size}: delete it and create it anew");
+                Err(differs(&output, what))
+            }
+        }
+    }
+
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        if keep_disks {
+            let why = "iohyve deletes a machine with its disks: they cannot be kept";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        let (row, others) = self.row(vm).await?;
+        names::check_deletion(vm.as_str(), &others, self.version())?;
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running: iohyve would delete it all the same")));
+        }
+        let output = self.shell.run(&["delete", "-f", vm.as_str()], DELETE).await?;
+        match self.row(vm).await {
+            Ok(_) => Err(differs(&output, format_args!("{vm} is still there"))),
+            Err(error) if error.message == missing(vm).message => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+        names::check(vm.as_str())?;
+        names::check_iso(image)?;
+        let ((row, _), isos) = tokio::try_join!(self.row(vm), self.isos())?;
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running already")));
+        }
+        if !isos.iter().any(|iso| iso == image) {
+            return Err(super::images::missing(image));
+        }
+        let output = self.shell.leave(&["install", vm.as_str(), image], INSTALL).await?;
+        if output.is_success() { Ok(()) } else { Err(Error::refused(super::command::words(&output))) }
+    }
+}

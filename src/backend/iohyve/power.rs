@@ -1,0 +1,61 @@
+use super::{CHANGE, Iohyve, READ, command::words, differs, names};
+use crate::{
+    backend::Power,
+    domain::{Error, Result, VmId, clean_line},
+};
+use std::time::Duration;
+
+impl Iohyve {
+    /// Refuses where more than this machine's own process would be killed: iohyve kills whatever has the name in its
+    /// command line.
+    async fn check_kill(&self, vm: &VmId) -> Result<()> {
+        let found = self.shell.other(&["pgrep", "-fl", vm.as_str()]).await?;
+        let own = format!("ioh-{vm}");
+        let is_own = |line: &str| line.split([' ', ':', '(', ')']).any(|word| word == own);
+        match String::from_utf8_lossy(&found.stdout).lines().find(|line| !line.is_empty() && !is_own(line)) {
+            Some(other) => Err(Error::conflict(format_args!(
+                "iohyve kills whatever has `{vm}` in its command line, so also `{}`: nothing was sent",
+                clean_line(other)
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Power for Iohyve {
+    async fn start(&self, vm: &VmId) -> Result<()> {
+        names::check(vm.as_str())?;
+        let (row, _) = self.row(vm).await?;
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running already")));
+        }
+        let output = self.shell.leave(&["start", vm.as_str()], Duration::from_secs(45)).await?;
+        if output.is_success() { Ok(()) } else { Err(Error::refused(words(&output))) }
+    }
+
+    async fn shut_down(&self, vm: &VmId) -> Result<()> {
+        names::check(vm.as_str())?;
+        if !self.row(vm).await?.0.is_running {
+            return Err(Error::conflict(format_args!("{vm} is off")));
+        }
+        self.shell.run(&["stop", vm.as_str()], CHANGE).await.map(drop)
+    }
+
+    async fn power_off(&self, vm: &VmId) -> Result<()> {
+        let (row, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        if !row.is_running && !row.is_loaded {
+            return Err(Error::conflict(format_args!("{vm} is off")));
+        }
+        if !row.is_running {
+            // It has stopped, and is still in memory.
+            let output = self.shell.run(&["destroy", vm.as_str()], CHANGE).await?;
+            return match self.row(vm).await?.0.is_loaded {
+                true => Err(differs(&output, format_args!("{vm} is still in memory"))),
+                false => Ok(()),
+            };
+        }
+        self.check_kill(vm).await?;
+        self.shell.run(&["forcekill", vm.as_str()], CHANGE.max(READ)).await.map(drop)
+    }
+}

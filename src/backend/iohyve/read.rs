@@ -1,0 +1,83 @@
+//! What the command prints: tables whose columns begin below their headings, and lists below a heading.
+use super::Row;
+use crate::domain::{Error, ErrorKind, Result};
+use std::collections::BTreeMap;
+
+fn odd(what: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format_args!("iohyve {what} printed something else than it should"))
+}
+
+/// The machines of `iohyve list`: `Guest  VMM?  Running  rcboot?  Description`. The description is the rest of the line.
+pub(super) fn rows(text: &str) -> Result<Vec<Row>> {
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("Guest"));
+    let head = lines.next().ok_or_else(|| odd("list"))?;
+    let columns = ["VMM?", "Running", "rcboot?", "Description"].map(|title| head.find(title));
+    let [Some(vmm), Some(running), Some(boot), Some(description)] = columns else { return Err(odd("list")) };
+    let row = |line: &str| {
+        let part = |from: usize, to: Option<usize>| line.get(from..to.unwrap_or(line.len()).min(line.len()));
+        let (vmm_at, running_at, boot_at) = (
+            part(vmm, Some(running))?,
+            part(running, Some(boot))?,
+            part(boot, Some(description)).or(part(boot, None))?,
+        );
+        let name = line.get(..vmm)?.trim();
+        Some(Row {
+            name: name.to_owned(),
+            is_loaded: super::yes(vmm_at)?,
+            is_running: super::yes(running_at)?,
+            starts_at_boot: super::yes(boot_at)?,
+            description: part(description, None).unwrap_or_default().trim().to_owned(),
+        })
+    };
+    Ok(lines.filter_map(row).filter(|row| !row.name.is_empty()).collect())
+}
+
+/// The disks of `iohyve disks NAME`: number and size. None: there is no such machine.
+pub(super) fn disks(text: &str) -> Option<BTreeMap<u32, String>> {
+    if text.contains("Not a valid guest name") {
+        return None;
+    }
+    let pair = |line: &str| {
+        let mut words = line.split_whitespace();
+        let number = words.next()?.strip_prefix("disk")?.parse().ok()?;
+        Some((number, words.next()?.to_owned()))
+    };
+    Some(text.lines().filter_map(pair).collect())
+}
+
+/// The names below a heading such as `Listing ISO's...`.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Listing "));
+    lines.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_are_read_by_column() {
+        let text = "Guest     VMM?  Running  rcboot?  Description\n\
+                    bsdguest  YES   YES      YES      Sat Nov 21 10:00:00 UTC 2026\n\
+                    deb       YES   NO       NO       my  NO  web server\n\
+                    bare      NO    NO       NO\n\
+                    junk line\n";
+        let rows = rows(text).unwrap();
+        assert_eq!(rows.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["bsdguest", "deb", "bare"]);
+        let states: Vec<_> = rows.iter().map(|r| (r.is_loaded, r.is_running, r.starts_at_boot)).collect();
+        assert_eq!(states, [(true, true, true), (true, false, false), (false, false, false)]);
+        assert_eq!([&*rows[1].description, &*rows[2].description], ["my  NO  web server", ""]);
+        assert!(super::rows("zfs: command not found\n").is_err());
+        assert_eq!(super::rows("Guest  VMM?  Running  rcboot?  Description\n").unwrap(), []);
+        assert!(super::rows("Guest  VMM?  Running  rcboot?  Description\nwéird  ÿÿÿ\n").is_ok());
+    }
+
+    #[test]
+    fn lists_are_read_below_their_headings() {
+        let text = "Listing  disks  for  bsdguest...\ndiskN    Size\ndisk0    10G  \ndisk1    1.46G\n";
+        assert_eq!(disks(text), Some(BTreeMap::from([(0, "10G".to_owned()), (1, "1.46G".to_owned())])));
+        assert_eq!(disks("Not a valid guest name\n"), None);
+        assert_eq!(names("Listing ISO's...\na.iso\nb.iso\n"), ["a.iso", "b.iso"]);
+        assert!(names("Listing ISO's...\n").is_empty());
+    }
+}

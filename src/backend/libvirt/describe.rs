@@ -1,0 +1,78 @@
+//! A machine as the rest of the program knows it, out of its state and its description.
+use super::{client::Client, wire::Stats};
+use crate::{
+    backend::domain_xml::Description,
+    domain::{PowerState, Vm},
+};
+
+/// What libvirt's state and its reason mean, and the remark where there is more to say.
+pub(super) fn power(state: u64, reason: u64) -> (PowerState, Option<&'static str>) {
+    use PowerState as P;
+    match (state, reason) {
+        (1 | 2, _) => (P::Running, None),
+        (3, 5) => (P::Blocked, Some("I/O error")),
+        (3, 6) => (P::Blocked, Some("watchdog")),
+        (3, 10) | (6, _) => (P::Blocked, Some("guest panicked")),
+        (3, 2) => (P::Paused, Some("being moved")),
+        (3, 3) => (P::Paused, Some("being saved")),
+        (3, 8) | (4, _) => (P::Stopping, None),
+        (3, 11) => (P::Starting, None),
+        (3, _) => (P::Paused, None),
+        (5, 3) => (P::Off, Some("crashed")),
+        (5, 5) => (P::Off, Some("saved")),
+        (5, 6) => (P::Off, Some("did not start")),
+        (5, _) => (P::Off, None),
+        (7, _) => (P::Paused, Some("asleep")),
+        _ => (P::Unknown, None),
+    }
+}
+
+/// The state alone: what the first screen waits for.
+pub(super) fn brief(stats: &Stats) -> Vm {
+    let told = stats.number("state.state").map(|state| power(state, stats.number("state.reason").unwrap_or(0)));
+    let remark = told.and_then(|(_, remark)| remark).map(str::to_owned);
+    Vm { power: told.map(|(power, _)| power), remark, ..Vm::named(&stats.domain.name) }
+}
+
+/// All that is shown of a machine.
+pub(super) async fn whole(client: &Client, stats: &Stats, description: &Description) -> Vm {
+    let mut vm = brief(stats);
+    if vm.power == Some(PowerState::Blocked) && client.is_full(&stats.domain).await.unwrap_or(false) {
+        vm.remark = Some("disk full".to_owned());
+    }
+    vm.cpus = description.current_cpus;
+    vm.memory = description.memory.map(|memory| memory.0);
+    vm.disk = stats.sum("block", "capacity");
+    let mut tell = |label: &str, value: &str| {
+        if !value.is_empty() {
+            vm.details.push((label.to_owned(), value.to_owned()));
+        }
+    };
+    tell("Title", &description.title);
+    tell("Description", &description.description);
+    tell("Firmware", if description.is_uefi { "UEFI" } else { "BIOS" });
+    tell("Machine", &description.machine);
+    tell("Accelerator", if description.accelerator == "qemu" { "none (TCG): slow" } else { &description.accelerator });
+    for network in &description.networks {
+        tell("Network", &network.place);
+        tell("MAC", network.mac.as_deref().unwrap_or_default());
+    }
+    tell("VNC", description.vnc.as_deref().unwrap_or_default());
+    tell("UUID", &description.uuid);
+    vm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_mean_what_can_be_done_about_them() {
+        assert_eq!(power(1, 1), (PowerState::Running, None));
+        assert_eq!(power(3, 1), (PowerState::Paused, None));
+        assert_eq!(power(3, 5).0, PowerState::Blocked);
+        assert_eq!(power(4, 0).0, PowerState::Stopping);
+        assert_eq!(power(5, 5), (PowerState::Off, Some("saved")));
+        assert_eq!(power(99, 0).0, PowerState::Unknown);
+    }
+}

@@ -1,0 +1,219 @@
+//! Making and deleting machines.
+use super::{Libvirt, client::Client, pools, wire::Volume};
+use crate::{
+    backend::{
+        Call, Machines,
+        domain_xml::{Description, DiskFile, Drive, NewMachine, Source},
+    },
+    domain::{
+        ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, PowerState, Result, Values, Vm, VmId, check_vm_name,
+        clean_line,
+    },
+};
+use std::fs;
+
+pub(super) const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
+const LARGEST_DISK: ByteSize = ByteSize(1 << 50);
+
+/// The field of a disk's size.
+pub(super) fn size_field(name: &'static str, label: &'static str) -> FieldSpec {
+    FieldSpec::new(name, label, FieldKind::Size { least: ByteSize(1 << 20), most: LARGEST_DISK }).default("20G")
+}
+
+pub(super) fn answer<'a>(values: &'a Values, name: &str) -> &'a str {
+    values.get(name).map(String::as_str).unwrap_or_default()
+}
+
+/// A size of the form, in whole sectors.
+pub(super) fn size(values: &Values, name: &str) -> Result<ByteSize> {
+    let size: ByteSize = answer(values, name).parse().map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
+    Ok(ByteSize(size.0.checked_next_multiple_of(512).unwrap_or(size.0)))
+}
+
+/// The field of the pool: only where there is a choice.
+pub(super) fn pool_field(places: &[pools::Place]) -> Option<FieldSpec> {
+    let (first, _) = places.split_first().filter(|(_, others)| !others.is_empty())?;
+    let choices = FieldKind::Choice(places.iter().map(pools::Place::choice).collect());
+    Some(FieldSpec::new("pool", "Pool", choices).default(first.pool.name.as_str()))
+}
+
+/// What runs machines here: the best that libvirt offers.
+fn accelerator(capabilities: &str) -> &'static str {
+    let Ok(document) = roxmltree::Document::parse(capabilities) else { return "kvm" };
+    let mut guests = document.root_element().children().filter(|node| node.has_tag_name("guest"));
+    let arch = |guest: &roxmltree::Node<'_, '_>| {
+        guest.children().find(|node| node.attribute("name") == Some("x86_64")).map(|arch| {
+            arch.children().any(|node| node.has_tag_name("domain") && node.attribute("type") == Some("kvm"))
+        })
+    };
+    if guests.find_map(|guest| arch(&guest)).unwrap_or(false) { "kvm" } else { "qemu" }
+}
+
+impl Libvirt {
+    async fn networks(&self, client: &Client) -> Vec<Choice> {
+        let named = client.networks().await.unwrap_or_default();
+        let of_libvirt = named.iter().map(|name| Choice::new(&format!("network {name}"), "a network of libvirt"));
+        let mut choices: Vec<_> = of_libvirt.collect();
+        choices.push(Choice::new("user", "out through the host, not reachable from outside"));
+        let bridges = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+        for entry in bridges.filter(|entry| self.settings.uri.is_local() && entry.path().join("bridge").is_dir()) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            choices.push(Choice::new(&format!("bridge {name}"), "a bridge of this host"));
+        }
+        choices.push(Choice::new("none", "no network card"));
+        choices
+    }
+
+    async fn make(&self, values: &Values) -> Result<()> {
+        let client = self.client()?;
+        let name = answer(values, "name");
+        check_vm_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+        // Defining it anew would change the one that is there.
+        match client.lookup(&VmId::from(name)).await {
+            Ok(_) => return Err(Error::conflict(format_args!("there is a machine called {name} already"))),
+            Err(error) if error.kind == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let cdrom = match answer(values, "image") {
+            "" => None,
+            image => Some(super::images::path(&client, image).await?),
+        };
+        let cpus = answer(values, "cpus").parse().map_err(|_| Error::invalid("cpus: a number"))?;
+        let (memory, disk) = (size(values, "memory")?, size(values, "disk")?);
+        let place = self.pool(&client, answer(values, "pool")).await?;
+        let capabilities = client.capabilities().await?;
+        let volume = pools::make_disk(&client, &place.pool, &format!("{name}.qcow2"), "qcow2", disk).await?;
+        let machine = NewMachine {
+            name: name.to_owned(),
+            description: answer(values, "description").to_owned(),
+            accelerator: accelerator(&capabilities).to_owned(),
+            cpus,
+            memory,
+            is_uefi: answer(values, "firmware") == "uefi",
+            network: answer(values, "network").to_owned(),
+            disk: DiskFile { path: volume.key.clone(), format: "qcow2".to_owned(), target: "vda".to_owned() },
+            cdrom,
+        };
+        let defined = client.define(&machine.to_xml()).await;
+        if defined.as_ref().is_err_and(|error| !error.leaves_unknown()) {
+            let _ = client.volume_delete(&volume).await;
+        }
+        defined.map(drop)
+    }
+
+    async fn forget(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        let (client, domain) = self.domain(vm).await?;
+        let (state, reason) = client.state(&domain).await?;
+        let power = super::describe::power(u64::try_from(state).unwrap_or(0), u64::try_from(reason).unwrap_or(0)).0;
+        if !matches!(power, PowerState::Off) {
+            return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));
+        }
+        let disks = if keep_disks { Vec::new() } else { self.own_disks(&client, vm).await? };
+        client.undefine(&domain).await?;
+        for volume in disks {
+            let deleted = client.volume_delete(&volume).await;
+            deleted.map_err(|error| error.context(format_args!("{vm} is deleted, but {} is not", volume.key)))?;
+        }
+        Ok(())
+    }
+
+    /// The disks that go with a machine: all that it alone has. Refused where one cannot be deleted, before anything is.
+    async fn own_disks(&self, client: &Client, vm: &VmId) -> Result<Vec<Volume>> {
+        let mut others = Vec::new();
+        let mut own = Description::default();
+        for domain in client.domains().await? {
+            let description = client.xml(&domain, true).await?;
+            if domain.name == vm.as_str() { own = description } else { others.push(description) }
+        }
+        let is_disk = |drive: &&Drive| drive.device == "disk" && !drive.is_read_only && !drive.is_shared;
+        let mut volumes = Vec::new();
+        for drive in own.drives.iter().filter(is_disk) {
+            let shown = |why: &str| {
+                Error::conflict(format_args!("{} of {vm} {why}: delete the machine and keep its disks", drive.target))
+            };
+            let source = match &drive.source {
+                None => continue,
+                Some(Source::Other(_)) => return Err(shown("is on storage that is not managed here")),
+                Some(source) => source,
+            };
+            let user =
+                others.iter().find(|other| other.drives.iter().any(|theirs| theirs.source.as_ref() == Some(source)));
+            if let Some(user) = user {
+                return Err(shown(&format!("is a disk of {} too", clean_line(&user.name))));
+            }
+            let found = match source {
+                Source::Volume { pool, volume } => {
+                    let place = self.pool(client, pool).await?;
+                    client.volume_named(&place.pool, volume).await
+                }
+                _ => pools::volume_at(client, drive.path().unwrap_or_default()).await,
+            };
+            match found {
+                Ok(volume) => volumes.push(volume),
+                Err(error) if error.kind == ErrorKind::NotFound => return Err(shown("is in no pool of libvirt")),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(volumes)
+    }
+}
+
+impl Machines for Libvirt {
+    async fn find(&self, vm: &VmId) -> Result<Vm> {
+        self.find_vm(vm).await
+    }
+
+    async fn create_form(&self) -> Result<Vec<FieldSpec>> {
+        let client = self.client()?;
+        let (networks, places, images, node) =
+            tokio::join!(self.networks(&client), pools::places(&client), super::images::list(&client), client.node());
+        let most = ByteSize(node?.1.saturating_mul(1024));
+        let mut choices = vec![Choice::new("", "none")];
+        choices.extend(images?.iter().map(|image| Choice::new(&image.name, "")));
+        let usual = networks.first().map(|choice| choice.value.clone()).unwrap_or_default();
+        let firmwares = FieldKind::Choice(vec![Choice::new("bios", "SeaBIOS"), Choice::new("uefi", "OVMF")]);
+        let mut fields = vec![
+            FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
+            FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }).default("2"),
+            FieldSpec::new("memory", "Memory", FieldKind::Size { least: LEAST_MEMORY, most }).default("2G"),
+            size_field("disk", "Disk").help("grows as it is filled; can be made larger later"),
+        ];
+        fields.extend(pool_field(&places?));
+        fields.extend([
+            FieldSpec::new("firmware", "Firmware", firmwares).default("bios"),
+            FieldSpec::new("network", "Network", FieldKind::Choice(networks)).default(usual),
+            FieldSpec::new("image", "Image", FieldKind::Choice(choices)).optional().help("stands in the CD drive"),
+            FieldSpec::new("description", "Description", FieldKind::Text).optional(),
+        ]);
+        Ok(fields)
+    }
+
+    async fn create(&self, values: &Values, _call: Call) -> Result<()> {
+        self.make(values).await
+    }
+
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        self.forget(vm, keep_disks).await
+    }
+
+    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+        self.set_medium(vm, Some(image)).await?;
+        crate::backend::Power::start(self, vm).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kvm_is_taken_where_it_is_offered() {
+        let host = |kinds: &str| {
+            format!(
+                "<capabilities><guest><arch name='i686'><domain type='kvm'/></arch></guest><guest><arch name='x86_64'>{kinds}</arch></guest></capabilities>"
+            )
+        };
+        assert_eq!(accelerator(&host("<domain type='qemu'/><domain type='kvm'/>")), "kvm");
+        assert_eq!(accelerator(&host("<domain type='qemu'/>")), "qemu");
+    }
+}

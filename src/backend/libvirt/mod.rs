@@ -1,0 +1,249 @@
+//! Machines that libvirt runs, on this computer or another.
+//!
+//! Its own protocol is spoken, so no library of libvirt is needed: one socket, or the same bytes through ssh. What it
+//! tells of its own accord is a hint to look again, and what it says was done is read back.
+pub mod calls;
+pub mod client;
+mod describe;
+mod disks;
+mod figures;
+mod hints;
+mod images;
+mod look;
+mod machines;
+pub mod packet;
+mod plug;
+mod pools;
+mod power;
+mod properties;
+pub mod reach;
+mod setup;
+pub mod wire;
+pub mod xdr;
+
+pub use reach::{Place, Scope, Uri, sockets};
+
+use crate::{
+    backend::{Backend, EventSink, Nodes, fetching::Fetching},
+    domain::{
+        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict,
+        Vm, VmId,
+    },
+    fetch,
+};
+use calls::group;
+use client::{Client, Connection};
+use futures_util::{StreamExt, stream};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
+    time::Duration,
+};
+use tokio::task::JoinSet;
+use wire::{Domain, Stats};
+
+/// What this backend can do on any host.
+const OPS: OpSet = OpSet::of(&[
+    Op::List,
+    Op::Show,
+    Op::Start,
+    Op::ShutDown,
+    Op::PowerOff,
+    Op::Reset,
+    Op::Pause,
+    Op::Resume,
+    Op::Create,
+    Op::Delete,
+    Op::Install,
+    Op::InsertImage,
+    Op::EjectImage,
+    Op::ListDisks,
+    Op::AddDisk,
+    Op::ResizeDisk,
+    Op::RemoveDisk,
+    Op::ListProperties,
+    Op::SetProperty,
+    Op::ListImages,
+    Op::ProbeImage,
+    Op::FetchImage,
+    Op::PauseFetch,
+    Op::CancelFetch,
+    Op::RenameImage,
+    Op::RemoveImage,
+    Op::CheckSetup,
+]);
+/// What needs the folder of the images itself, which libvirt gives no way to.
+const NEED_FOLDER: [Op; 5] = [Op::ProbeImage, Op::FetchImage, Op::PauseFetch, Op::CancelFetch, Op::RenameImage];
+
+/// How many machines are asked for at a time.
+const SIDE_BY_SIDE: usize = 32;
+
+/// Where libvirt is, and how images are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub uri: Uri,
+    /// For one command without a screen: nobody is told of what others do.
+    pub headless: bool,
+    /// How images are fetched.
+    pub fetch: fetch::Options,
+    /// How many images are fetched at once; the others wait.
+    pub fetch_at_once: usize,
+    /// The program that fetches, called with `fetch-worker`: vmdeck itself.
+    pub worker: PathBuf,
+}
+
+/// What was last learnt of a machine.
+#[derive(Clone, Debug)]
+struct Known {
+    domain: Domain,
+    cpus: Option<u32>,
+}
+
+/// The present connection.
+#[derive(Debug)]
+struct Session {
+    connection: Connection,
+    /// Tells of fetches of others; ends with this.
+    _watching: JoinSet<()>,
+}
+
+/// A host with libvirt.
+#[derive(Debug)]
+pub struct Libvirt {
+    settings: Settings,
+    session: Mutex<Option<Session>>,
+    fetching: Arc<Fetching>,
+    known: Mutex<HashMap<VmId, Known>>,
+    samples: Mutex<HashMap<VmId, figures::Sample>>,
+    readings: AtomicU32,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Libvirt {
+    pub fn new(settings: Settings) -> Self {
+        let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
+        Self {
+            settings,
+            session: Mutex::default(),
+            fetching: Arc::new(fetching),
+            known: Mutex::default(),
+            samples: Mutex::default(),
+            readings: AtomicU32::new(0),
+        }
+    }
+
+    fn client(&self) -> Result<Arc<Client>> {
+        let session = locked(&self.session);
+        let session = session.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
+        Ok(session.connection.client.clone())
+    }
+
+    /// The connection, and the machine on it.
+    async fn domain(&self, vm: &VmId) -> Result<(Arc<Client>, Domain)> {
+        let client = self.client()?;
+        let domain = client.lookup(vm).await?;
+        Ok((client, domain))
+    }
+
+    /// Reads one machine whole; None: it went away meanwhile.
+    async fn read(&self, client: &Client, stats: &Stats) -> Option<Vm> {
+        let description = client.xml(&stats.domain, false).await;
+        if description.as_ref().is_err_and(|error| error.kind == ErrorKind::NotFound) {
+            return None;
+        }
+        let Ok(description) = description else { return Some(describe::brief(stats)) };
+        let (domain, cpus) = (stats.domain.clone(), description.current_cpus);
+        locked(&self.known).insert(VmId::from(domain.name.as_str()), Known { domain, cpus });
+        Some(describe::whole(client, stats, &description).await)
+    }
+
+    async fn find_vm(&self, vm: &VmId) -> Result<Vm> {
+        let (client, domain) = self.domain(vm).await?;
+        let gone = || Error::not_found(format_args!("there is no machine called {vm}"));
+        let stats = client.stats(group::STATE | group::BLOCK, std::slice::from_ref(&domain)).await?;
+        let found = self.read(&client, stats.first().ok_or_else(gone)?).await;
+        found.ok_or_else(gone)
+    }
+}
+
+fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) -> Capabilities {
+    let mut found = Capabilities {
+        ops: OPS,
+        events: Events::Push,
+        cancel: Cancel::Sure,
+        version: format!("libvirt {libvirt}"),
+        is_set_up: Some(!qemu.is_empty()),
+        limits: Limits { patience: vec![(Op::Start, Duration::from_secs(60))], ..Limits::default() },
+        details: vec![("QEMU".to_owned(), if qemu.is_empty() { "missing" } else { qemu }.to_owned())],
+        ..Capabilities::default()
+    };
+    if let Some(why) = no_folder {
+        for op in NEED_FOLDER {
+            found.ops = found.ops.without(op);
+            found.missing.push((op, why.clone().into()));
+        }
+    }
+    let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
+    found.cautions.push((Op::Delete, told.into()));
+    found
+}
+
+impl Backend for Libvirt {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        drop(locked(&self.session).take());
+        locked(&self.known).clear();
+        let uri = &self.settings.uri;
+        let connection = uri.connect(events.clone()).await?;
+        let client = connection.client.clone();
+        client.open(uri.driver()).await?;
+        let (versions, registered, folder) =
+            tokio::join!(client.versions(), client.register(), self.own_folder(&client));
+        registered?;
+        let capabilities = capabilities(&versions?, folder.as_ref().err());
+        let mut watching = JoinSet::new();
+        if let Ok(folder) = folder
+            && !self.settings.headless
+        {
+            let (fetching, client) = (self.fetching.clone(), client.clone());
+            watching.spawn(async move {
+                fetching.watch(&folder, &*client, &events).await;
+            });
+        }
+        client.is_up()?;
+        *locked(&self.session) = Some(Session { connection, _watching: watching });
+        Ok(capabilities)
+    }
+
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let client = self.client()?;
+        let groups = if quick { group::STATE } else { group::STATE | group::BLOCK };
+        let stats = client.stats(groups, &[]).await?;
+        if quick {
+            return Ok(Inventory { vms: Some(stats.iter().map(describe::brief).collect()), ..Inventory::default() });
+        }
+        let described = stream::iter(stats).map(|stats| {
+            let client = client.clone();
+            async move { self.read(&client, &stats).await }
+        });
+        let described = described.buffered(SIDE_BY_SIDE).filter_map(std::future::ready).collect();
+        let (vms, node, images) = tokio::join!(described, self.node(&client), images::list(&client));
+        Ok(Inventory { vms: Some(vms), nodes: node.ok().map(|node| vec![node]), images: images.ok() })
+    }
+
+    async fn figures(&self, vms: &[VmId]) -> Result<Vec<(VmId, Figures)>> {
+        self.measure(vms).await
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        self.judge(expect).await.unwrap_or_else(|error| match error.kind {
+            ErrorKind::NotFound => Verdict::Failed(error),
+            _ => Verdict::Unknown(error),
+        })
+    }
+}
+
+impl Nodes for Libvirt {}

@@ -1,0 +1,192 @@
+//! Storage pools: where disks and images are, and what is left there.
+use super::{
+    Libvirt,
+    calls::PoolInfo,
+    client::Client,
+    reach::Scope,
+    wire::{Pool, Volume},
+};
+use crate::{
+    backend::domain_xml::escape,
+    domain::{Amount, ByteSize, Choice, Error, ErrorKind, Node, Result, clean_line},
+};
+use std::path::{Path, PathBuf};
+
+/// The pool that libvirt's own programs put new things into.
+const USUAL: &str = "default";
+
+/// A pool with what is known of it.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) pool: Pool,
+    /// `dir`, `fs`, `logical`.
+    kind: String,
+    /// Where its volumes are, if that is a folder.
+    pub(super) path: String,
+    pub(super) info: PoolInfo,
+}
+
+impl Place {
+    async fn read(client: &Client, pool: Pool) -> Result<Self> {
+        let (xml, info) = tokio::join!(client.pool_xml(&pool), client.pool_info(&pool));
+        let (kind, path) = parse(&xml?);
+        Ok(Self { pool, kind, path, info: info? })
+    }
+
+    /// Whether files can be made in it.
+    fn holds_files(&self) -> bool {
+        matches!(self.kind.as_str(), "dir" | "fs" | "netfs") && !self.path.is_empty()
+    }
+
+    pub(super) fn choice(&self) -> Choice {
+        Choice::new(&self.pool.name, &format!("{} free", ByteSize(self.info.available)))
+    }
+}
+
+/// The kind of a pool and the folder of its volumes.
+fn parse(xml: &str) -> (String, String) {
+    let Ok(document) = roxmltree::Document::parse(xml) else { return Default::default() };
+    let root = document.root_element();
+    let target = root.children().find(|node| node.has_tag_name("target"));
+    let path = target.and_then(|target| target.children().find(|node| node.has_tag_name("path")));
+    let path = path.and_then(|path| path.text()).unwrap_or_default();
+    (root.attribute("type").unwrap_or_default().to_owned(), path.trim().to_owned())
+}
+
+/// The pools that files can be made in, the usual one first, then the roomier ones.
+pub(super) async fn places(client: &Client) -> Result<Vec<Place>> {
+    let pools = client.pools().await?;
+    let read = futures_util::future::join_all(pools.into_iter().map(|pool| Place::read(client, pool))).await;
+    // One that is stopped meanwhile is left out.
+    let mut places: Vec<_> = read.into_iter().flatten().filter(Place::holds_files).collect();
+    places.sort_by_key(|place| (place.pool.name != USUAL, std::cmp::Reverse(place.info.available)));
+    Ok(places)
+}
+
+/// The volume behind a path. Libvirt knows what it saw when it last looked, so where it knows none it looks again.
+pub(super) async fn volume_at(client: &Client, path: &str) -> Result<Volume> {
+    match client.volume_at(path).await {
+        Err(error) if error.kind == ErrorKind::NotFound => {}
+        found => return found,
+    }
+    let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
+    for place in places(client).await? {
+        if Path::new(&place.path) == folder {
+            client.pool_refresh(&place.pool).await?;
+            return client.volume_at(path).await;
+        }
+    }
+    Err(Error::not_found(format_args!("{} is in no storage pool of libvirt", clean_line(path))))
+}
+
+/// Makes a disk file. Refused where the name is taken.
+pub(super) async fn make_disk(
+    client: &Client,
+    pool: &Pool,
+    name: &str,
+    format: &str,
+    size: ByteSize,
+) -> Result<Volume> {
+    let xml = format!(
+        "<volume><name>{}</name><capacity unit='bytes'>{}</capacity><allocation unit='bytes'>0</allocation>\
+        <target><format type='{}'/></target></volume>",
+        escape(name),
+        size.0,
+        escape(format)
+    );
+    client.volume_make(pool, &xml).await
+}
+
+impl Libvirt {
+    /// The pool called `name`; without a name the usual one, made where there is none yet.
+    pub(super) async fn pool(&self, client: &Client, name: &str) -> Result<Place> {
+        let mut places = places(client).await?;
+        if !name.is_empty() {
+            let found = places.into_iter().find(|place| place.pool.name == name);
+            return found.ok_or_else(|| {
+                Error::not_found(format_args!("there is no active pool of files called {}", clean_line(name)))
+            });
+        }
+        if !places.is_empty() {
+            return Ok(places.swap_remove(0));
+        }
+        let folder = self.usual_folder().ok_or_else(|| {
+            Error::conflict("there is no storage pool: make one on that host with `virsh pool-define-as`")
+        })?;
+        let xml = format!(
+            "<pool type='dir'><name>{USUAL}</name><target><path>{}</path></target></pool>",
+            escape(&folder.to_string_lossy())
+        );
+        Place::read(client, client.pool_make(&xml).await?).await
+    }
+
+    /// Where libvirt's own programs make the first pool; None: not known from here.
+    fn usual_folder(&self) -> Option<PathBuf> {
+        match (self.settings.uri.scope, self.settings.uri.is_local()) {
+            (Scope::System, _) => Some("/var/lib/libvirt/images".into()),
+            (Scope::Session, true) => Some(directories::BaseDirs::new()?.data_dir().join("libvirt/images")),
+            (Scope::Session, false) => None,
+        }
+    }
+
+    /// The folder of the images, if this program may write there; else why not.
+    pub(super) async fn own_folder(&self, client: &Client) -> Result<PathBuf, String> {
+        if !self.settings.uri.is_local() {
+            return Err("images are fetched to hosts on this computer alone; that one's own programs can fetch".into());
+        }
+        let places = places(client).await.map_err(|error| error.message)?;
+        let Some(place) = places.first() else {
+            return Err("there is no storage pool yet: the first machine makes one".into());
+        };
+        let folder = PathBuf::from(&place.path);
+        let access = rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
+        match access {
+            Ok(()) => Ok(folder),
+            Err(error) => Err(format!("the folder of the images, {}, cannot be written to: {error}", place.path)),
+        }
+    }
+
+    /// The computer that libvirt runs on.
+    pub(super) async fn node(&self, client: &Client) -> Result<Node> {
+        let (name, node, memory, places) =
+            tokio::join!(client.hostname(), client.node(), client.node_memory(), places(client));
+        let (name, (cpus, kib)) = (name?, node?);
+        let total = ByteSize(kib.saturating_mul(1024));
+        // What the system keeps files in is given back when it is needed.
+        let free = memory.ok().map(|figures| {
+            let of_use = figures.iter().filter(|(name, _)| ["free", "buffers", "cached"].contains(&name.as_str()));
+            of_use.map(|(_, kib)| kib.saturating_mul(1024)).sum::<u64>()
+        });
+        let amount = |used: u64, total: u64| Amount { used: ByteSize(used), total: ByteSize(total) };
+        let places = places.unwrap_or_default();
+        let storage = places
+            .first()
+            .map(|place| amount(place.info.capacity.saturating_sub(place.info.available), place.info.capacity));
+        let told = |place: &Place| {
+            let (free, all) = (ByteSize(place.info.available), ByteSize(place.info.capacity));
+            (format!("Pool {}", place.pool.name), format!("{}, {free} free of {all}", place.path))
+        };
+        Ok(Node {
+            id: name.as_str().into(),
+            name,
+            cpus: Some(cpus),
+            memory: free.map(|free| amount(total.0.saturating_sub(free), total.0)),
+            storage,
+            details: places.iter().map(told).collect(),
+            ..Node::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pools_kind_and_folder_are_read() {
+        let xml = "<pool type='dir'><name>p</name><target><path>/a&amp;b</path></target></pool>";
+        assert_eq!(parse(xml), ("dir".to_owned(), "/a&b".to_owned()));
+        assert_eq!(parse("<pool type='rbd'/>"), ("rbd".to_owned(), String::new()));
+        assert_eq!(parse("no xml"), Default::default());
+    }
+}

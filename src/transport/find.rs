@@ -1,0 +1,28 @@
+//! Programs by their name.
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Where `name` is on `PATH`, if it can be run.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let is_program = |path: &Path| {
+        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    // Folders of the administrator are often missing from the PATH of a user.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
+    let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_or_not() {
+        assert!(find_program("vmdeck-no-such-program").is_none());
+        assert!(find_program("sh").unwrap().is_absolute());
+    }
+}

@@ -1,0 +1,316 @@
+//! chypervisord and cguestd: every documented request and answer, what servers really answer, and every way of going wrong.
+use crate::support::{
+    fake_lochness::{Face, Lochness, NODE, SUBNET},
+    web::{Told, Web},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, Call, Machines, Nodes, Power,
+        chypervisord::{Chypervisord, Settings, wire},
+        dispatch, prepare,
+    },
+    domain::{ByteSize, ErrorKind, Expect, NodeId, Op, PowerState, Reply, Request, Result, Values, Verdict, VmId},
+};
+
+const GUESTS: &str = r#"["ad762efc-3c23-402b-8e1f-a248a005efb9","f2011319-ad59-42fb-9bad-92e261f0651c"]"#;
+const RECORD: &str = r#"{"id":"abcd1234-abcd-1234-abcd-1234abcd1234","metadata":{},"ip":"10.100.101.35","netmask":"255.255.255.255","gateway":"10.100.101.35","mac":"01:23:45:67:89:ac","total_resources":{"memory":1024,"disk":1024,"cpu":1},"available_resources":{"memory":1024,"disk":1024,"cpu":1}}"#;
+
+fn node() -> NodeId {
+    NodeId::from(NODE)
+}
+
+fn values(pairs: &[(&str, &str)]) -> Values {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn backend(url: String) -> Chypervisord {
+    Chypervisord::new(Settings { url, guests_url: None, follow_jobs: false })
+}
+
+async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {
+    let prepared = prepare(backend, request).await?;
+    dispatch(backend, &prepared, Call::new().0).await
+}
+
+fn update(before: &[(&str, &str)], wanted: &[(&str, &str)]) -> Request {
+    Request::UpdateNode { node: node(), before: values(before), values: values(wanted) }
+}
+
+/// The document's examples, word for word: each answer is read, each request is sent as it stands there.
+#[tokio::test]
+async fn the_documents_examples_are_sent_and_read() {
+    const LIST: &str = r#"[{"id":"e88a75a6-7ae6-487c-9634-6553d3793437","metadata":{},"ip":"10.100.101.34","netmask":"","gateway":"","mac":"01:23:45:67:89:ab","total_resources":{"memory":0,"disk":0,"cpu":0},"available_resources":{"memory":0,"disk":0,"cpu":0}}]"#;
+    let one = format!("/hypervisors/{NODE}");
+    let prefix = one.clone();
+    let web = Web::serve(move |asked| {
+        let rest = asked.path.strip_prefix(&prefix);
+        Told::json(
+            200,
+            match (asked.method.as_str(), rest) {
+                ("GET", None) => LIST,
+                ("POST", None) | ("GET" | "PATCH" | "DELETE", Some("")) => RECORD,
+                ("GET", Some("/config")) => r#"{"bar":"baz"}"#,
+                ("PATCH", Some("/config")) => r#"{"foobar":"asdf"}"#,
+                ("GET" | "PATCH", Some("/subnets")) => r#"{"c6430cba-648a-41aa-aee4-b59dacfc790d":"br0"}"#,
+                ("DELETE", Some(_)) => "{}",
+                ("GET", Some("/guests")) if asked.head.contains("remove") => "[]",
+                _ => GUESTS,
+            },
+        )
+    });
+    let host = backend(web.url());
+    host.connect(mpsc::channel(1).0).await.unwrap();
+    let nodes = host.inventory(false).await.unwrap().nodes.unwrap();
+    assert_eq!(nodes[0].address.as_deref(), Some("10.100.101.34"));
+    assert_eq!((nodes[0].cpus, nodes[0].memory), (None, None), "nothing told is unknown");
+    let report = host.node(&node()).await.unwrap();
+    assert_eq!(report.config, values(&[("bar", "baz")]));
+    assert_eq!(report.subnets, values(&[(SUBNET, "br0")]));
+    assert_eq!(report.guests.len(), 2);
+    assert_eq!(report.node.memory.unwrap().total, ByteSize(1 << 30));
+    let filled = [
+        ("id", NODE),
+        ("ip", "10.100.101.35"),
+        ("netmask", "255.255.255.255"),
+        ("gateway", "10.100.101.35"),
+        ("mac", "01:23:45:67:89:ac"),
+        ("memory", "1024"),
+        ("memory-free", "1024"),
+        ("disk", "1024"),
+        ("disk-free", "1024"),
+        ("cpus", "1"),
+        ("cpus-free", "1"),
+    ];
+    send(&host, Request::AddNode { values: values(&filled) }).await.unwrap();
+    send(&host, update(&[], &[("metadata", "foo=bar")])).await.unwrap();
+    host.set_config(&node(), "bar", "").await.unwrap();
+    host.set_subnet(&node(), SUBNET, "br0").await.unwrap();
+    host.remove_subnet(&node(), SUBNET).await.unwrap();
+    let error = host.remove_node(&node()).await.unwrap_err();
+    assert!(error.message.contains("2 guests: ad762efc-3c23-402b-8e1f-a248a005efb9, f2011319"), "{error}");
+    let record: Value = serde_json::from_str(RECORD).unwrap();
+    let resources = json!({"memory": 1024, "disk": 1024, "cpu": 1});
+    let patch = json!({"metadata": {"foo": "bar"}, "total_resources": resources, "available_resources": resources});
+    let sent: Vec<_> = web.asked().into_iter().filter(|a| a.method != "GET").collect();
+    let sent: Vec<_> = sent.iter().map(|a| (a.method.as_str(), a.path.clone(), read(&a.body))).collect();
+    assert_eq!(
+        sent,
+        [
+            ("POST", "/hypervisors".to_owned(), record),
+            ("PATCH", one.clone(), patch),
+            ("PATCH", format!("{one}/config"), json!({"bar": ""})),
+            ("PATCH", format!("{one}/subnets"), json!({SUBNET: "br0"})),
+            ("DELETE", format!("{one}/subnets/{SUBNET}"), Value::Null),
+        ]
+    );
+}
+
+fn read(body: &str) -> Value {
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn an_update_keeps_what_others_changed_and_both_resources() {
+    let lochness = Lochness::new(Face::Etcd);
+    let all = json!({"memory": 2048, "disk": 4096, "cpu": 4});
+    let left = json!({"memory": 1024, "disk": 1024, "cpu": 1});
+    lochness.add(
+        NODE,
+        &json!({"ip": "10.0.0.1", "total_resources": all, "available_resources": left, "metadata": {"a": "b"}}),
+    );
+    let host = lochness.backend();
+    let before = host.node_form(Some(&node())).await.unwrap();
+    let before: Values = before.into_iter().map(|f| (f.name.to_owned(), f.default)).collect();
+    // Meanwhile somebody else gives away memory.
+    lochness.store().nodes[0].1["available_resources"]["memory"] = 512.into();
+    let mut wanted = before.clone();
+    wanted.insert("ip".to_owned(), "10.0.0.2".to_owned());
+    send(&host, Request::UpdateNode { node: node(), before, values: wanted }).await.unwrap();
+    let record = lochness.record(NODE);
+    assert_eq!(record["ip"], "10.0.0.2");
+    assert_eq!(record["total_resources"], all);
+    assert_eq!(record["available_resources"], json!({"memory": 512, "disk": 1024, "cpu": 1}));
+    assert_eq!(record["metadata"], json!({"a": "b"}));
+    lochness.store().conflicts = 1;
+    let error = send(&host, update(&[], &[("ip", "10.0.0.3")])).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
+    assert!(!error.message.contains("secret.go"), "{error}");
+    let error = send(&host, update(&[], &[("ip", "")])).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Invalid && error.message.contains("IP address is needed"), "{error}");
+}
+
+#[tokio::test]
+async fn metadata_that_no_line_can_hold_is_left_alone() {
+    let lochness = Lochness::new(Face::Etcd);
+    lochness.add(NODE, &json!({"metadata": {"a=b": "c", "d": "two\nlines"}}));
+    let host = lochness.backend();
+    let fields = host.node_form(Some(&node())).await.unwrap();
+    assert!(!fields.iter().any(|field| field.name == "metadata"));
+    send(&host, update(&[], &[("ip", "10.0.0.3")])).await.unwrap();
+    assert_eq!(lochness.record(NODE)["metadata"], json!({"a=b": "c", "d": "two\nlines"}));
+}
+
+#[tokio::test]
+async fn an_empty_store_is_an_empty_list_and_a_broken_record_is_told() {
+    let lochness = Lochness::new(Face::Etcd);
+    let host = lochness.backend();
+    host.connect(mpsc::channel(1).0).await.unwrap();
+    let found = host.inventory(false).await.unwrap();
+    assert_eq!((found.nodes.unwrap().len(), found.vms.unwrap().len()), (0, 0));
+    lochness.add(&NODE.to_uppercase(), &json!({}));
+    let error = host.inventory(false).await.unwrap_err();
+    assert!(error.message.contains("one record is broken") && error.message.contains(NODE), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_with_guests_is_kept_and_they_are_named() {
+    const GUEST: &str = "00ad4ab2-64c3-43a3-950d-67d5d8908640";
+    let lochness = Lochness::new(Face::Etcd);
+    lochness.add(NODE, &json!({}));
+    lochness.place(NODE, GUEST);
+    let host = lochness.backend();
+    let error = host.remove_node(&node()).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Conflict && error.message.contains(&format!("a guest: {GUEST}")), "{error}");
+    assert!(!lochness.chypervisord.asked().iter().any(|a| a.method == "DELETE"), "it was not even tried");
+    lochness.store().placed.insert(NODE.to_owned(), Vec::new());
+    assert!(host.node(&node()).await.unwrap().guests.is_empty(), "null is empty");
+    host.remove_node(&node()).await.unwrap();
+}
+
+#[tokio::test]
+async fn guests_are_acted_on_by_jobs() {
+    let lochness = Lochness::new(Face::Etcd);
+    let vm = VmId::from("00ad4ab2-64c3-43a3-950d-67d5d8908640");
+    lochness.add(NODE, &json!({}));
+    lochness.place(NODE, vm.as_str());
+    let host = lochness.backend();
+    let capabilities = host.connect(mpsc::channel(1).0).await.unwrap();
+    assert!(capabilities.check(Op::Start).is_ok());
+    let found = host.find(&vm).await.unwrap();
+    assert_eq!((found.name.as_str(), found.power), ("web", None), "no state is told");
+    assert!(found.details.contains(&("Hypervisor".to_owned(), NODE.to_owned())));
+    assert_eq!(host.find(&VmId::from(SUBNET)).await.unwrap_err().kind, ErrorKind::NotFound);
+    host.start(&vm).await.unwrap();
+    assert_eq!(lochness.store().looks, 3, "new, working, done");
+    let running = Expect::Power { vm: vm.clone(), state: PowerState::Running };
+    let Verdict::Met(Some(Reply::Taken(told))) = host.look(&running).await else { panic!("it was taken") };
+    assert_eq!(told, "job 7d2f-1 is done; lochness does not tell whether the guest runs");
+    lochness.store().job_error = Some("Expected 202, Received 404".to_owned());
+    let error = host.shut_down(&vm).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Refused && error.message.contains("Received 404"), "{error}");
+    assert!(matches!(host.look(&running).await, Verdict::Unknown(_)), "the job before says nothing of this one");
+    lochness.store().looks = 0;
+    let careful = Chypervisord::new(Settings { follow_jobs: false, ..lochness.settings() });
+    careful.power_off(&vm).await.unwrap();
+    assert_eq!(lochness.store().looks, 0, "a job that is looked at may be lost");
+    assert!(
+        matches!(careful.look(&running).await, Verdict::Met(Some(Reply::Taken(t))) if t.starts_with("queued as job"))
+    );
+}
+
+#[tokio::test]
+async fn without_cguestd_hypervisors_are_managed_all_the_same() {
+    let mut lochness = Lochness::new(Face::Documented);
+    lochness.add(NODE, &json!({}));
+    lochness.cguestd.stop();
+    let host = lochness.backend();
+    let capabilities = host.connect(mpsc::channel(1).0).await.unwrap();
+    assert!(capabilities.details.iter().any(|(_, told)| told.contains("nothing listens there")), "{capabilities:?}");
+    let found = host.inventory(false).await.unwrap();
+    assert_eq!((found.nodes.unwrap().len(), found.vms), (1, None), "guests that cannot be asked for are not none");
+    let alone = backend(lochness.chypervisord.url());
+    let capabilities = alone.connect(mpsc::channel(1).0).await.unwrap();
+    assert!(capabilities.check(Op::Start).unwrap_err().contains("guests_url"));
+    assert_eq!(alone.start(&VmId::from(NODE)).await.unwrap_err().kind, ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn a_first_connection_tells_what_stands_in_the_way() {
+    let first = async |told: Told| {
+        let web = Web::serve(move |_| told.clone());
+        backend(web.url()).connect(mpsc::channel(1).0).await.unwrap_err()
+    };
+    let page = Told::Answer(502, "Content-Type: text/html\r\n".to_owned(), b"<html>squid".to_vec());
+    let plain = Told::Answer(404, "Content-Type: text/plain\r\n".to_owned(), b"404 page not found\n".to_vec());
+    for (told, kind, words) in [
+        (page, ErrorKind::Unreachable, "a proxy in between"),
+        (plain, ErrorKind::Unsupported, "is it the right server?"),
+        (Told::json(401, "{}"), ErrorKind::Unauthorized, "it wants a sign-in"),
+        (Told::json(200, "{}"), ErrorKind::Protocol, "is it the right server?"),
+        (Told::json(200, "[{}]"), ErrorKind::Protocol, "is it the right server?"),
+        (Told::json(200, "[1"), ErrorKind::Protocol, "no JSON"),
+        (Told::Raw(vec![0x15, 3, 1, 0, 2, 2, 0x28]), ErrorKind::Unreachable, "want https://"),
+    ] {
+        let error = first(told.clone()).await;
+        assert!(error.kind == kind && error.message.contains(words), "{told:?}: {:?} {error}", error.kind);
+        assert!(error.message.starts_with("127.0.0.1:"), "{error}");
+    }
+}
+
+proptest! {
+    /// Whatever comes, the readers end, and what they take for a record has a name.
+    #[test]
+    fn no_answer_breaks_the_readers(value in json()) {
+        for record in wire::Hypervisor::read_all(&value).unwrap_or_default() {
+            prop_assert!(!record.id.is_empty());
+            let node = record.node();
+            prop_assert!(node.memory.is_none_or(|m| m.used <= m.total));
+            let fields = record.fields();
+            let now: Values = fields.iter().map(|f| (f.name.to_owned(), f.default.clone())).collect();
+            let body = wire::changes(&now, &now).unwrap();
+            let keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+            prop_assert_eq!(keys, ["available_resources", "total_resources"]);
+        }
+        let _ = (wire::guests(&value), wire::ids(&value), wire::map(&value));
+    }
+}
+
+/// JSON of any kind, often with the keys of a record.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[a-f=\n0-9]{0,12}".prop_map(Value::from),
+    ];
+    let keys = "id|metadata|ip|mac|total_resources|available_resources|memory|disk|cpu|[a-c=]{0,3}";
+    leaf.prop_recursive(4, 48, 6, move |inner| {
+        let all = proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from);
+        let map = proptest::collection::hash_map(keys, inner, 0..9);
+        prop_oneof![all, map.prop_map(|map| map.into_iter().collect())]
+    })
+}
+
+#[tokio::test]
+async fn what_names_no_node_is_never_sent() {
+    let lochness = Lochness::new(Face::Etcd);
+    let host = lochness.backend();
+    for bad in ["", "nope", "../guests", "abcd1234-abcd-1234-abcd-1234abcd1234/config", "a b"] {
+        let error = host.remove_node(&NodeId::from(bad)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotFound, "{error}");
+    }
+    let error = host.remove_subnet(&node(), "../..").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotFound);
+    assert!(lochness.chypervisord.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_change_without_an_answer_is_looked_at() {
+    let lochness = Lochness::new(Face::Etcd);
+    lochness.add(NODE, &json!({}));
+    let host = lochness.backend();
+    let prepared = prepare(&host, update(&[], &[("ip", "10.0.0.9")])).await.unwrap();
+    lochness.store().odd = Some(Told::Raw(Vec::new()));
+    let error = dispatch(&host, &prepared, Call::new().0).await.unwrap_err();
+    assert!(error.leaves_unknown(), "{error}");
+    assert!(matches!(host.look(&prepared.expect).await, Verdict::NotMet(told) if told == "its ip is "));
+    lochness.store().nodes[0].1["ip"] = "10.0.0.9".into();
+    assert_eq!(host.look(&prepared.expect).await, Verdict::Met(None));
+    lochness.store().odd = Some(Told::Late(Duration::from_millis(20), Box::new(Told::json(500, "{}"))));
+    assert!(matches!(host.look(&prepared.expect).await, Verdict::Unknown(_)));
+}

@@ -1,0 +1,205 @@
+//! The `iohyve` command run by ourselves: a stand-in that prints what iohyve prints, and lies as it does.
+use super::conformance::{World, check};
+use serde_json::{Value, json};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, Call, Disks, Images, Machines, Power, Properties, Setup,
+        iohyve::{Iohyve, Place, Settings},
+    },
+    domain::{ByteSize, Capabilities, ErrorKind, Expect, Op, ResizePlan, Values, Verdict, VmId},
+    fetch,
+};
+
+const STAND_IN: &str = include_str!("../support/iohyve.py");
+
+/// A FreeBSD in a folder.
+struct Rig(tempfile::TempDir);
+
+impl Rig {
+    fn new() -> Self {
+        let rig = Self(tempfile::tempdir().unwrap());
+        for name in ["iohyve", "id", "zfs", "zpool", "ifconfig", "pgrep", "ssh"] {
+            fs::write(rig.path(name), STAND_IN).unwrap();
+            fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let world = json!({"version": "v0.7.9", "guests": {}, "isos": [], "home": "tank/iohyve"});
+        fs::write(rig.path("world.json"), world.to_string()).unwrap();
+        fs::create_dir(rig.path("library")).unwrap();
+        rig
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn world(&self) -> Value {
+        serde_json::from_str(&fs::read_to_string(self.path("world.json")).unwrap()).unwrap()
+    }
+
+    fn set(&self, key: &str, value: Value) {
+        let mut world = self.world();
+        world.as_object_mut().unwrap().insert(key.to_owned(), value);
+        fs::write(self.path("world.json"), world.to_string()).unwrap();
+    }
+
+    fn at(&self, place: Place) -> Iohyve {
+        Iohyve::new(Settings {
+            place,
+            run: self.path("run"),
+            images: self.path("library"),
+            fetch: fetch::Options::default(),
+            fetch_at_once: 2,
+            worker: env!("CARGO_BIN_EXE_vmdeck").into(),
+        })
+    }
+
+    fn here(&self) -> Iohyve {
+        self.at(Place::Here(self.path("iohyve")))
+    }
+
+    async fn connected(&self) -> (Iohyve, Capabilities) {
+        let iohyve = self.here();
+        let capabilities = iohyve.connect(mpsc::channel(8).0).await.unwrap();
+        (iohyve, capabilities)
+    }
+
+    fn image(&self) -> String {
+        fs::write(self.path("x.iso"), vec![0; 4096]).unwrap();
+        format!("file://{}", self.path("x.iso").display())
+    }
+}
+
+impl Drop for Rig {
+    /// What it left running.
+    fn drop(&mut self) {
+        for pid in self.world().get("loops").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64) {
+            let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn create(name: &str) -> Values {
+    [("name", name), ("disk", "8M")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+}
+
+fn web() -> VmId {
+    "web".into()
+}
+
+#[tokio::test]
+async fn iohyve_conforms() {
+    let rig = Rig::new();
+    let create = Values::from([("disk".to_owned(), "8M".to_owned())]);
+    check(rig.here(), &World { create, grows_off: true, url: rig.image() }).await;
+    assert_eq!(rig.world()["guests"], json!({}));
+}
+
+#[tokio::test]
+async fn through_ssh_it_is_the_same() {
+    let rig = Rig::new();
+    let iohyve = rig.at(Place::Ssh { program: rig.path("ssh"), host: "root@bsd.example".to_owned() });
+    iohyve.connect(mpsc::channel(8).0).await.unwrap();
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    iohyve.set_property(&web(), "description", "it's the web; not `id`").await.unwrap();
+    assert_eq!(rig.world()["guests"]["web"]["settings"]["description"], "it's the web; not `id`");
+    // What runs the machine holds its output open for ten minutes.
+    iohyve.start(&web()).await.unwrap();
+    assert_eq!(rig.world()["guests"]["web"]["running"], true);
+    assert_eq!(iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap().name, "x.iso");
+    assert_eq!(rig.world()["isos"], json!(["x.iso"]));
+    let log = fs::read_to_string(rig.path("ssh.log")).unwrap();
+    assert!(log.lines().all(|line| line.contains("BatchMode=yes") && line.contains(" root@bsd.example ")), "{log}");
+}
+
+#[tokio::test]
+async fn a_yes_of_iohyve_is_not_believed() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    rig.set("lies", json!(["create", "delete", "add", "remove", "start", "cpiso", "resize"]));
+    let made = iohyve.create(&create("db"), Call::new().0).await.unwrap_err();
+    assert_eq!((made.kind, made.message.as_str()), (ErrorKind::Refused, "Creating db..."));
+    let added = iohyve.add_disk(&web(), &Values::from([("size".to_owned(), "8M".to_owned())])).await.unwrap_err();
+    assert_eq!(added.message, "web has no new disk; iohyve said: Creating new zvol for web...");
+    let deleted = iohyve.delete(&web(), false).await.unwrap_err();
+    assert_eq!(deleted.kind, ErrorKind::Differs);
+    let image = iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap_err();
+    assert!(image.message.starts_with("iohyve did not take x.iso"), "{image}");
+    assert_eq!(rig.world()["isos"], json!([]), "half an image is not left in the library");
+    iohyve.start(&web()).await.unwrap();
+    let running = Expect::Power { vm: web(), state: vmdeck::domain::PowerState::Running };
+    assert_eq!(iohyve.look(&running).await, Verdict::NotMet("it is off".to_owned()));
+    rig.set("lies", json!([]));
+    assert_eq!(iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap().name, "x.iso");
+}
+
+#[tokio::test]
+async fn what_would_hit_another_machine_is_not_sent() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    for name in ["web", "db"] {
+        iohyve.create(&create(name), Call::new().0).await.unwrap();
+    }
+    let near = iohyve.create(&create("web2"), Call::new().0).await.unwrap_err();
+    assert!(near.message.contains("mix up"), "{near}");
+    iohyve.start(&web()).await.unwrap();
+    rig.set("processes", json!(["4711 bhyve: ioh-web", "812 /usr/local/bin/webserver"]));
+    let kill = iohyve.power_off(&web()).await.unwrap_err();
+    assert!(kill.message.contains("webserver") && kill.message.contains("nothing was sent"), "{kill}");
+    assert_eq!(rig.world()["guests"]["web"]["running"], true);
+    rig.set("processes", json!(["4711 bhyve: ioh-web"]));
+    iohyve.power_off(&web()).await.unwrap();
+
+    let mut guests = rig.world()["guests"].clone();
+    guests["web2"] = guests["web"].clone();
+    rig.set("guests", guests);
+    rig.set("version", json!("v0.7.3"));
+    let (old, _) = rig.connected().await;
+    let deleted = old.delete(&web(), false).await.unwrap_err();
+    assert!(deleted.message.contains("before 0.7.6 iohyve deletes the other one too"), "{deleted}");
+}
+
+#[tokio::test]
+async fn a_disk_never_shrinks_and_a_machine_that_stays_in_memory_is_taken_out() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    let mib = |n: u64| ByteSize(n << 20);
+    let shrink = ResizePlan { from: mib(8), to: mib(4) };
+    assert!(iohyve.resize_disk(&web(), &"disk0".into(), shrink).await.is_err());
+    assert_eq!(rig.world()["guests"]["web"]["disks"]["disk0"], "8M");
+    rig.set("stays", json!(true));
+    iohyve.start(&web()).await.unwrap();
+    iohyve.shut_down(&web()).await.unwrap();
+    assert_eq!(rig.world()["guests"]["web"]["loaded"], true);
+    iohyve.power_off(&web()).await.unwrap();
+    assert_eq!(rig.world()["guests"]["web"]["loaded"], false);
+}
+
+#[tokio::test]
+async fn without_root_machines_are_only_shown() {
+    let rig = Rig::new();
+    rig.set("user", json!(1001));
+    let (iohyve, capabilities) = rig.connected().await;
+    assert_eq!(capabilities.check(Op::Start), Err("iohyve does this for root only"));
+    assert_eq!((capabilities.check(Op::List), capabilities.version.as_str()), (Ok(()), "iohyve v0.7.9 2017"));
+    assert!(iohyve.properties(&web()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_host_is_set_up_with_a_pool_and_a_device() {
+    let rig = Rig::new();
+    rig.set("home", Value::Null);
+    let (iohyve, _) = rig.connected().await;
+    let report = iohyve.check_setup().await.unwrap();
+    assert!(!report.is_ready());
+    let answers = |pool: &str| [("pool", pool), ("nic", "em0")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    assert_eq!(report.command_with(&answers("tank")).unwrap(), "iohyve setup pool=tank kmod=1 net=em0");
+    let wrong = iohyve.set_up(&answers("nopool"), Call::new().0).await.unwrap_err();
+    assert_eq!(wrong.message, "There are errors with the pool or pool name.");
+    iohyve.set_up(&answers("tank"), Call::new().0).await.unwrap();
+    assert!(iohyve.check_setup().await.unwrap().is_ready());
+}

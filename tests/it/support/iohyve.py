@@ -1,0 +1,175 @@
+#!/usr/bin/env -S python3 -S -E
+"""Stands in for iohyve 0.7.9 and what it needs of FreeBSD, each by the name that it is called by.
+
+Prints what iohyve prints, ends as it ends, and keeps what it changed in `world.json` beside itself. Where that holds
+`lies`, those commands say what they say and change nothing. What runs a machine keeps the output open, as iohyve's does.
+"""
+
+import fcntl
+import json
+import os
+import sys
+
+FOLDER = os.path.dirname(os.path.abspath(sys.argv[0]))
+SETTINGS = {"cpu": "1", "ram": "512M", "boot": "0", "loader": "bhyveload", "os": "default", "bargs": "-A_-H_-P"}
+SETTINGS |= {"description": "Sat Nov 21 07:56:23 UTC 2026", "tap": "tap0", "con": "nmdm0", "utc": "YES", "vnc": "NO"}
+
+
+class World:
+    def __enter__(self):
+        self.file = open(os.path.join(FOLDER, "world.json"), "r+")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+        self.all = json.load(self.file)
+        return self
+
+    def __exit__(self, *_):
+        self.file.seek(0)
+        json.dump(self.all, self.file)
+        self.file.truncate()
+        self.file.close()
+
+    def table(self):
+        rows = [["Guest", "VMM?", "Running", "rcboot?", "Description"]]
+        yes = {True: "YES", False: "NO"}
+        for name, guest in sorted(self.all["guests"].items()):
+            boot = guest["settings"]["boot"] == "1"
+            states = [yes[guest["loaded"]], yes[guest["running"]], yes[boot]]
+            rows.append([name, *states, guest["settings"]["description"]])
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        return [("  ".join(word.ljust(width) for word, width in zip(row, widths))).rstrip() for row in rows]
+
+
+def iohyve(world, command, *words):
+    guests, isos = world.all["guests"], world.all["isos"]
+    lies = command in world.all.get("lies", [])
+    guest = guests.get(next((word for word in words if word != "-f"), ""))
+    match [command, *words]:
+        case ["version"]:
+            print(f"iohyve {world.all['version']} 2017/06/26 I Believe in You, You Can Do the Thing Edition")
+        case ["list"]:
+            print(*world.table(), sep="\n")
+        case ["isolist"]:
+            print("Listing ISO's...", *isos, sep="\n")
+        case ["disks", _] if guest is None:
+            print("Not a valid guest name")
+        case ["disks", name]:
+            print(f"Listing  disks  for  {name}...\ndiskN    Size        ")
+            for disk, size in sorted(guest["disks"].items()):
+                print(f"{disk.ljust(9)}{size.ljust(12)}")
+        case ["getall", name]:
+            print(f"Getting {name} iohyve properties...")
+            if guest is None:
+                print(f"cannot open '/iohyve/{name}': not a ZFS filesystem", file=sys.stderr)
+            for key, value in sorted((guest or {"settings": {}})["settings"].items()):
+                print(f"{key.ljust(12)} {value}")
+        case ["set", name, *_] if guest is None:
+            print(f"Guest {name} doesn't exist!")
+            return 1
+        case ["set", name, pair]:
+            key, value = pair.split("=", 1)
+            print(f"Setting {name} {key}={value}...")
+            if not lies:
+                guest["settings"][key] = value
+        case ["create", name, size, *_]:
+            print(f"Creating {name}...")
+            if guest:
+                print(f"cannot create 'tank/iohyve/{name}': dataset already exists", file=sys.stderr)
+                return 1
+            if not lies:
+                new = {"loaded": False, "running": False, "disks": {"disk0": size}, "settings": SETTINGS}
+                guests[name] = new
+        case ["start" | "install", name, *_] if guest is None:
+            print(f"guest {name} doesn't exist")
+            return 1
+        case ["start" | "install", *_] if guest["running"]:
+            print("Guest is already running.")
+        case ["start" | "install", name, *_]:
+            print(f"Starting {name}... (Takes 15 seconds for FreeBSD guests)" if command == "start" else "Installing...")
+            if not lies:
+                guest |= {"loaded": True, "running": True}
+                loop = os.posix_spawnp("sleep", ["sleep", "600"], os.environ, setsid=True)
+                world.all.setdefault("loops", []).append(loop)
+        case ["stop", name]:
+            print(f"Stopping {name}...")
+            if guest and guest["running"] and not lies:
+                guest |= {"loaded": world.all.get("stays", False), "running": False}
+            elif not guest or not guest["running"]:
+                print(f"{name} not running")
+        case ["forcekill" | "destroy", name]:
+            print("Destroying", name)
+            if guest and not lies:
+                guest |= {"loaded": False, "running": False}
+        case ["delete", "-f", name] if guest is None:
+            print(f"guest {name} doesn't exist")
+            return 1
+        case ["delete", "-f", name]:
+            print(f"\n[WARNING] Forcing permanent deletion of {name}\nDeleting {name} at tank/iohyve/{name}...")
+            if not lies:
+                del guests[name]
+        case ["add", name, size, *_]:
+            print(f"Creating new zvol for {name}...")
+            if guest and not lies:
+                guest["disks"][f"disk{len(guest['disks'])}"] = size
+        case ["resize", name, disk, size]:
+            print(f"Resizing {disk} to {size}")
+            if guest and guest["running"]:
+                print("Please stop the guest first")
+            elif guest and not lies:
+                # It shrinks as readily as it grows.
+                guest["disks"][disk] = size
+        case ["remove", "-f", name, disk]:
+            print(f"Removing {disk} from {name}")
+            if not guest or lies or not guest["disks"].pop(disk, None):
+                print("Not a valid PCIDEV property")
+        case ["cpiso", path]:
+            print(f"Copying {os.path.basename(path)} from {path}...")
+            # The entry is made first, and stays whatever comes.
+            isos.append(os.path.basename(path))
+            if lies or not os.path.exists(path):
+                print(f"cp: {path}: No space left on device", file=sys.stderr)
+                return 1
+        case ["renameiso", old, new]:
+            print(f"Renaming ISO {old} to {new}...")
+            isos[:] = [new if iso == old else iso for iso in isos]
+        case ["rmiso", name]:
+            print(f"Deleting {name}...")
+            isos[:] = [iso for iso in isos if iso != name]
+        case ["setup", pool, "kmod=1", _] if pool.removeprefix("pool=") != "tank":
+            print("There are errors with the pool or pool name.")
+            return 1
+        case ["setup", *_]:
+            print("Setting up iohyve pool...")
+            world.all["home"] = "tank/iohyve"
+        case _:
+            print("missing argument\nusage:")
+            return 1
+    return 0
+
+
+def main():
+    called, words = os.path.basename(sys.argv[0]), sys.argv[1:]
+    with World() as world:
+        match called:
+            case "iohyve":
+                code = iohyve(world, *words)
+            case "id":
+                code = print(world.all.get("user", 0))
+            case "zfs":
+                code = print("zroot", world.all.get("home") or "zroot/usr", sep="\n")
+            case "zpool":
+                code = print("tank\t90G")
+            case "ifconfig":
+                code = print("em0 bridge0 tap0")
+            case "pgrep":
+                code = print(*world.all.get("processes", [f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
+    sys.stdout.flush()
+    sys.exit(code or 0)
+
+
+# ssh: options, the host, and a line for a shell.
+if os.path.basename(sys.argv[0]) == "ssh":
+    os.environ["PATH"] = f"{FOLDER}:{os.environ['PATH']}"
+    with open(os.path.join(FOLDER, "ssh.log"), "a") as log:
+        print(*sys.argv[1:], file=log)
+    os.execvp("sh", ["sh", "-c", sys.argv[-1]])
+main()

@@ -1,0 +1,145 @@
+//! A libvirt daemon of the test's own, in a folder of its own, ended with the test and all that it started.
+use super::qemu::eventually;
+use std::{
+    fs,
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, EventSink,
+        libvirt::{Libvirt, Settings, Uri},
+    },
+    domain::{HostEvent, Values},
+    fetch,
+    transport::find_program,
+};
+
+/// A daemon with one storage pool.
+pub(crate) struct Daemon {
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+/// The answers of a small machine.
+pub(crate) fn small(name: &str) -> Values {
+    let answers =
+        [("name", name), ("cpus", "1"), ("memory", "32M"), ("disk", "16M"), ("firmware", "bios"), ("network", "none")];
+    answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+impl Daemon {
+    /// Starts one and makes its pool.
+    pub(crate) async fn new() -> Self {
+        assert!(find_program("libvirtd").is_some(), "libvirtd is not installed: run tests/setup");
+        let folder = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        for name in ["run", "home/.config", "home/.cache/libvirt/qemu", "images"] {
+            fs::create_dir_all(inside(name)).unwrap();
+        }
+        // What QEMU can do takes seconds to find out, and is the same for all daemons.
+        let found_out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libvirt-cache");
+        fs::create_dir_all(&found_out).unwrap();
+        let _ = fs::set_permissions(&found_out, fs::Permissions::from_mode(0o777));
+        symlink(found_out, inside("home/.cache/libvirt/qemu/cache")).unwrap();
+        let mut daemon = Self { child: None, folder };
+        daemon.start().await;
+        let pool = format!(
+            "<pool type='dir'><name>default</name><target><path>{}</path></target></pool>",
+            daemon.path("images").display()
+        );
+        let (events, _heard) = mpsc::channel(8);
+        let uri = Uri::parse(&daemon.uri()).unwrap();
+        let connection = uri.connect(events).await.unwrap();
+        connection.client.open(uri.driver()).await.unwrap();
+        connection.client.pool_make(&pool).await.unwrap();
+        daemon
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the daemon is the other side of what is tested")]
+    pub(crate) async fn start(&mut self) {
+        let program = find_program("libvirtd").unwrap();
+        let mut command = Command::new(&program);
+        if rustix::process::geteuid().is_root() {
+            // For root it would be the daemon of the whole computer.
+            let owned = ["-R", "65534:65534", self.folder.path().to_str().unwrap()];
+            assert!(Command::new("chown").args(owned).status().unwrap().success());
+            fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("HOME", self.path("home")).env("XDG_RUNTIME_DIR", self.path("run"));
+        command.env("XDG_CONFIG_HOME", self.path("home/.config")).env("XDG_CACHE_HOME", self.path("home/.cache"));
+        let log = fs::File::create(self.path("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(command.spawn().unwrap());
+        let socket = self.socket();
+        eventually("the libvirt daemon", async || UnixStream::connect(&socket).is_ok()).await;
+    }
+
+    /// Ends the daemon; its machines run on.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let pid = rustix::process::Pid::from_child(&child);
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("run/libvirt/libvirt-sock")
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        format!("qemu:///session?socket={}", self.socket().display())
+    }
+
+    /// A backend on this daemon, not connected yet.
+    pub(crate) fn backend(&self) -> Libvirt {
+        at(&self.uri())
+    }
+
+    /// A backend that is connected, and what it tells.
+    pub(crate) async fn connected(&self) -> (Libvirt, mpsc::Receiver<HostEvent>) {
+        let backend = self.backend();
+        let (events, heard): (EventSink, _) = mpsc::channel(1024);
+        backend.connect(events).await.unwrap();
+        (backend, heard)
+    }
+}
+
+/// A backend for a URI.
+pub(crate) fn at(uri: &str) -> Libvirt {
+    Libvirt::new(Settings {
+        uri: Uri::parse(uri).unwrap(),
+        headless: false,
+        fetch: fetch::Options::default(),
+        fetch_at_once: 2,
+        worker: env!("CARGO_BIN_EXE_vmdeck").into(),
+    })
+}
+
+impl Drop for Daemon {
+    /// Machines and the log's daemon outlive it by design, so the test ends them, also when it fails.
+    fn drop(&mut self) {
+        self.stop();
+        let machines = fs::read_dir(self.path("run/libvirt/qemu/run")).into_iter().flatten().flatten();
+        let others = machines.map(|entry| entry.path()).chain([self.path("run/libvirt/virtlogd.pid")]);
+        for file in others.filter(|path| path.extension().is_some_and(|end| end == "pid")) {
+            let pid = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+            if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
