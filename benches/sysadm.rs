@@ -20,6 +20,7 @@ mod support {
     pub(crate) mod fake_sysadm_world;
 }
 #[path = "support/terminal.rs"]
+#[expect(dead_code, reason = "each bench uses a part of it")]
 mod terminal;
 
 use serde_json::json;
@@ -33,7 +34,7 @@ use support::{
     fake_iohyve::{Face, event},
     fake_sysadm::{FakeSysadm, sysadm},
 };
-use terminal::Terminal;
+use terminal::{Terminal, WIDE};
 use tokio::{net::TcpListener, sync::mpsc};
 use vmdeck::{
     app::Message,
@@ -137,7 +138,7 @@ fn screen(runtime: &tokio::runtime::Runtime) {
     fs::write(&file, format!("{host}url = \"{}\"\n{secret}", server.url())).unwrap();
     let (path, folder) = (file.to_str().unwrap(), home.path().to_str().unwrap());
     let env = [("VMDECK_HOME", folder)];
-    let mut terminal = Terminal::start(&[env!("CARGO_BIN_EXE_vmdeck"), "--config", path], &env);
+    let mut terminal = Terminal::sized(&[env!("CARGO_BIN_EXE_vmdeck"), "--config", path], &env, WIDE);
     terminal.until("vm03");
     terminal.settle(Duration::from_secs(1));
     let before = terminal.rss();

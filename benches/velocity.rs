@@ -21,7 +21,7 @@ mod terminal;
 
 use std::time::Duration;
 use support::fake_velocity::{Face, FakeVelocity};
-use terminal::Terminal;
+use terminal::{Terminal, WIDE};
 
 const RUNS: usize = 7;
 const MACHINES: i64 = 500;
@@ -60,7 +60,7 @@ fn main() {
         let password = "password = { env = \"OFFICE\" }\n";
         std::fs::write(home.path().join("config.toml"), format!("{local}{host}{password}")).unwrap();
         let env = [("VMDECK_HOME", home.path().to_str().unwrap()), ("OFFICE", "secret")];
-        let mut terminal = Terminal::start(&[env!("CARGO_BIN_EXE_vmdeck")], &env);
+        let mut terminal = Terminal::sized(&[env!("CARGO_BIN_EXE_vmdeck")], &env, WIDE);
         let row = |line: &&str| line.starts_with('│') && line.contains(" vm");
         let rows = |text: &str| text.lines().filter(row).count();
         let shown = terminal.until_that("the names", |text| rows(text) > 20);

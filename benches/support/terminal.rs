@@ -33,12 +33,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `argv` on 120 columns and 40 rows, with `env` added to a bare environment.
-    pub(crate) fn start(argv: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::sized(argv, env, WIDE)
-    }
-
-    /// The same on so many columns and rows.
+    /// Starts `argv` on so many columns and rows, with `env` added to a bare environment.
     pub(crate) fn sized(argv: &[&str], env: &[(&str, &str)], (cols, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
