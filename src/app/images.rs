@@ -1,7 +1,7 @@
 //! The images screen: what every host has in its library, and what is being fetched to it.
 use super::{App, HostState, details::stepped};
 use crate::{
-    domain::{ByteSize, HostId, Image, Partial, PastFetch, Request, Task, TaskId, TaskState, image_in_use},
+    domain::{ByteSize, HostId, Image, Partial, PastFetch, Reply, Request, Task, TaskId, TaskState, image_in_use},
     input::Action,
 };
 use std::collections::BTreeSet;
@@ -93,10 +93,21 @@ impl App {
 
     /// The selected row and its place: the one chosen, or whatever took its place.
     pub fn image_selected<'a>(&self, rows: &[ImageRow<'a>]) -> Option<(usize, ImageRow<'a>)> {
-        let chosen = self.library.selected.as_ref();
-        let at = rows.iter().position(|row| Some(&row.entry()) == chosen);
+        let chosen = self.library.selected.as_ref().map(|entry| self.now_called(entry));
+        let at = rows.iter().position(|row| Some(row.entry()) == chosen);
         let at = at.unwrap_or(self.library.at.min(rows.len().checked_sub(1)?));
         rows.get(at).map(|row| (at, *row))
+    }
+
+    /// What a row has become: a fetch that is done is the image that it brought.
+    fn now_called(&self, entry: &Entry) -> Entry {
+        let task = if let Entry::Fetch(id) = entry { self.tasks.get(*id) } else { None };
+        match task.map(|task| (&task.host, &task.state)) {
+            Some((host, TaskState::Succeeded(Some(Reply::Fetched(image))))) => {
+                Entry::Image(host.clone(), image.name.clone())
+            }
+            _ => entry.clone(),
+        }
     }
 
     /// The fetches that have ended on the host that was asked last, the newest first.
@@ -145,6 +156,9 @@ impl App {
             (Action::ImageRename | Action::ImageRemove | Action::ImageInstall | Action::ImageCopy, _) if !is_image => {
                 Some("no image is selected".to_owned())
             }
+            (Action::ImageRename | Action::ImageInstall, _) if self.is_wrong() => {
+                Some("it is not what its checksum says, and of no use as an image".to_owned())
+            }
             (Action::ImageRename | Action::ImageRemove, _) => match self.image_selected(&self.image_rows())?.1 {
                 ImageRow::Image(_, image) if !image.used_by.is_empty() => {
                     Some(image_in_use(&image.name, &image.used_by))
@@ -153,6 +167,12 @@ impl App {
             },
             _ => None,
         }
+    }
+
+    /// Whether what is selected is kept apart, and no image.
+    fn is_wrong(&self) -> bool {
+        let row = self.image_selected(&self.image_rows()).map(|(_, row)| row);
+        matches!(row, Some(ImageRow::Image(_, Image { partial: Some(Partial::Wrong), .. })))
     }
 
     pub(super) fn image_step(&mut self, by: isize) {

@@ -8,6 +8,8 @@ pub enum Partial {
     Coming,
     /// A fetch left it when it came to nothing; the words say why that was.
     Left(String),
+    /// What came was not what its checksum says: it is kept apart, and is of no use as an image.
+    Wrong,
 }
 
 /// `being fetched`, `not whole: its fetch came to nothing: 404`.
@@ -15,6 +17,7 @@ impl fmt::Display for Partial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Coming => f.write_str("being fetched"),
+            Self::Wrong => f.write_str("not what its checksum says"),
             Self::Left(why) => write!(f, "not whole: its fetch came to nothing: {}", clean_line(why)),
         }
     }

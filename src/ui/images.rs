@@ -238,6 +238,7 @@ fn not_whole<'a>(
     let ([_, mark, _], key) = (theme.verdict(), app.settings.keymap.first(Action::ImageRemove));
     let (style, text) = match partial {
         Partial::Coming => (theme.dim, partial.to_string()),
+        Partial::Wrong => (theme.bad, format!("{mark} {partial}, {key} removes it")),
         Partial::Left(_) => (theme.bad, format!("{mark} not whole, {key} removes it")),
     };
     let name = clean_line(&image.name);

@@ -150,6 +150,10 @@ impl App {
                 format!("Remove what is left of {name} on {host}?"),
                 Note::warning(format!("Its fetch came to nothing: {}. It is in the way of another.", clean_line(why))),
             ),
+            Some(Partial::Wrong) => (
+                format!("Remove {name} from {host}?"),
+                Note::plain(format!("{size}What came is not what its checksum says: it is of no use as an image.")),
+            ),
             _ => (
                 format!("Remove {name} from {host}?"),
                 Note::plain(format!("{size}There is no way back but fetching it again.")),

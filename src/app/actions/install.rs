@@ -76,7 +76,7 @@ pub(super) fn choice(images: &[Image], purpose: &Purpose, host: &HostId) -> Body
         Some(partial) => partial.to_string(),
         None => image.size.map(|s| s.to_string()).unwrap_or_default(),
     };
-    let mut images: Vec<_> = images.iter().collect();
+    let mut images: Vec<_> = images.iter().filter(|i| i.partial != Some(crate::domain::Partial::Wrong)).collect();
     images.sort_by_key(|i| i.name.to_lowercase());
     let choices = images.into_iter().map(|i| Choice::new(&i.name, &label(i))).collect();
     let yes = if matches!(purpose, Purpose::Insert(_)) { "insert" } else { "install" };

@@ -6,9 +6,10 @@ use crate::{
         fetching::{Library, fetches, wish},
     },
     domain::{
-        ByteSize, Error, Expect, Fetches, Image, Prospect, Result, Stamp, Verdict, VmId, clean_line, image_in_use,
+        ByteSize, Error, Expect, Fetches, Image, Partial, Prospect, Result, Stamp, Verdict, VmId, clean_line,
+        image_in_use,
     },
-    fetch::{Origin, Wish, check_library_name, move_to_free_name},
+    fetch::{MISMATCH, Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
@@ -47,6 +48,26 @@ impl Local {
             .collect();
         images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(images)
+    }
+
+    /// The images, and what was kept apart because it is not what its checksum says.
+    fn library(&self) -> Result<Vec<Image>> {
+        let mut all = self.list_images()?;
+        for entry in fs::read_dir(&self.settings.images).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Some(meta) = entry.metadata().ok().filter(|meta| meta.is_file() && is_kept_apart(&name)) else {
+                continue;
+            };
+            let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            all.push(Image {
+                size: Some(ByteSize(meta.len())),
+                added: since.map(|since| Stamp(0).after(since)),
+                partial: Some(Partial::Wrong),
+                path: Some(entry.path().to_string_lossy().into_owned()),
+                ..Image::new(name)
+            });
+        }
+        Ok(all)
     }
 
     /// The machines that have an image of the library in their drive, or a disk that is a layer over it, by the image's
@@ -100,13 +121,13 @@ impl Local {
 
 impl Library for Local {
     async fn whole(&self) -> Vec<Image> {
-        std::future::ready(self.list_images().unwrap_or_default()).await
+        std::future::ready(self.library().unwrap_or_default()).await
     }
 }
 
 impl Images for Qemu {
     async fn images(&self) -> Result<Vec<Image>> {
-        std::future::ready(self.local.list_images()).await
+        std::future::ready(self.local.library()).await
     }
 
     async fn probe_image(&self, url: &str) -> Result<Prospect> {
@@ -154,7 +175,8 @@ impl Images for Qemu {
     }
 
     async fn remove_image(&self, image: &str) -> Result<()> {
-        let path = self.local.image_path(image)?;
+        let apart = self.local.settings.images.join(image);
+        let path = if is_kept_apart(image) { apart } else { self.local.image_path(image)? };
         self.local.refuse_used(image)?;
         fs::remove_file(&path).map_err(at(&path))?;
         Origin::remove(&self.local.settings.images, image);
@@ -162,8 +184,13 @@ impl Images for Qemu {
     }
 }
 
+/// Whether `name` is that of something which is not what its checksum says.
+fn is_kept_apart(name: &str) -> bool {
+    name.strip_suffix(MISMATCH).is_some_and(|image| check_library_name(image).is_ok())
+}
+
 pub(super) fn look(local: &Local, expect: &Expect) -> Verdict {
-    let images = match local.list_images() {
+    let images = match local.library() {
         Ok(images) => images,
         Err(error) => return Verdict::Unknown(error),
     };

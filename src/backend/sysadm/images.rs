@@ -41,7 +41,7 @@ impl Sysadm {
             Some(Partial::Left(_)) => Error::conflict(format_args!(
                 "what a fetch that came to nothing left of {shown} is in the way: remove it first"
             )),
-            None => Error::conflict(format_args!("{shown} is there already")),
+            Some(Partial::Wrong) | None => Error::conflict(format_args!("{shown} is there already")),
         }
     }
 

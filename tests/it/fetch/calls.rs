@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use vmdeck::{
     backend::{Call as Following, Images},
     config::{Config, Paths},
-    domain::{ByteSize, ErrorKind},
+    domain::{ByteSize, ErrorKind, Partial},
     fetch::is_live,
     runtime::headless::{self, Call, Streams},
 };
@@ -147,4 +147,20 @@ async fn what_came_to_nothing_is_kept_with_its_reason() {
     assert_eq!((past[1].name.as_str(), past[1].why.as_ref()), ("b.iso", Some(&why.message)));
     assert_eq!((past[0].name.as_str(), past[0].why.as_deref()), ("a.iso", Some("cancelled")));
     assert_eq!(past[0].received, ByteSize(HALF as u64));
+}
+
+#[tokio::test]
+async fn what_is_not_what_its_checksum_says_is_told_apart_and_can_be_removed() {
+    let (server, may) = halting(&image(4_000));
+    may.store(true, Ordering::Relaxed);
+    let rig = Rig::new();
+    let qemu = rig.another();
+    let url = format!("{}#sha256={}", server.url("/a.iso"), "0".repeat(64));
+    let why = qemu.fetch_image(&url, None, Following::new().0).await.unwrap_err();
+    assert!(why.message.contains("kept apart as a.iso.mismatch"), "{why}");
+    let listed = qemu.images().await.unwrap();
+    assert_eq!((listed.len(), &listed[0].partial), (1, &Some(Partial::Wrong)));
+    assert!(qemu.rename_image("a.iso.mismatch", "b.iso").await.is_err(), "it would be an image then");
+    qemu.remove_image("a.iso.mismatch").await.unwrap();
+    assert_eq!(qemu.images().await.unwrap(), []);
 }

@@ -90,6 +90,36 @@ fn a_new_name_is_sent_and_the_old_one_is_not() {
 }
 
 #[test]
+fn the_selection_goes_with_a_fetch_to_the_image_that_it_brought() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    app.update(Message::Paste("https://x/zzz.iso".into()));
+    let effects = press(&mut app, "enter");
+    press(&mut app, "home");
+    let mut images = app.hosts.get(&"local".into()).unwrap().images.clone().unwrap();
+    images.push(image("zzz.iso", 1));
+    let inventory = Inventory { images: Some(images), ..Inventory::default() };
+    app.update(Message::TaskEnded(call(&effects).0, Ok(Reply::Fetched(image("zzz.iso", 1)))));
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    assert_eq!(*call(&press(&mut app, "D y")).2, Request::RemoveImage { image: "zzz.iso".into() });
+}
+
+#[test]
+fn what_is_not_what_its_checksum_says_can_be_removed_alone() {
+    let mut app = world();
+    let wrong = Image { partial: Some(Partial::Wrong), ..image("a.iso.mismatch", 1 << 20) };
+    let inventory = Inventory { images: Some(vec![wrong]), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    press(&mut app, "2 home");
+    assert!(screen(&mut app, 80, 24).contains("✖ not what its checksum says, D removes it"));
+    for key in ["m", "i"] {
+        assert_eq!(press(&mut app, key), []);
+        assert!(app.dialog.is_none(), "{key}");
+    }
+    assert_eq!(*call(&press(&mut app, "D y")).2, Request::RemoveImage { image: "a.iso.mismatch".into() });
+}
+
+#[test]
 fn what_a_machine_uses_is_neither_renamed_nor_removed() {
     let mut app = world();
     press(&mut app, "2");
