@@ -1,4 +1,4 @@
-use crate::domain::{HostId, Request, Secret, TaskId, VmId};
+use crate::domain::{Focus, HostId, Request, Secret, TaskId, VmId};
 
 /// Everything that the application asks of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub enum Effect {
         host: HostId,
         task: TaskId,
     },
-    /// What is on the screen: figures are asked for `vms` only, disks and settings for `selected` only.
+    /// What is on the screen: figures are asked for `vms` only, details for `selected` only.
     Watch {
         host: HostId,
         vms: Vec<VmId>,
-        selected: Option<VmId>,
+        selected: Option<Focus>,
     },
     /// Read this host's list again now, or try the connection again now.
     Refresh(HostId),

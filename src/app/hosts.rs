@@ -56,7 +56,11 @@ pub struct HostState {
     pub link: Link,
     /// What is known is as old as this: the link is down, or a poll failed, and why.
     pub stale: Option<(Stamp, Error)>,
-    pub nodes: Vec<Node>,
+    nodes: Vec<Node>,
+    /// Where each stands among them.
+    node_at: HashMap<NodeId, usize>,
+    /// Whether the host keeps nodes as others keep machines.
+    keeps_nodes: bool,
     /// What was read of single nodes.
     reports: HashMap<NodeId, NodeReport>,
     /// None: not listed yet.
@@ -82,7 +86,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    const ROWS: Self = Self { visible: true, rows: true, nodes: false };
+    const ROWS: Self = Self { visible: true, rows: true, nodes: true };
 
     const fn visible(visible: bool) -> Self {
         Self { visible, rows: false, nodes: false }
@@ -100,6 +104,8 @@ impl HostState {
             link: Link::Connecting,
             stale: None,
             nodes: Vec::new(),
+            node_at: HashMap::new(),
+            keeps_nodes: false,
             reports: HashMap::new(),
             images: None,
             heard: None,
@@ -136,6 +142,20 @@ impl HostState {
 
     pub fn machine(&self, vm: &VmId) -> Option<&Machine> {
         self.machines.get(vm).map(AsRef::as_ref)
+    }
+
+    /// The physical machines behind it.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub fn node(&self, id: &NodeId) -> Option<&Node> {
+        self.nodes.get(*self.node_at.get(id)?)
+    }
+
+    /// Whether it keeps nodes with records of their own, as others keep machines.
+    pub const fn keeps_nodes(&self) -> bool {
+        self.keeps_nodes
     }
 
     /// What the storage of its one physical machine still holds.
@@ -229,6 +249,9 @@ impl HostState {
         if let (Link::Down { error, .. }, None) = (&link, &self.stale) {
             self.stale = self.heard.map(|heard| (heard, error.clone()));
         }
+        if let Link::Up(capabilities) = &link {
+            self.keeps_nodes = capabilities.check(Op::ShowNode).is_ok();
+        }
         self.link = link;
         Changes::ROWS
     }
@@ -239,8 +262,8 @@ impl HostState {
             let is_news = self.nodes != nodes;
             self.nodes = nodes;
             if is_news {
-                let ids: HashSet<&NodeId> = self.nodes.iter().map(|node| &node.id).collect();
-                self.reports.retain(|id, _| ids.contains(id));
+                self.node_at = self.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
+                self.reports.retain(|id, _| self.node_at.contains_key(id));
             }
             changes.visible |= is_news;
             changes.nodes |= is_news;
@@ -267,7 +290,7 @@ impl HostState {
 
     /// Takes what was read of one node, whose record may be newer than the list.
     fn take_report(&mut self, report: NodeReport) -> Changes {
-        let known = self.nodes.iter_mut().find(|node| node.id == report.node.id);
+        let known = self.node_at.get(&report.node.id).and_then(|at| self.nodes.get_mut(*at));
         let is_newer = known.is_some_and(|node| {
             let is_newer = *node != report.node;
             if is_newer {

@@ -1,4 +1,4 @@
-//! The rows of the machines screen: which, in which order, and which one is selected.
+//! The rows of a long list: which, in which order, and which one is selected; and those of the machines.
 use super::{HostState, Hosts, Machine, TextField};
 use crate::domain::{HostId, VmId};
 use std::cmp::Ordering;
@@ -48,34 +48,50 @@ impl Column {
     }
 }
 
-/// Order, filter and selection of the machines.
-#[derive(Debug, Default)]
-pub struct Listing {
-    rows: Vec<RowId>,
-    selected: Option<RowId>,
-    /// A machine to select once it is listed.
-    wanted: Option<RowId>,
+/// Order, filter and selection of a list.
+#[derive(Debug)]
+pub struct Listing<Id = RowId, By = Column> {
+    rows: Vec<Id>,
+    selected: Option<Id>,
+    /// What to select once it is listed.
+    wanted: Option<Id>,
     at: usize,
     total: usize,
     pub filter: TextField,
     /// Whether keys go to the filter.
     pub typing: bool,
-    pub sort: Column,
+    pub sort: By,
     pub reverse: bool,
 }
 
-impl Listing {
-    /// The machines that match, in order.
-    pub fn rows(&self) -> &[RowId] {
+impl<Id, By: Default> Default for Listing<Id, By> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            selected: None,
+            wanted: None,
+            at: 0,
+            total: 0,
+            filter: TextField::default(),
+            typing: false,
+            sort: By::default(),
+            reverse: false,
+        }
+    }
+}
+
+impl<Id: Clone + PartialEq, By> Listing<Id, By> {
+    /// Those that match, in order.
+    pub fn rows(&self) -> &[Id] {
         &self.rows
     }
 
-    /// How many machines there are, with those that the filter hides.
+    /// How many there are, with those that the filter hides.
     pub const fn total(&self) -> usize {
         self.total
     }
 
-    pub fn selected(&self) -> Option<&RowId> {
+    pub fn selected(&self) -> Option<&Id> {
         self.selected.as_ref()
     }
 
@@ -84,29 +100,11 @@ impl Listing {
         self.at
     }
 
-    /// Sorts and filters anew. The selection stays with its machine; if that is gone, its neighbour is selected.
-    pub(super) fn rebuild(&mut self, hosts: &Hosts) {
-        let needle = self.filter.text().to_lowercase();
-        let mut found: Vec<(usize, &HostState, &Machine)> = Vec::new();
-        self.total = 0;
-        for (i, host) in hosts.iter().enumerate() {
-            for machine in host.machines() {
-                self.total += 1;
-                if matches(&needle, host, machine) {
-                    found.push((i, host, machine));
-                }
-            }
-        }
-        let (sort, reverse) = (self.sort, self.reverse);
-        found.sort_by(|(i, _, a), (j, _, b)| {
-            let order = compare(sort, (*i, a), (*j, b));
-            let order = if reverse { order.reverse() } else { order };
-            order
-                .then_with(|| natural(&a.vm.name, &b.vm.name))
-                .then_with(|| i.cmp(j))
-                .then_with(|| a.vm.id.cmp(&b.vm.id))
-        });
-        self.rows = found.into_iter().map(|(_, host, m)| (host.id().clone(), m.vm.id.clone())).collect();
+    /// Takes the rows of `total` that match, in order. The selection stays with its entry; if that is gone, its neighbour
+    /// is selected.
+    pub(super) fn take(&mut self, rows: Vec<Id>, total: usize) {
+        self.rows = rows;
+        self.total = total;
         if let Some(row) = self.wanted.as_ref().and_then(|id| self.position(id)) {
             self.wanted = None;
             return self.select(row);
@@ -115,15 +113,15 @@ impl Listing {
         self.select(kept.unwrap_or(self.at));
     }
 
-    fn position(&self, id: &RowId) -> Option<usize> {
+    fn position(&self, id: &Id) -> Option<usize> {
         match self.rows.get(self.at) {
             Some(row) if row == id => Some(self.at),
             _ => self.rows.iter().position(|row| row == id),
         }
     }
 
-    /// Selects a machine now, or when it is listed, unless another is selected before.
-    pub(super) fn select_when_there(&mut self, id: RowId) {
+    /// Selects an entry now, or when it is listed, unless another is selected before.
+    pub(super) fn select_when_there(&mut self, id: Id) {
         match self.position(&id) {
             Some(row) => self.select(row),
             None => self.wanted = Some(id),
@@ -139,6 +137,33 @@ impl Listing {
     pub(super) fn step(&mut self, by: isize) {
         self.wanted = None;
         self.select(self.at.saturating_add_signed(by));
+    }
+}
+
+impl Listing {
+    /// Sorts and filters anew.
+    pub(super) fn rebuild(&mut self, hosts: &Hosts) {
+        let needle = self.filter.text().to_lowercase();
+        let mut found: Vec<(usize, &HostState, &Machine)> = Vec::new();
+        let mut total = 0;
+        for (i, host) in hosts.iter().enumerate() {
+            for machine in host.machines() {
+                total += 1;
+                if matches(&needle, host, machine) {
+                    found.push((i, host, machine));
+                }
+            }
+        }
+        let (sort, reverse) = (self.sort, self.reverse);
+        found.sort_by(|(i, _, a), (j, _, b)| {
+            let order = compare(sort, (*i, a), (*j, b));
+            let order = if reverse { order.reverse() } else { order };
+            order
+                .then_with(|| natural(&a.vm.name, &b.vm.name))
+                .then_with(|| i.cmp(j))
+                .then_with(|| a.vm.id.cmp(&b.vm.id))
+        });
+        self.take(found.into_iter().map(|(_, host, m)| (host.id().clone(), m.vm.id.clone())).collect(), total);
     }
 
     pub(super) fn sort_by_next(&mut self, one_host: bool) {
@@ -178,7 +203,7 @@ fn compare(sort: Column, (i, a): (usize, &Machine), (j, b): (usize, &Machine)) -
 }
 
 /// Names as people order them: `web2` before `web10`, letters without regard to case.
-fn natural(left: &str, right: &str) -> Ordering {
+pub(super) fn natural(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     loop {
         let order = match (left, right) {

@@ -8,6 +8,7 @@ mod images;
 mod listing;
 mod look_ahead;
 mod message;
+mod nodes;
 mod notices;
 mod refusal;
 mod screen;
@@ -29,6 +30,7 @@ pub use listing::{Column, Listing, RowId};
 use look_ahead::Ahead;
 pub use look_ahead::Sight;
 pub use message::Message;
+pub use nodes::{NodeColumn, NodeRow};
 pub use notices::{Notice, Notices};
 pub use screen::{Overlay, Screen, Tab};
 pub use series::{Series, Usage};
@@ -39,7 +41,7 @@ pub use text_field::TextField;
 pub use title::Title;
 
 use crate::{
-    domain::{Host, HostId, Stamp, VmId},
+    domain::{Focus, Host, HostId, Stamp, VmId},
     input::Scope,
 };
 
@@ -49,6 +51,7 @@ pub struct App {
     pub settings: Settings,
     pub hosts: Hosts,
     pub listing: Listing,
+    pub nodes: Listing<NodeRow, NodeColumn>,
     pub tasks: Tasks,
     pub notices: Notices,
     pub screen: Screen,
@@ -87,7 +90,7 @@ pub struct App {
     now: Stamp,
     changed: bool,
     visible: Vec<RowId>,
-    watched: Vec<(HostId, Vec<VmId>, Option<VmId>)>,
+    watched: Vec<(HostId, Vec<VmId>, Option<Focus>)>,
 }
 
 impl App {
@@ -96,6 +99,7 @@ impl App {
             settings,
             hosts: Hosts::new(hosts),
             listing: Listing::default(),
+            nodes: Listing::default(),
             tasks: Tasks::default(),
             notices: Notices::default(),
             screen: Screen::Machines,
@@ -156,10 +160,7 @@ impl App {
         if self.overlay.is_some() {
             return &[Scope::List, Scope::Global];
         }
-        match self.screen {
-            Screen::Machines if self.listing.typing => &[Scope::Filter],
-            _ => self.screen_scopes(),
-        }
+        if self.typed_filter().is_some() { &[Scope::Filter] } else { self.screen_scopes() }
     }
 
     /// The scopes of the screen, whatever lies over it.
@@ -169,6 +170,16 @@ impl App {
             Screen::Images => &[Scope::Images, Scope::List, Scope::Global],
             Screen::Tasks => &[Scope::Tasks, Scope::List, Scope::Global],
             Screen::Hosts => &[Scope::Hosts, Scope::List, Scope::Global],
+            Screen::Nodes => &[Scope::Nodes, Scope::List, Scope::Global],
+        }
+    }
+
+    /// The filter of the screen, while it is typed.
+    pub fn typed_filter(&self) -> Option<&TextField> {
+        match self.screen {
+            Screen::Machines => self.listing.typing.then_some(&self.listing.filter),
+            Screen::Nodes => self.nodes.typing.then_some(&self.nodes.filter),
+            _ => None,
         }
     }
 
@@ -184,6 +195,7 @@ impl App {
         match self.screen {
             Screen::Hosts => self.hosts.at(self.host_row),
             Screen::Images => self.image_host(),
+            Screen::Nodes => self.node_host(),
             // Where there are no machines, the first thing to do is to set a host up.
             _ => self.selected().map(|(host, _)| host).or_else(|| self.not_set_up()).or_else(|| self.hosts.at(0)),
         }
@@ -200,9 +212,18 @@ impl App {
         self.details_open || self.graphed.is_some()
     }
 
-    /// Whether the details of the selected machine are on the screen.
+    /// What stands in the details that are on the screen.
+    fn focus(&self) -> Option<(HostId, Focus)> {
+        match self.screen {
+            _ if !self.shows_details() => None,
+            Screen::Nodes => self.nodes.selected().map(|(host, node)| (host.clone(), Focus::Node(node.clone()))),
+            _ => self.listing.selected().map(|(host, vm)| (host.clone(), Focus::Vm(vm.clone()))),
+        }
+    }
+
+    /// Whether the details of the selected machine or node are on the screen.
     pub const fn shows_details(&self) -> bool {
-        matches!(self.screen, Screen::Machines)
+        matches!(self.screen, Screen::Machines | Screen::Nodes)
             && (self.details_open || self.size.0 == 0 || self.size.0 >= SIDE_BY_SIDE)
     }
 }

@@ -27,6 +27,9 @@ impl App {
         if binding.scope == Scope::Machines {
             return self.machine_refusal(action);
         }
+        if binding.scope == Scope::Nodes || action == Action::Nodes {
+            return self.node_refusal(action);
+        }
         if let Some(why) = self.image_refusal(action) {
             return Some(why);
         }

@@ -8,6 +8,8 @@ pub enum Screen {
     Images,
     Tasks,
     Hosts,
+    /// The physical machines of hosts that keep many.
+    Nodes,
 }
 
 /// What lies over the screen until it is closed; `scroll` counts lines from the top.

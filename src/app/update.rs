@@ -1,5 +1,5 @@
 //! Routes each message to the part that owns it.
-use super::{App, Column, Effect, Machine, Message, Overlay, RowId};
+use super::{App, Column, Effect, Machine, Message, Overlay, Screen, TextField};
 use crate::{
     domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
     input::{Action, Key},
@@ -73,7 +73,7 @@ impl App {
         if let Some(action) = action {
             return self.act(action);
         }
-        if self.listing.typing && self.listing.filter.key(key) {
+        if self.filter_typed().is_some_and(|filter| filter.key(key)) {
             self.refilter();
         }
         Vec::new()
@@ -83,14 +83,25 @@ impl App {
         if let Some(dialog) = &mut self.dialog {
             dialog.paste(text);
             self.changed = true;
-        } else if self.listing.typing && self.listing.filter.paste(text) {
+        } else if self.filter_typed().is_some_and(|filter| filter.paste(text)) {
             self.refilter();
         }
         Vec::new()
     }
 
+    fn filter_typed(&mut self) -> Option<&mut TextField> {
+        match self.screen {
+            Screen::Nodes => self.nodes.typing.then_some(&mut self.nodes.filter),
+            _ => self.listing.typing.then_some(&mut self.listing.filter),
+        }
+    }
+
+    /// Orders the rows of the screen anew.
     pub(super) fn refilter(&mut self) {
-        self.listing.rebuild(&self.hosts);
+        match self.screen {
+            Screen::Nodes => self.nodes.rebuild(&self.hosts),
+            _ => self.listing.rebuild(&self.hosts),
+        }
         self.changed = true;
     }
 
@@ -108,6 +119,9 @@ impl App {
         }
         if figures {
             self.graph(host);
+        }
+        if changes.nodes {
+            self.nodes.rebuild(&self.hosts);
         }
         self.changed |= changes.visible;
         if changes.visible {
@@ -150,6 +164,7 @@ impl App {
         if let Ok(reply) = result.clone() {
             self.take_reply(&task.host, task.vm.as_ref(), reply);
         }
+        self.node_clash(&task, &result);
         if let Some(Request::Define { .. }) = &task.request {
             self.defined(&task.host, task.vm.as_ref(), result.is_ok());
         }
@@ -184,6 +199,7 @@ impl App {
                 self.overlay = Some(Overlay::Past { host: host.clone(), scroll: 0 });
             }
             (Reply::Disks(disks), Some(vm)) => self.learn(host, HostEvent::Disks(vm.clone(), disks)),
+            (Reply::Node(report), _) => self.learn(host, HostEvent::Node(report)),
             (Reply::Properties(all), Some(vm)) => self.learn(host, HostEvent::Properties(vm.clone(), all)),
             _ => {}
         }
@@ -217,10 +233,10 @@ impl App {
 
     /// Tells the hosts what is on the screen, where that changed.
     fn watch(&mut self, effects: &mut Vec<Effect>) {
-        let selected: Option<&RowId> = if self.shows_details() { self.listing.selected() } else { None };
+        let selected = self.focus();
         for host in self.hosts.iter() {
             let id = host.id();
-            let now = selected.filter(|(h, _)| h == id).map(|(_, vm)| vm);
+            let now = selected.as_ref().filter(|(h, _)| h == id).map(|(_, focus)| focus);
             let seen = || self.visible.iter().filter(|(h, _)| h == id).map(|(_, vm)| vm);
             let old = self.watched.iter_mut().find(|(h, ..)| h == id);
             let same = match &old {

@@ -54,6 +54,13 @@ ids! {
     JobId;
 }
 
+/// What somebody looks at closely: its details are read for as long as it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Vm(VmId),
+    Node(NodeId),
+}
+
 /// One task of this program's run, in order of birth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);

@@ -41,7 +41,7 @@ pub use expect::{Expect, Verdict};
 pub use fetches::{Fetches, OpenFetch, PastFetch};
 pub use field::{Choice, FieldKind, FieldSpec, Values, check_fields, mac};
 pub use host::Host;
-pub use id::{DiskId, HostId, JobId, NodeId, TaskId, VmId};
+pub use id::{DiskId, Focus, HostId, JobId, NodeId, TaskId, VmId};
 pub use image::{Image, Partial, check_image_name, image_in_use, unpacked_name};
 pub use node::{Amount, Node, NodeReport, check_config_key, is_uuid};
 pub use node_expect::NodeExpect;

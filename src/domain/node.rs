@@ -8,6 +8,13 @@ pub struct Amount {
     pub total: ByteSize,
 }
 
+impl Amount {
+    /// How much of it is used, from 0 to 1; None: there is nothing of it.
+    pub fn share(self) -> Option<f64> {
+        (self.total.0 > 0).then(|| (self.used.as_f64() / self.total.as_f64()).clamp(0.0, 1.0))
+    }
+}
+
 /// A physical machine behind a host: one for most backends, many for some.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
@@ -30,6 +37,12 @@ pub struct Node {
 }
 
 impl Node {
+    /// How much of its CPUs is given away, from 0 to 1; None: not known.
+    pub fn cpus_share(&self) -> Option<f64> {
+        let all = self.cpus.filter(|all| *all > 0)?;
+        Some((f64::from(self.cpus_used?) / f64::from(all)).clamp(0.0, 1.0))
+    }
+
     /// What its storage still holds, in bytes.
     pub fn storage_free(&self) -> Option<ByteSize> {
         self.storage.map(|s| ByteSize(s.total.0.saturating_sub(s.used.0)))

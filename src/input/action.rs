@@ -12,7 +12,8 @@ pub enum Scope {
     Images,
     Tasks,
     Hosts,
-    /// While the filter of the machines is typed.
+    Nodes,
+    /// While a filter is typed.
     Filter,
     /// A question with a yes and a no, or a choice from a list.
     Dialog,
@@ -30,6 +31,7 @@ impl Scope {
             Self::Images => "Images",
             Self::Tasks => "Tasks",
             Self::Hosts => "Hosts",
+            Self::Nodes => "Nodes",
             Self::Filter => "Typing a filter",
             Self::Dialog => "Questions and choices",
             Self::Form => "Forms",
@@ -135,6 +137,18 @@ bindings! {
         HostReconnect "host-reconnect" ["r"] "reconnect" "Try the connection again now";
         HostSetUp "host-set-up" ["U", "I"] "set up" "Install what the host lacks to run machines" requires SetUp;
     }
+    Nodes: {
+        NodeDetails "node-details" ["enter"] "details" "Open the node's details";
+        NodeEdit "node-edit" ["e"] "edit" "Change the node's record" requires UpdateNode;
+        NodeConfig "node-config" ["c"] "config" "Set a key of the node's configuration, or drop it" requires SetConfig;
+        NodeSubnet "node-subnet" ["b"] "subnet" "Attach a subnet, or change its bridge" requires SetSubnet;
+        NodeDetach "node-detach" ["-"] "detach" "Take a subnet off the node" requires RemoveSubnet;
+        NodeAdd "node-add" ["n"] "new" "Add a node" requires AddNode;
+        NodeRemove "node-remove" ["D"] "remove" "Remove the node's record" requires RemoveNode;
+        NodeFilter "node-filter" ["/"] "filter" "Show only the nodes that match what is typed";
+        NodeSort "node-sort" ["o"] "sort" "Sort by the next column";
+        NodeSortReverse "node-sort-reverse" ["O"] "" "Sort the other way round";
+    }
     List: {
         Down "down" ["j", "down"] "" "Move down";
         Up "up" ["k", "up"] "" "Move up";
@@ -150,6 +164,7 @@ bindings! {
         Images "images" ["2"] "images" "Show the images";
         Tasks "tasks" ["3"] "tasks" "Show the tasks";
         Hosts "hosts" ["4"] "hosts" "Show the hosts";
+        Nodes "nodes" ["5"] "nodes" "Show the hypervisors of hosts that keep many";
         Refresh "refresh" ["ctrl-r"] "" "Read all hosts again now";
         Redraw "redraw" ["ctrl-l"] "" "Draw the whole screen again";
         Suspend "suspend" ["ctrl-z"] "" "Leave vmdeck standing and go back to the shell";

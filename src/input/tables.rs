@@ -2,11 +2,12 @@
 use super::{BINDINGS, Binding, Scope};
 use std::fmt::Write as _;
 
-const SCOPES: [Scope; 9] = [
+const SCOPES: [Scope; 10] = [
     Scope::Machines,
     Scope::Images,
     Scope::Tasks,
     Scope::Hosts,
+    Scope::Nodes,
     Scope::List,
     Scope::Global,
     Scope::Filter,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{Effect, Message},
     backend::{Backend, Console},
-    domain::{Capabilities, Error, ErrorKind, Events, Figures, HostEvent, HostId, Link, Result, Stamp, VmId},
+    domain::{Capabilities, Error, ErrorKind, Events, Figures, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
     transport::now,
 };
 use std::{future::pending, sync::Arc, time::Duration};
@@ -57,7 +57,7 @@ struct Actor<B> {
     next_list: Instant,
     next_figures: Instant,
     visible: Vec<VmId>,
-    selected: Option<VmId>,
+    selected: Option<Focus>,
     figures: Vec<(VmId, Figures)>,
     listed: Stamp,
     stale: Option<Error>,
@@ -173,8 +173,8 @@ impl<B: Backend> Actor<B> {
             self.next_list = instant() + self.list_every();
             self.next_figures = instant();
             self.reads.list(true);
-            if let Some(vm) = self.selected.clone() {
-                self.reads.details(vm, &capabilities);
+            if let Some(focus) = self.selected.clone() {
+                self.reads.details(focus, &capabilities);
             }
         }
     }
@@ -227,8 +227,8 @@ impl<B: Backend> Actor<B> {
     fn poll(&mut self) {
         self.next_list = instant() + self.list_every();
         self.reads.list(false);
-        if let (Some(vm), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
-            self.reads.details(vm, &capabilities);
+        if let (Some(focus), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
+            self.reads.details(focus, &capabilities);
         }
     }
 
@@ -273,14 +273,14 @@ impl<B: Backend> Actor<B> {
         }
     }
 
-    fn watch(&mut self, vms: Vec<VmId>, selected: Option<VmId>) {
+    fn watch(&mut self, vms: Vec<VmId>, selected: Option<Focus>) {
         self.visible = vms;
         // What was told of machines that left the screen is told again when they come back.
         self.figures.retain(|(vm, _)| self.visible.contains(vm));
         if self.selected != selected {
             self.selected = selected;
-            if let (Some(vm), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
-                self.reads.details(vm, &capabilities);
+            if let (Some(focus), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
+                self.reads.details(focus, &capabilities);
             }
         }
     }
@@ -315,8 +315,9 @@ impl<B: Backend> Actor<B> {
                 let Some(capabilities) = self.capabilities().filter(|_| self.policy.is_watching) else { return };
                 match vm {
                     Some(vm) => {
-                        if self.selected.as_ref() == Some(&vm) {
-                            self.reads.details(vm.clone(), &capabilities);
+                        let focus = Focus::Vm(vm.clone());
+                        if self.selected.as_ref() == Some(&focus) {
+                            self.reads.details(focus, &capabilities);
                         }
                         self.reads.vm(vm, &capabilities);
                     }

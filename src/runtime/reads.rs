@@ -4,8 +4,8 @@ use super::guarded::{guarded, instant};
 use crate::{
     backend::Backend,
     domain::{
-        Capabilities, Disk, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, PowerState, Property, Result, Vm,
-        VmId,
+        Capabilities, Disk, ErrorKind, Expect, Figures, Focus, HostEvent, Inventory, NodeReport, Op, PowerState,
+        Property, Result, Vm, VmId,
     },
 };
 use std::{
@@ -21,6 +21,7 @@ pub(super) enum Read {
     Vm(VmId, Result<Vm>),
     Figures(Vec<VmId>, Result<Vec<(VmId, Figures)>>),
     Details(VmId, Option<Result<Vec<Disk>>>, Option<Result<Vec<Property>>>),
+    Node(Result<NodeReport>),
 }
 
 /// What became known of a machine while readings were under way.
@@ -56,7 +57,7 @@ pub(super) struct Reads<B> {
     find_again: HashSet<VmId>,
     measuring: bool,
     detailing: bool,
-    detail_again: Option<VmId>,
+    detail_again: Option<Focus>,
 }
 
 /// At most this many machines are read one by one after hints; beyond it the list is cheaper.
@@ -135,14 +136,22 @@ impl<B: Backend> Reads<B> {
         });
     }
 
-    /// Reads disks and settings of the machine whose details are shown.
-    pub(super) fn details(&mut self, vm: VmId, capabilities: &Capabilities) {
+    /// Reads what is shown in full: disks and settings of a machine, or all that hangs on a node.
+    pub(super) fn details(&mut self, focus: Focus, capabilities: &Capabilities) {
         if self.detailing {
-            self.detail_again = Some(vm);
+            self.detail_again = Some(focus);
             return;
         }
-        self.detailing = true;
         let (backend, within) = (self.backend.clone(), self.within);
+        let vm = match focus {
+            Focus::Vm(vm) => vm,
+            Focus::Node(_) if !capabilities.ops.contains(Op::ShowNode) => return,
+            Focus::Node(node) => {
+                self.detailing = true;
+                return self.spawn(async move { Read::Node(guarded(Some(within), backend.node(&node)).await) });
+            }
+        };
+        self.detailing = true;
         let (disks, properties) =
             (capabilities.ops.contains(Op::ListDisks), capabilities.ops.contains(Op::ListProperties));
         self.spawn(async move {
@@ -181,7 +190,7 @@ impl<B: Backend> Reads<B> {
     }
 
     /// Reads again what a change was about; `is_met` tells that it is as `expect` says.
-    pub(super) fn changed(&mut self, expect: &Expect, capabilities: &Capabilities, shown: Option<&VmId>) {
+    pub(super) fn changed(&mut self, expect: &Expect, capabilities: &Capabilities, shown: Option<&Focus>) {
         self.number += 1;
         match expect {
             Expect::Gone(vm) => self.touch(vm.clone(), Touch::Changed),
@@ -190,9 +199,9 @@ impl<B: Backend> Reads<B> {
                 if let Some(vm) = expect.vm() {
                     self.touch(vm.clone(), Touch::Changed);
                     self.vm(vm.clone(), capabilities);
-                    if shown == Some(vm) {
-                        self.details(vm.clone(), capabilities);
-                    }
+                }
+                if let Some(shown) = shown {
+                    self.details(shown.clone(), capabilities);
                 }
             }
         }
@@ -231,11 +240,13 @@ impl<B: Backend> Reads<B> {
                 let unknown = |_| vms.into_iter().map(|vm| (vm, Figures::default())).collect();
                 Ok(vec![HostEvent::Figures(figures.unwrap_or_else(unknown))])
             }
+            Read::Node(report) => {
+                self.details_read(capabilities);
+                let told = report.map_err(|error| tracing::debug!("a node could not be read: {error}"));
+                Ok(told.ok().map(|report| HostEvent::Node(Box::new(report))).into_iter().collect())
+            }
             Read::Details(vm, disks, properties) => {
-                self.detailing = false;
-                if let Some(again) = self.detail_again.take() {
-                    self.details(again, capabilities);
-                }
+                self.details_read(capabilities);
                 let unread = |op, error| HostEvent::Unread(vm.clone(), op, error);
                 let disks = disks.map(|read| match read {
                     Ok(disks) => HostEvent::Disks(vm.clone(), disks),
@@ -252,6 +263,13 @@ impl<B: Backend> Reads<B> {
             self.touched.clear();
         }
         told
+    }
+
+    fn details_read(&mut self, capabilities: &Capabilities) {
+        self.detailing = false;
+        if let Some(again) = self.detail_again.take() {
+            self.details(again, capabilities);
+        }
     }
 
     /// What was read of one machine. It counts from when the reading began: what is under way since is newer, and a

@@ -123,10 +123,10 @@ fn outcome(app: &App, task: &Task, width: u16, theme: &Theme) -> Vec<Line<'stati
 pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let scopes = app.scopes();
     let mut line = Line::from(Span::raw(" "));
-    if app.listing.typing && app.screen == Screen::Machines && app.overlay.is_none() && app.dialog.is_none() {
+    if let Some(filter) = app.typed_filter().filter(|_| app.overlay.is_none() && app.dialog.is_none()) {
         line.push_span(Span::styled("/", theme.key));
-        line.push_span(Span::raw(format!("{}  ", cut(app.listing.filter.text(), area.width / 2))));
-        let column = 2 + u16::try_from(app.listing.filter.cursor()).unwrap_or(u16::MAX).min(area.width / 2);
+        line.push_span(Span::raw(format!("{}  ", cut(filter.text(), area.width / 2))));
+        let column = 2 + u16::try_from(filter.cursor()).unwrap_or(u16::MAX).min(area.width / 2);
         frame.set_cursor_position((area.x + column, area.y));
     }
     let keymap = &app.settings.keymap;
@@ -141,7 +141,11 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             line.push_span(Span::raw(what));
         }
     }
-    let shown = |scope: Scope| BINDINGS.iter().filter(move |b| b.scope == scope && !b.label.is_empty());
+    let has_nodes = app.keeps_nodes();
+    let shown = |scope: Scope| {
+        let is_shown = move |action| has_nodes || action != Action::Nodes;
+        BINDINGS.iter().filter(move |b| b.scope == scope && !b.label.is_empty() && is_shown(b.action))
+    };
     // Help and quit stand at the end whatever else fits.
     let last = [Action::Help, Action::Quit].map(|a| format!("{} {}", keymap.first(a), a.binding().label));
     let has_last = scopes.contains(&Scope::Global);

@@ -42,6 +42,10 @@ pub(super) fn chip(host: &HostState, now: Stamp, theme: &Theme) -> (&'static str
         Link::Up(c) if c.is_set_up == Some(false) => ("○", "-", theme.warning, format!("{id} is not set up")),
         Link::Up(_) if host.stale.is_some() => ("◍", "!", theme.warning, format!("{id} does not answer")),
         Link::Up(_) if !host.listed => ("●", "*", theme.good, format!("{id} reading")),
+        Link::Up(_) if host.keeps_nodes() && host.counts().1 == 0 => {
+            let nodes = host.nodes().len();
+            ("●", "*", theme.good, format!("{id} {nodes} node{}", if nodes == 1 { "" } else { "s" }))
+        }
         Link::Up(_) => {
             let (running, all) = host.counts();
             ("●", "*", theme.good, format!("{id} {running}/{all}"))

@@ -79,7 +79,7 @@ fn cells(host: &HostState) -> [String; 5] {
     let unknown = || "–".to_owned();
     let (running, all) = host.counts();
     let amount = |a: Amount| format!("{}/{}", a.used.number_beside(a.total), a.total);
-    let node = match host.nodes.as_slice() {
+    let node = match host.nodes() {
         [node] => Some(node),
         _ => None,
     };
@@ -114,7 +114,7 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     if let Some((since, error)) = &host.stale {
         lines.push(pair("As of", format!("{}: {error}", clock(*since, &app.settings.zone))));
     }
-    for node in &host.nodes {
+    for node in host.nodes().iter().filter(|_| !host.keeps_nodes()) {
         lines.push(pair("Machine", clean_line(&node.name).into_owned()));
         lines.extend(node.details.iter().map(|(l, v)| pair(l, clean_line(v).into_owned())));
     }

@@ -11,6 +11,7 @@ mod hosts;
 mod image;
 mod images;
 mod machines;
+mod nodes;
 mod pane;
 mod plain;
 mod review;
@@ -99,5 +100,13 @@ fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport:
         Screen::Images => images::render(frame, area, app, &mut viewport.images, theme),
         Screen::Tasks => tasks::render(frame, area, app, theme, viewport),
         Screen::Hosts => hosts::render(frame, area, app, theme, viewport),
+        Screen::Nodes if area.width >= SIDE_BY_SIDE && app.nodes.total() > 0 => {
+            let side = (area.width / 3).clamp(38, 60);
+            let [left, right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
+            nodes::render(frame, left, app, theme, viewport);
+            details::node(frame, right, app, theme);
+        }
+        Screen::Nodes if app.details_open => details::node(frame, area, app, theme),
+        Screen::Nodes => nodes::render(frame, area, app, theme, viewport),
     }
 }

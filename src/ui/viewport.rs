@@ -7,6 +7,7 @@ pub struct Viewport {
     pub(super) images: usize,
     pub(super) tasks: usize,
     pub(super) hosts: usize,
+    pub(super) nodes: usize,
     pub(super) visible: Vec<RowId>,
 }
 

@@ -1,5 +1,5 @@
 //! Dialogs: opened, fed with what the host says, and turned into requests once answered.
-use super::{create, install, properties};
+use super::{create, install, nodes, properties};
 use crate::{
     app::{
         App, Effect,
@@ -98,6 +98,24 @@ impl App {
             }
             (Purpose::ChooseProperty(vm), Answer::Chosen(name)) => return self.chosen_property(host, vm, &name),
             (Purpose::ChooseDisk(vm), Answer::Chosen(id)) => return self.chosen_removal(dialog, &vm, &id),
+            (Purpose::AddNode, Answer::Values(values)) => Request::AddNode { values },
+            (Purpose::EditNode { before, .. }, Answer::Values(values)) if before == values => return Vec::new(),
+            (Purpose::EditNode { node, before, .. }, Answer::Values(values)) => {
+                Request::UpdateNode { node, before, values }
+            }
+            (Purpose::ChooseConfig(node), Answer::Chosen(key)) => return self.chosen_key(host, node, &key),
+            (Purpose::SetConfig { node, key }, Answer::Values(mut values)) => Request::SetConfig {
+                node,
+                key: key.or_else(|| values.remove("key")).unwrap_or_default(),
+                value: values.remove("value").unwrap_or_default(),
+            },
+            (Purpose::ChooseSubnet(node), Answer::Chosen(subnet)) => return self.chosen_subnet(host, node, &subnet),
+            (Purpose::SetSubnet { node, subnet }, Answer::Values(mut values)) => Request::SetSubnet {
+                node,
+                subnet: subnet.or_else(|| values.remove("subnet")).unwrap_or_default(),
+                bridge: values.remove("bridge").unwrap_or_default(),
+            },
+            (Purpose::ChooseDetach(node), Answer::Chosen(subnet)) => return self.chosen_detach(host, node, subnet),
             (Purpose::SetUp { .. }, Answer::Yes(_)) => Request::SetUp { values: Values::new() },
             (Purpose::SetUp { .. }, Answer::Values(values)) => Request::SetUp { values },
             (Purpose::Answer(question, _), Answer::Line(secret)) => {
@@ -152,7 +170,21 @@ impl App {
             (Purpose::Grow(_), None) if matches!(&dialog.body, Body::Grow(grow) if grow.disks.is_some()) => {}
             (Purpose::ChooseDisk(_), Some(Reply::Disks(disks))) => self.offer_disks(&disks),
             (Purpose::ChooseProperty(_), Some(Reply::Properties(all))) => dialog.body = properties::choice(&all),
-            (Purpose::AddDisk(_), Some(Reply::Form(fields))) => dialog.body = create::form(fields, None, "add"),
+            (Purpose::EditNode { node, caution, .. }, Some(Reply::Form(fields))) => {
+                let before = fields.iter().map(|field| (field.name.to_owned(), field.default.clone())).collect();
+                dialog.body = create::form(fields, None, "change");
+                dialog.purpose = Purpose::EditNode { node, before, caution };
+                dialog.tell();
+            }
+            (
+                purpose @ (Purpose::ChooseConfig(_) | Purpose::ChooseSubnet(_) | Purpose::ChooseDetach(_)),
+                Some(Reply::Node(report)),
+            ) => {
+                dialog.body = nodes::choice(&purpose, &report);
+            }
+            (Purpose::AddDisk(_) | Purpose::AddNode, Some(Reply::Form(fields))) => {
+                dialog.body = create::form(fields, None, "add");
+            }
             (Purpose::Create { image }, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, image.as_deref(), "create");
             }

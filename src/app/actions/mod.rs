@@ -9,6 +9,7 @@ mod images;
 mod install;
 mod migrate;
 mod navigate;
+mod nodes;
 mod power;
 mod properties;
 mod setup;
@@ -48,6 +49,12 @@ impl App {
             Action::ImageRemove => self.image_remove(),
             Action::ImageInstall => self.image_install(),
             Action::ImageCopy => self.image_copy(),
+            Action::NodeAdd => self.node_add(),
+            Action::NodeEdit => self.node_edit(),
+            Action::NodeConfig => self.node_config(),
+            Action::NodeSubnet => self.node_subnet(),
+            Action::NodeDetach => self.node_detach(),
+            Action::NodeRemove => self.node_remove(),
             Action::ImageHost => {
                 self.image_next_host();
                 Vec::new()
@@ -80,7 +87,12 @@ impl App {
             | Action::Images
             | Action::Tasks
             | Action::Hosts
+            | Action::Nodes
             | Action::Details
+            | Action::NodeDetails
+            | Action::NodeFilter
+            | Action::NodeSort
+            | Action::NodeSortReverse
             | Action::NextTab
             | Action::PreviousTab
             | Action::Sort

@@ -1,5 +1,8 @@
 use crate::app::{App, Screen};
 
+/// More lines than the details of a node have.
+const LONGEST: usize = 10_000;
+
 impl App {
     /// Rows of a page: what the terminal shows without its frame.
     pub(in crate::app) fn page(&self) -> isize {
@@ -17,6 +20,11 @@ impl App {
         }
         match self.screen {
             Screen::Machines if self.details_open => self.details_step(by),
+            Screen::Nodes if self.details_open => {
+                let to = usize::from(self.details.scroll).saturating_add_signed(by).min(LONGEST);
+                self.details.scroll = u16::try_from(to).unwrap_or(u16::MAX);
+            }
+            Screen::Nodes => self.nodes.step(by),
             Screen::Machines => self.listing.step(by),
             Screen::Tasks => self.tasks.step(by),
             Screen::Hosts => {

@@ -16,7 +16,8 @@ impl App {
             Action::Images => self.show(Screen::Images),
             Action::Tasks => self.show(Screen::Tasks),
             Action::Hosts => self.show(Screen::Hosts),
-            Action::Details => self.details_open = !self.details_open,
+            Action::Nodes => self.show(Screen::Nodes),
+            Action::Details | Action::NodeDetails => self.details_open = !self.details_open,
             Action::NextTab => self.tab = self.tab.next(),
             Action::PreviousTab => self.tab = self.tab.previous(),
             Action::Sort => {
@@ -27,8 +28,17 @@ impl App {
                 self.listing.reverse = !self.listing.reverse;
                 self.refilter();
             }
+            Action::NodeSort => {
+                self.nodes.sort_by_next(self.hosts.iter().filter(|host| host.keeps_nodes()).count() < 2);
+                self.refilter();
+            }
+            Action::NodeSortReverse => {
+                self.nodes.reverse = !self.nodes.reverse;
+                self.refilter();
+            }
             Action::Filter => self.listing.typing = true,
-            Action::FilterKeep => self.listing.typing = false,
+            Action::NodeFilter => self.nodes.typing = true,
+            Action::FilterKeep => (self.listing.typing, self.nodes.typing) = (false, false),
             Action::FilterDrop => self.drop_filter(),
             _ => {}
         }
@@ -43,8 +53,13 @@ impl App {
     }
 
     fn drop_filter(&mut self) {
-        self.listing.typing = false;
-        self.listing.filter = "".into();
+        if self.on(Screen::Nodes) {
+            self.nodes.typing = false;
+            self.nodes.filter = "".into();
+        } else {
+            self.listing.typing = false;
+            self.listing.filter = "".into();
+        }
         self.refilter();
     }
 
@@ -54,11 +69,12 @@ impl App {
         if self.overlay.take().is_some() {
             return;
         }
-        if self.on(Screen::Machines) {
+        if self.on(Screen::Machines) || self.on(Screen::Nodes) {
             if std::mem::take(&mut self.details_open) {
                 return;
             }
-            if !self.listing.filter.is_empty() {
+            let filter = if self.on(Screen::Nodes) { &self.nodes.filter } else { &self.listing.filter };
+            if !filter.is_empty() {
                 return self.drop_filter();
             }
         }

@@ -2,7 +2,8 @@ use super::{Form, Note, Tone};
 use crate::{
     app::Sight,
     domain::{
-        ByteSize, DiskId, HostId, Prospect, QuestionKind, Request, SetupReport, VmId, clean_line, unpacked_name, wishes,
+        ByteSize, DiskId, HostId, NodeId, Prospect, QuestionKind, Request, SetupReport, Values, VmId, clean_line,
+        unpacked_name, wishes,
     },
 };
 
@@ -60,6 +61,27 @@ pub enum Purpose {
         report: Box<SetupReport>,
         told: Vec<Note>,
     },
+    AddNode,
+    /// `before`: what stood in the form when it was opened; `caution`: what the host warns of.
+    EditNode {
+        node: NodeId,
+        before: Values,
+        caution: Option<Note>,
+    },
+    /// The key, or a new one, is chosen first.
+    ChooseConfig(NodeId),
+    SetConfig {
+        node: NodeId,
+        key: Option<String>,
+    },
+    /// The subnet, or another one, is chosen first.
+    ChooseSubnet(NodeId),
+    SetSubnet {
+        node: NodeId,
+        subnet: Option<String>,
+    },
+    /// The subnet to be taken off is chosen.
+    ChooseDetach(NodeId),
     /// A question of the host's, by its number.
     Answer(u64, QuestionKind),
 }
@@ -87,6 +109,10 @@ impl Purpose {
                 notes
             }
             Self::Migrate { told, .. } => told.clone(),
+            Self::EditNode { caution, .. } => caution.iter().cloned().collect(),
+            Self::SetConfig { key: Some(key), .. } if form.value("value").is_empty() => {
+                vec![Note::warning(format!("{} will be dropped", clean_line(key)))]
+            }
             Self::SetUp { report, told } => {
                 let run = report.command_with(&form.values()).unwrap_or_default();
                 told.iter()

@@ -10,8 +10,11 @@
 mod disks;
 mod graphs;
 mod log;
+mod node;
 mod overview;
 mod properties;
+
+pub(super) use node::render as node;
 
 use super::{Theme, widget::cut};
 use crate::app::{App, Tab};

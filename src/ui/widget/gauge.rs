@@ -10,7 +10,17 @@ const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"]
 pub(crate) fn gauge<'a>(progress: &Progress, width: u16, seconds: u64, theme: &Theme) -> Vec<Span<'a>> {
     let columns = usize::from(width);
     let Some(percent) = progress.percent() else { return mark(columns, seconds, theme) };
-    let eighths = usize::from(percent) * columns * 8 / 100;
+    filled(usize::from(percent) * columns * 8 / 100, columns, theme)
+}
+
+/// A bar of `width` columns for a share from 0 to 1. One that is not known is empty, and so is nothing.
+pub(crate) fn bar<'a>(share: f64, width: u16, theme: &Theme) -> Vec<Span<'a>> {
+    let most = u32::from(width) * 8;
+    let eighths = (0..most).find(|n| f64::from(*n) + 0.5 > share * f64::from(most)).unwrap_or(most);
+    filled(usize::try_from(eighths).unwrap_or(0), width.into(), theme)
+}
+
+fn filled<'a>(eighths: usize, columns: usize, theme: &Theme) -> Vec<Span<'a>> {
     let (full, part) = match theme.ascii {
         true => ("#".repeat(eighths / 8), ""),
         false => ("█".repeat(eighths / 8), EIGHTHS.get(eighths % 8).copied().unwrap_or("")),

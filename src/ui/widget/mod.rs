@@ -8,7 +8,7 @@ mod words;
 mod wrap;
 
 pub(crate) use centered::centered;
-pub(crate) use gauge::gauge;
+pub(crate) use gauge::{bar, gauge};
 pub(crate) use input::window;
 pub(crate) use spark::{bars, spark, top};
 pub(crate) use text::{clock, cut, day, fit, fit_right};

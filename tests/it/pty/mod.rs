@@ -1,4 +1,5 @@
 //! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
+mod chypervisord;
 mod govirthost;
 mod machine;
 mod sysadm;

@@ -6,6 +6,7 @@ mod graphs;
 mod library;
 mod lists;
 mod machine;
+mod nodes;
 mod pages;
 mod plain;
 mod states;

@@ -35,11 +35,11 @@ pub(crate) fn waiting() -> App {
     app
 }
 
-/// What a host offers: everything but consoles, and resets want care.
+/// What a host offers: everything but consoles and records of nodes, and resets want care.
 pub(crate) fn offers() -> Capabilities {
     let all: Vec<Op> = OPS.iter().map(|row| row.op).collect();
     Capabilities {
-        ops: OpSet::of(&all).without(Op::OpenConsole),
+        ops: OpSet::of(&all).without(Op::OpenConsole).without(Op::ShowNode),
         cancel: Cancel::Sure,
         missing: vec![(Op::OpenConsole, Cow::Borrowed("this host has no serial lines"))],
         cautions: vec![(Op::Reset, Cow::Borrowed("This host resets all machines of that name."))],

@@ -18,6 +18,7 @@ pub(crate) mod libvirt;
 pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod qemu;
+pub(crate) mod racks;
 pub(crate) mod screen;
 pub(crate) mod web;
 pub(crate) mod world;

@@ -101,7 +101,7 @@ pub(crate) fn world() -> App {
     let all: Vec<Op> = OPS.iter().map(|row| row.op).collect();
     let up = || {
         Link::Up(Box::new(Capabilities {
-            ops: OpSet::of(&all),
+            ops: OpSet::of(&all).without(Op::ShowNode),
             cancel: vmdeck::domain::Cancel::Sure,
             is_set_up: Some(true),
             moves_to: &["demo"],

@@ -1,7 +1,7 @@
 use crate::support::fleet::{fleet, names, press, select, selected, tell, vm};
 use vmdeck::{
     app::{App, Column, Effect, Message},
-    domain::{Figures, HostEvent, Inventory, PowerState, Vm},
+    domain::{Figures, Focus, HostEvent, Inventory, PowerState, Vm},
 };
 
 fn list(app: &mut App, vms: Vec<Vm>) {
@@ -83,7 +83,9 @@ fn hosts_are_told_what_is_seen_and_only_when_it_changes() {
     assert_eq!(effects, [watch("local", "web1"), watch("hv2", "old-mail")]);
     assert_eq!(app.update(Message::Visible(seen)), []);
     let opened = app.update(Message::Key("enter".parse().unwrap()));
-    assert!(matches!(opened.as_slice(), [Effect::Watch { selected: Some(vm), .. }] if vm.as_str() == "web1"));
+    assert!(
+        matches!(opened.as_slice(), [Effect::Watch { selected: Some(Focus::Vm(vm)), .. }] if vm.as_str() == "web1")
+    );
 }
 
 #[test]

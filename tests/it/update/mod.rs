@@ -9,5 +9,6 @@ mod images;
 mod listing;
 mod look_ahead;
 mod migrate;
+mod nodes;
 mod power;
 mod tasks;
