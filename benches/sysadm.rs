@@ -19,6 +19,8 @@ mod support {
     pub(crate) mod fake_sysadm;
     #[path = "../../tests/it/support/fake_sysadm_world.rs"]
     pub(crate) mod fake_sysadm_world;
+    #[path = "../../tests/it/support/tls.rs"]
+    pub(crate) mod tls;
 }
 #[path = "support/terminal.rs"]
 #[expect(dead_code, reason = "each bench uses a part of it")]

@@ -169,8 +169,8 @@ impl Cli {
             return Ok(0);
         }
         if let Some(Command::FetchWorker { at_once, rate, ca, folder, name }) = &self.command {
-            let options =
-                fetch::Options { limit: fetch::Limit::new(*rate), ca: ca.clone(), ..fetch::Options::default() };
+            let limit = fetch::Limit::new(*rate).shared_in(folder);
+            let options = fetch::Options { limit, ca: ca.clone(), ..fetch::Options::default() };
             return fetch_worker(*at_once, &options, folder, name);
         }
         let paths = Paths::find()?;

@@ -98,12 +98,12 @@ impl Fetching {
                 look = fetch::look(&order, folder, &self.options) => look,
                 () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
             };
-            let asked = look.and_then(|look| {
+            let asked = async {
+                let look = look?;
                 check(&look.name)?;
-                fetch::ask(&order, &look, folder)?;
-                Ok(look.name)
-            });
-            asked.inspect_err(|error| {
+                fetch::join(&order, &look, folder).await.map(|()| look.name)
+            };
+            asked.await.inspect_err(|error| {
                 // What cannot be asked for has no place in a history.
                 if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Conflict) {
                     fetch::note_refused(folder, &order, begun.elapsed(), error);
@@ -124,6 +124,9 @@ impl Fetching {
     }
 
     async fn bring(&self, folder: &Path, name: &str, login: Option<&(String, Secret)>, call: Call) -> Result<()> {
+        if fetch::settle(folder, name)? {
+            return Ok(());
+        }
         let _ours = self.followed.begin(name);
         fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login)?;
         let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
@@ -140,6 +143,9 @@ impl Fetching {
             for name in &names {
                 let is_live = fetch::is_live(folder, name);
                 lives |= is_live;
+                if !is_live && fetch::settle(folder, name).unwrap_or(false) {
+                    continue;
+                }
                 let is_ours = self.followed.holds(name);
                 let Ok(Some(journal)) = Journal::read(folder, name) else { continue };
                 if is_ours {

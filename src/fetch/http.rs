@@ -26,21 +26,19 @@ pub(super) async fn open(
     rest: Option<&Rest>,
 ) -> Result<Source, Broken> {
     let mut response = ask(client, address, options, rest).await?;
-    let mut begins = rest.map_or(0, |rest| rest.offset);
-    if rest.is_some_and(|rest| !is_rest(&response, rest)) {
-        begins = 0;
-        if response.status() != StatusCode::OK {
-            response = ask(client, address, options, None).await?;
-        }
+    let part = rest.and_then(|rest| Some((rest.offset, size_of_rest(&response, rest)?)));
+    if rest.is_some() && part.is_none() && response.status() != StatusCode::OK {
+        response = ask(client, address, options, None).await?;
     }
-    let status = response.status();
-    if status != StatusCode::OK && begins == 0 {
-        return Err(refusal(status));
-    }
+    let (begins, total) = match (part, response.status()) {
+        (Some((begins, size)), _) => (begins, begins.checked_add(size)),
+        (None, StatusCode::OK) => (0, response.content_length()),
+        (None, status) => return Err(refusal(status)),
+    };
     Ok(Source {
         names: Names::of(header(&response, CONTENT_DISPOSITION).as_deref(), address.url(), response.url()),
         begins,
-        total: response.content_length().map(|rest| begins + rest),
+        total,
         validator: validator(&response),
         gives_parts: header(&response, ACCEPT_RANGES).is_some_and(|unit| unit.eq_ignore_ascii_case("bytes")),
         content_type: header(&response, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
@@ -62,13 +60,13 @@ async fn ask(client: &Client, address: &Address, options: &Options, rest: Option
     request.send().await.map_err(|error| failed(error, options.stall))
 }
 
-/// Whether the answer is what was asked for: the bytes from there on, up to the end, of the same file. Servers have been
-/// seen that send another part, or a part of another version.
-fn is_rest(response: &Response, rest: &Rest) -> bool {
+/// How many bytes the answer has, if it is what was asked for: those from there on, up to the end, of the same file.
+/// Servers have been seen that send another part, or a part of another version.
+fn size_of_rest(response: &Response, rest: &Rest) -> Option<u64> {
     let range = header(response, CONTENT_RANGE).and_then(|range| content_range(&range));
-    let Some((first, last, total)) = range.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT) else {
-        return false;
-    };
+    let (first, last, total) = range.filter(|_| response.status() == StatusCode::PARTIAL_CONTENT)?;
+    let size = last.checked_sub(first)?.checked_add(1)?;
+    let is_its_size = response.content_length().is_none_or(|length| length == size);
     let is_same_size = match (rest.total, total) {
         (Some(known), Some(total)) => known == total,
         _ => true,
@@ -77,7 +75,7 @@ fn is_rest(response: &Response, rest: &Rest) -> bool {
     let tags: Vec<_> = [ETAG, LAST_MODIFIED].into_iter().filter_map(|name| header(response, name)).collect();
     // RFC 9110, 15.3.7: a part that was asked for with If-Range need not repeat what tells the version.
     let is_same_version = tags.is_empty() || tags.contains(&rest.validator);
-    first == rest.offset && is_same_size && to_the_end && is_same_version
+    (first == rest.offset && is_its_size && is_same_size && to_the_end && is_same_version).then_some(size)
 }
 
 /// `bytes 5-9/10` or `bytes 5-9/*` (RFC 9110, 14.4).
@@ -155,6 +153,7 @@ fn refusal(status: StatusCode) -> Broken {
     let more = match status.as_u16() {
         401 | 403 => ": it wants a user and a password, or does not give this file out",
         404 | 410 => ": the address is wrong, or the file has moved",
+        407 => ": the proxy wants a user and a password",
         429 | 503 => ": it has too much to do, try again later",
         _ => "",
     };
@@ -184,12 +183,26 @@ pub(super) fn failed(error: reqwest::Error, stall: Duration) -> Broken {
     let error = if error.is_connect() {
         let late = if error.is_timeout() { "no answer".to_owned() } else { why };
         Error::refused(format_args!("{host} cannot be reached: {late}"))
+    } else if is_nonsense(&error) {
+        return Error::refused(format_args!("the server's answer is no HTTP: {why}")).into();
     } else if error.is_body() || error.is_decode() || error.is_request() {
         Error::refused(format_args!("the connection broke before all had come: {why}"))
     } else {
         Error::refused(why)
     };
     Broken { error, is_passing: true }
+}
+
+/// Whether what came was no answer at all, so that another try helps nobody.
+fn is_nonsense(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
 }
 
 /// The innermost reason, which is the one that says something.

@@ -1,5 +1,5 @@
 //! What is known of a fetch that is under way or was interrupted, in a file beside its part.
-use super::{Expected, checksum::Hasher};
+use super::{Address, Expected, checksum::Hasher};
 use crate::{
     domain::{Error, Result, clean_line},
     transport::at,
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +42,9 @@ pub(super) struct Saved {
 pub struct Journal {
     /// Without user and password.
     pub url: String,
+    /// Whether a user and a password came with it.
+    #[serde(default)]
+    pub has_login: bool,
     /// When it was asked for, in milliseconds since 1970: the oldest goes first.
     pub asked: u64,
     pub expected: Option<Expected>,
@@ -53,10 +56,22 @@ pub struct Journal {
     pub validator: Option<String>,
     pub total: Option<u64>,
     pub(super) saved: Saved,
+    /// How far the checksum is beyond that, and its state: in the same run of the machine no byte is hashed twice.
+    #[serde(default)]
+    pub(super) hashed: Option<(u64, String)>,
     /// For those who watch: bytes that have come, and how it goes.
     pub done: u64,
     pub rate: Option<f64>,
     pub note: Option<String>,
+}
+
+/// Writes where the old journal is: on a storage without room that is all there is. Blanks take the place of what was
+/// longer, so that it can be read at any moment.
+fn write_over(options: &OpenOptions, path: &Path, mut text: Vec<u8>) -> io::Result<()> {
+    let file = options.open(path)?;
+    let old = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    text.resize(text.len().max(old), b' ');
+    file.write_all_at(&text, 0)
 }
 
 /// The hidden file of a fetch.
@@ -82,7 +97,7 @@ impl Journal {
 
     /// Where it comes from, for people: scheme, server and path alone.
     pub fn source(&self) -> String {
-        self.url.parse::<super::Address>().map(|address| address.to_string()).unwrap_or_default()
+        self.url.parse::<Address>().map(|address| address.to_string()).unwrap_or_default()
     }
 
     /// The names of all fetches that have a journal in `folder`.
@@ -100,14 +115,19 @@ impl Journal {
     pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
         let path = path(folder, name);
         let new = folder.join(format!(".{name}.fetch~"));
-        let write = || {
-            let text = serde_json::to_vec(self)?;
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600).custom_flags(super::part::NOFOLLOW);
-            options.open(&new)?.write_all(&text)?;
+        let mut options = OpenOptions::new();
+        options.write(true).mode(0o600).custom_flags(super::part::NOFOLLOW);
+        let write = |text: &[u8]| {
+            options.clone().create(true).truncate(true).open(&new)?.write_all(text)?;
             fs::rename(&new, &path)
         };
-        write().map_err(at(&path))
+        let text = serde_json::to_vec(self).map_err(io::Error::other).map_err(at(&path))?;
+        write(&text)
+            .or_else(|error| {
+                let _ = fs::remove_file(&new);
+                write_over(&options, &path, text).map_err(|_| error)
+            })
+            .map_err(at(&path))
     }
 
     pub(super) fn remove(folder: &Path, name: &str) {
@@ -123,6 +143,14 @@ impl Journal {
         }
         let restored = self.saved.hash.as_ref().and_then(|state| Hasher::restore(expected.sum.kind, state));
         restored.map(Some).ok_or_else(|| Error::conflict("the journal does not tell how its checksum goes on"))
+    }
+
+    /// The checksum as it was further on, after no more than `len` bytes; None: nobody wrote it down.
+    pub(super) fn hashed_up_to(&self, len: u64) -> Option<(u64, Hasher)> {
+        let (offset, state) = self.hashed.as_ref()?;
+        let is_further = (self.saved.offset..=len).contains(offset);
+        let hasher = Hasher::restore(self.expected.as_ref().filter(|_| is_further)?.sum.kind, state)?;
+        Some((*offset, hasher))
     }
 }
 
@@ -150,6 +178,11 @@ mod tests {
         journal.write(folder.path(), "a.iso").unwrap();
         assert_eq!(Journal::read(folder.path(), "a.iso").unwrap(), Some(journal));
         assert_eq!(Journal::names(folder.path()), ["a.iso"]);
+        // Where no new file can be made, the old one takes the word, and one that is shorter too.
+        fs::create_dir(folder.path().join(".a.iso.fetch~")).unwrap();
+        let short = Journal { url: "http://h/a.iso".into(), done: 5, ..Journal::default() };
+        short.write(folder.path(), "a.iso").unwrap();
+        assert_eq!(Journal::read(folder.path(), "a.iso").unwrap(), Some(short));
         fs::write(path(folder.path(), "a.iso"), "{").unwrap();
         assert!(Journal::read(folder.path(), "a.iso").unwrap_err().message.contains("cancel the fetch"));
         Journal::remove(folder.path(), "a.iso");

@@ -43,7 +43,7 @@ impl Ledger {
     pub(super) fn save(&self, offset: u64, hash: Option<String>) -> Result<()> {
         self.change(|journal| {
             journal.saved = super::journal::Saved { offset, hash, boot: boot() };
-            journal.done = offset;
+            (journal.hashed, journal.done) = (None, offset);
         })
     }
 }

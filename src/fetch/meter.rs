@@ -1,13 +1,9 @@
-//! How fast it goes, told to people; and held back where they asked for it.
+//! How fast it goes, told to people.
 use crate::{
     domain::{ByteSize, Progress},
     transport::Stopwatch,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::time::sleep;
+use std::time::Duration;
 
 /// The least time between two reports.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -75,54 +71,10 @@ impl Rate {
     }
 }
 
-/// A rate that all who have a clone of it keep together.
-#[derive(Clone, Debug, Default)]
-pub struct Limit {
-    rate: Option<u64>,
-    /// Since when it is counted, and the bytes since then.
-    passed: Arc<Mutex<Option<(Stopwatch, u64)>>>,
-}
-
-impl Limit {
-    /// At most `rate` bytes a second; None or 0: no limit.
-    pub fn new(rate: Option<u64>) -> Self {
-        Self { rate: rate.filter(|r| *r > 0), passed: Arc::default() }
-    }
-
-    /// Bytes a second at most.
-    pub const fn rate(&self) -> Option<u64> {
-        self.rate
-    }
-
-    /// Waits until `size` more bytes are within the rate. Time that was not used is not saved up for longer than a second.
-    pub(super) async fn after(&self, size: u64) {
-        let Some(rate) = self.rate else { return };
-        let wait = {
-            let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-            let (watch, before) = passed.take().unwrap_or_else(|| (Stopwatch::start(), 0));
-            let all = before + size;
-            let due = Duration::from_secs_f64(ByteSize(all).as_f64() / ByteSize(rate).as_f64());
-            let elapsed = watch.elapsed();
-            *passed = (elapsed <= due + Duration::from_secs(1)).then_some((watch, all));
-            due.saturating_sub(elapsed)
-        };
-        if !wait.is_zero() {
-            sleep(wait).await;
-        }
-    }
-}
-
-impl PartialEq for Limit {
-    fn eq(&self, other: &Self) -> bool {
-        self.rate == other.rate
-    }
-}
-
-impl Eq for Limit {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::sleep;
 
     #[test]
     fn the_rate_follows_slowly_and_forgets() {
@@ -152,21 +104,5 @@ mod tests {
         }
         assert!((8..=10).contains(&reports), "{reports}");
         assert_eq!(meter.report().percent(), Some(99));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_is_held_to_its_rate() {
-        let (throttle, watch) = (Limit::new(Some(1000)), Stopwatch::start());
-        let twin = throttle.clone();
-        for _ in 0..25 {
-            tokio::join!(throttle.after(100), twin.after(100));
-        }
-        assert_eq!(watch.elapsed().as_secs(), 5);
-        sleep(Duration::from_secs(100)).await;
-        let watch = Stopwatch::start();
-        for _ in 0..31 {
-            throttle.after(100).await;
-        }
-        assert!(watch.elapsed() >= Duration::from_millis(2900), "no burst after a pause: {:?}", watch.elapsed());
     }
 }

@@ -16,9 +16,11 @@ mod ledger;
 mod look;
 mod meter;
 mod name;
+mod order;
 mod origin;
 mod packed;
 mod part;
+mod rate;
 mod receive;
 mod source;
 mod sums;
@@ -32,18 +34,20 @@ pub use copy::copy_file;
 pub use history::{history, note_refused};
 pub use journal::{Journal, State};
 pub use look::{Look, look, probe};
-pub use meter::Limit;
 pub use name::{MISMATCH, PART, check_library_name};
+pub use order::{Order, ask, forget, join, settle};
 pub use origin::Origin;
 pub use part::move_to_free_name;
+pub use rate::Limit;
 pub use sums::Expected;
 pub use worker::{Wish, ask_to, follow, is_live, start, start_with, work};
 
 use crate::{
-    domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line, wishes},
-    transport::{free_space, now},
+    domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line},
+    transport::free_space,
 };
 use ledger::{Ledger, Teller};
+use order::begin;
 use part::Part;
 use receive::Receive;
 use source::{Body, Source};
@@ -93,75 +97,6 @@ pub struct Fetched {
     pub size: ByteSize,
     /// The verdict on its checksum, and where that came from; None: there was none to check.
     pub checked: Option<String>,
-}
-
-/// What to fetch, and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    pub address: Address,
-    /// What to call it; None: what the server or the address calls it.
-    pub name: Option<String>,
-    /// The checksum that a person gave; None: one is looked for beside the image.
-    pub sum: Option<Sum>,
-    /// What comes is packed, and the image is what is in it. The checksum is that of what comes.
-    pub unpack: bool,
-}
-
-impl Order {
-    /// Reads an address as people write it, with what is wished of it behind `#`: see [`wishes`].
-    pub fn new(url: &str, name: Option<&str>) -> Result<Self> {
-        let (url, wishes) = wishes(url);
-        let sum = wishes.sum.map(str::parse).transpose()?;
-        Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum, unpack: wishes.unpack })
-    }
-
-    /// The name of the same fetch that runs, or was left unfinished, in `folder`.
-    pub fn find(&self, folder: &Path) -> Option<String> {
-        let url = self.address.without_secrets();
-        Journal::names(folder).into_iter().find(|name| {
-            let is_named = self.name.as_ref().is_none_or(|wanted| wanted == name);
-            let journal = || Journal::read(folder, name).ok().flatten();
-            is_named
-                && journal().is_some_and(|journal| {
-                    let is_same = journal.url == url && journal.unpack == self.unpack;
-                    is_same && (self.sum.is_none() || journal.expected.map(|e| e.sum) == self.sum)
-                })
-        })
-    }
-}
-
-/// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.
-pub fn ask(order: &Order, look: &Look, folder: &Path) -> Result<()> {
-    let part = Part::open(folder, &look.name)?;
-    begin(order, look, folder, &part).map(drop)
-}
-
-/// The journal of a new fetch; one that was left is thrown away with its part, unless it is the same.
-fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> Result<Journal> {
-    let name = &look.name;
-    refuse_existing(folder, name)?;
-    let url = order.address.without_secrets();
-    if let Ok(Some(left)) = Journal::read(folder, name)
-        && left.url == url
-        && left.unpack == order.unpack
-        && (order.sum.is_none() || left.expected == look.expected)
-    {
-        return Ok(left);
-    }
-    part.file().set_len(0).map_err(|error| part.error(error))?;
-    let journal =
-        Journal { url, asked: now().0, expected: look.expected.clone(), unpack: order.unpack, ..Journal::default() };
-    journal.write(folder, name)?;
-    Ok(journal)
-}
-
-/// Removes all of a fetch: its part and its journal. Refused while it runs.
-pub fn forget(folder: &Path, name: &str) -> Result<()> {
-    let part = Part::open(folder, name)?;
-    let _ = std::fs::remove_file(unpack::path(folder, name));
-    Journal::remove(folder, name);
-    part.discard();
-    Ok(())
 }
 
 /// Fetches into `folder` from the first look to the end; what was left of the same fetch is gone on with.

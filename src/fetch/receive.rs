@@ -8,7 +8,7 @@ use super::{
     unless,
     writer::Writer,
 };
-use crate::domain::{Error, Progress, Result};
+use crate::domain::{ByteSize, Error, Progress, Result};
 use std::{path::Path, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::{bytes::Bytes, sync::CancellationToken};
@@ -117,7 +117,14 @@ impl Receive<'_> {
         self.ledger.change(|journal| journal.total = source.total)?;
         refuse_too_large(self.folder, source.total.map(|total| total - writer.offset))?;
         let total = source.total;
-        let (writer, received) = self.pump(writer, source, teller).await?;
+        let (mut writer, received) = self.pump(writer, source, teller).await?;
+        if total.is_some_and(|total| writer.offset > total) {
+            // Which of these bytes are those of the file is anybody's guess.
+            writer.restart(journal.expected.as_ref(), None)?;
+            let told = ByteSize(total.unwrap_or_default());
+            let error = Error::refused(format_args!("more came than the {told} that the server told"));
+            return Ok((writer, Err(Broken { error, is_passing: true })));
+        }
         let whole = received.and_then(|()| match total {
             Some(total) if total != writer.offset => {
                 Err(Broken { error: short(writer.offset, total), is_passing: true })
@@ -141,7 +148,11 @@ impl Receive<'_> {
         thread.spawn_blocking(move || {
             let mut writer = writer;
             while let Some(piece) = waiting.blocking_recv() {
-                writer.write(&piece)?;
+                if let Err(error) = writer.write(&piece) {
+                    // What came before is kept.
+                    let _ = writer.save();
+                    return Err(error);
+                }
             }
             Ok(writer)
         });

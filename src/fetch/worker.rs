@@ -3,7 +3,7 @@ use super::{
     Fetched, Journal, Options, PART, State, forget,
     history::{self, Came},
     part::Part,
-    resume_part,
+    resume_part, settle,
 };
 use crate::{
     domain::{Error, ErrorKind, Progress, Result, Secret, clean_line},
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often a wish, and a free slot, are looked for.
 const LOOK: Duration = Duration::from_millis(250);
+/// How soon its end is seen by those who wait for it.
+const GLANCE: Duration = Duration::from_millis(20);
 /// How long a process may take to show that it lives.
 const START: Duration = Duration::from_secs(5);
 
@@ -88,6 +90,12 @@ pub fn start_with(
     if is_live(folder, name) {
         return Ok(());
     }
+    if login.is_none() && Journal::read(folder, name)?.is_some_and(|journal| journal.has_login) {
+        return Err(Error::new(
+            ErrorKind::NeedsAnswer,
+            "its user and password are kept nowhere: fetch it again with both in the address, and it goes on where it was",
+        ));
+    }
     let _ = fs::remove_file(wish_path(folder, name));
     let mut worker = Program::new(program).arg("fetch-worker").arg("--at-once").arg(at_once.to_string());
     if let Some(rate) = options.limit.rate() {
@@ -116,6 +124,10 @@ pub async fn follow(
     loop {
         // First whether it lives: a journal that is read after that tells how it ended.
         let lives = is_live(folder, name);
+        // Its part, and with it the lock, goes a moment before its journal.
+        if !lives && settle(folder, name)? {
+            return Ok(());
+        }
         let Some(journal) = Journal::read(folder, name)? else {
             let is_whole = folder.join(name).exists();
             return if is_whole { Ok(()) } else { Err(Error::new(ErrorKind::Cancelled, "cancelled")) };
@@ -138,12 +150,20 @@ pub async fn follow(
             }
         }
         tokio::select! {
-            () = sleep(LOOK) => {}
+            () = until_news(folder, name, lives) => {}
             () = cancel.cancelled(), if !is_cancelled => {
                 is_cancelled = true;
                 ask_to(folder, name, Wish::Cancel)?;
             }
         }
+    }
+}
+
+/// Waits for the next look; not longer than until the process begins or ends.
+async fn until_news(folder: &Path, name: &str, lives: bool) {
+    let since = Stopwatch::start();
+    while since.elapsed() < LOOK && is_live(folder, name) == lives {
+        sleep(GLANCE).await;
     }
 }
 

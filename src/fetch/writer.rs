@@ -12,6 +12,8 @@ use std::{
 
 /// How often what came is made safe against a loss of power.
 const SAVE: Duration = Duration::from_secs(3);
+/// How often the state of the checksum is kept for whoever goes on after this process was killed.
+const NOTE: Duration = Duration::from_millis(250);
 const PIECE: usize = 1 << 18;
 
 /// Takes bytes to the part and to the checksum, and notes now and then how far they are safe.
@@ -22,15 +24,20 @@ pub(super) struct Writer {
     pub(super) offset: u64,
     ledger: Ledger,
     saved: Stopwatch,
+    noted: Stopwatch,
 }
 
 impl Writer {
+    fn new(part: Part, hasher: Option<Hasher>, ledger: Ledger) -> Self {
+        Self { part, hasher, offset: 0, ledger, saved: Stopwatch::start(), noted: Stopwatch::start() }
+    }
+
     /// Goes on where the journal says that the part is safe; and where the machine has not stopped since, after all that
     /// is in it. What cannot be trusted is cut off.
     pub(super) fn take_up(part: Part, ledger: Ledger) -> Result<Self> {
         let journal = ledger.get();
         let (len, safe) = (part.len()?, journal.saved.offset);
-        let mut writer = Self { part, hasher: None, offset: 0, ledger, saved: Stopwatch::start() };
+        let mut writer = Self::new(part, None, ledger);
         let (Ok(hasher), true) = (journal.hasher(), len >= safe) else {
             writer.restart(journal.expected.as_ref(), None)?;
             return Ok(writer);
@@ -38,6 +45,9 @@ impl Writer {
         (writer.hasher, writer.offset) = (hasher, safe);
         let is_same_run = journal.saved.boot.is_some() && journal.saved.boot == journal::boot();
         if is_same_run {
+            if let Some((offset, hasher)) = journal.hashed_up_to(len) {
+                (writer.hasher, writer.offset) = (Some(hasher), offset);
+            }
             writer.read_up_to(journal.total.map_or(len, |total| len.min(total)))?;
         }
         writer.part.begin_at(writer.offset)?;
@@ -80,14 +90,22 @@ impl Writer {
             hasher.add(bytes);
         }
         self.offset += bytes.len() as u64;
-        if self.saved.elapsed() >= SAVE { self.save() } else { Ok(()) }
+        if self.saved.elapsed() >= SAVE {
+            return self.save();
+        }
+        if let Some(hasher) = self.hasher.as_ref().filter(|_| self.noted.elapsed() >= NOTE) {
+            let hashed = Some((self.offset, hasher.state()));
+            self.ledger.change(|journal| journal.hashed = hashed)?;
+            self.noted = Stopwatch::start();
+        }
+        Ok(())
     }
 
     /// Makes safe what came. First the bytes, then the word that they are there.
     pub(super) fn save(&mut self) -> Result<()> {
         self.part.settle()?;
         self.ledger.save(self.offset, self.hasher.as_ref().map(Hasher::state))?;
-        self.saved = Stopwatch::start();
+        (self.saved, self.noted) = (Stopwatch::start(), Stopwatch::start());
         Ok(())
     }
 
@@ -95,7 +113,7 @@ impl Writer {
     pub(super) fn filled(part: Part, ledger: Ledger) -> Result<Self> {
         let (expected, len) = (ledger.get().expected, part.len()?);
         let hasher = expected.map(|expected| Hasher::new(expected.sum.kind));
-        let mut writer = Self { part, hasher, offset: 0, ledger, saved: Stopwatch::start() };
+        let mut writer = Self::new(part, hasher, ledger);
         writer.read_up_to(len)?;
         Ok(writer)
     }

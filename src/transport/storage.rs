@@ -22,6 +22,9 @@ pub fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Error::new(ErrorKind::Refused, format_args!("{path}: no room left on the storage"))
             }
+            io::ErrorKind::FileTooLarge => {
+                Error::new(ErrorKind::Refused, format_args!("{path}: the storage takes no file as large as this"))
+            }
             io::ErrorKind::NotFound => Error::not_found(format_args!("{path} does not exist")),
             io::ErrorKind::PermissionDenied => Error::refused(format_args!("{path}: permission denied")),
             _ => Error::from(error).context(path),

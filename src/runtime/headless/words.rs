@@ -3,6 +3,7 @@ use crate::domain::{
     Error, NodeId, OPS, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, checksum, clean, wished,
 };
 use std::{collections::BTreeMap, io::Read};
+use url::Url;
 
 /// The words that an operation takes: those it needs and those it may have. `config.` stands for the fields of its form,
 /// which the host names: they may also be written without it.
@@ -31,7 +32,7 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
         Op::SetProperty => (&["vm", "name", "value"], &[]),
         Op::ProbeImage => (&["url"], &[]),
-        Op::FetchImage => (&["url"], &["name", "sha256", "sha512", "unpack"]),
+        Op::FetchImage => (&["url"], &["name", "sha256", "sha512", "unpack", "login"]),
         Op::RenameImage => (&["image", "name"], &[]),
         Op::ShowNode | Op::RemoveNode => (&["node"], &[]),
         Op::UpdateNode => (&["node"], &["config."]),
@@ -85,6 +86,18 @@ impl Words {
         }
     }
 
+    /// Puts a user and a password, with a colon between them, into the address.
+    fn sign_in(&mut self, login: &Secret) -> Result<()> {
+        let wrong = |why: &str| Error::invalid(format_args!("login: {why}"));
+        let (user, password) = login.expose().split_once(':').ok_or_else(|| wrong("write user:password"))?;
+        let url = self.values.get_mut("url").ok_or_else(|| wrong("there is no url=... to sign in at"))?;
+        let mut parsed = Url::parse(url).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
+        let put = parsed.set_username(user).and_then(|()| parsed.set_password(Some(password)));
+        put.map_err(|()| wrong("nobody signs in at such an address"))?;
+        *url = parsed.into();
+        Ok(())
+    }
+
     /// What is left: the answers to the fields of a form.
     fn nested(&mut self) -> Values {
         std::mem::take(&mut self.values)
@@ -128,11 +141,12 @@ fn split(op: Op, words: &[String]) -> Result<BTreeMap<String, String>> {
 }
 
 /// A secret never stands on a command line, where everybody can read it: `@file`, or `-` for `input`.
-fn secret(word: &str, input: &mut dyn Read) -> Result<Secret> {
+fn secret(key: &str, word: &str, input: &mut dyn Read) -> Result<Secret> {
     if !word.starts_with('@') && word != "-" {
-        return Err(Error::invalid("answer: a secret does not belong here: write answer=@file or answer=-"));
+        let why = format_args!("{key}: a secret does not belong here: write {key}=@file or {key}=-");
+        return Err(Error::invalid(why));
     }
-    let text = file("answer", word, input)?;
+    let text = file(key, word, input)?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -155,7 +169,11 @@ fn file(key: &str, word: &str, input: &mut dyn Read) -> Result<String> {
 pub fn parse(name: &str, words: &[String], input: &mut dyn Read) -> Result<Asked> {
     let op = op(name)?;
     let mut words = Words { op, values: split(op, words)? };
-    let answer = words.take("answer").map(|word| secret(&word, input)).transpose()?;
+    let answer = words.take("answer").map(|word| secret("answer", &word, input)).transpose()?;
+    if let Some(word) = words.take("login") {
+        let login = secret("login", &word, input)?;
+        words.sign_in(&login)?;
+    }
     let yes = words.take("yes");
     let request = request(&mut words, input)?;
     if op.weight() == Weight::Risk {

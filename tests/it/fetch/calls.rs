@@ -1,15 +1,16 @@
 //! Fetches without a screen: begun, left to themselves, found again.
-use super::{
-    image,
-    worker::{HALF, Rig, halting},
+use super::image;
+use crate::support::{
+    fetches::{HALF, Rig, halting},
+    program::vmdeck,
+    qemu::eventually,
 };
-use crate::support::{program::vmdeck, qemu::eventually};
 use serde_json::Value;
 use std::{
     fs,
     io::{self, Write},
     path::Path,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
 };
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
@@ -43,7 +44,7 @@ impl Write for Heard {
 
 #[tokio::test]
 async fn a_fetch_is_left_to_itself_and_followed_by_its_name() {
-    let (server, may) = halting(&image(400_000));
+    let (server, gate) = halting(&image(400_000));
     let rig = Rig::new();
     let home = rig.0.path("");
     let url = server.url("/a.iso");
@@ -66,7 +67,7 @@ async fn a_fetch_is_left_to_itself_and_followed_by_its_name() {
         (&false.into(), &Value::Array(vec![]))
     );
 
-    may.store(true, Ordering::Relaxed);
+    gate.open();
     let done = vmdeck(&home, "call local resume-fetch image=a.iso --wait --json").await;
     let (lines, last) = (done.jsons(), done.json());
     assert!(lines.iter().rev().skip(1).all(|line| line["progress"]["total"] == 400_000), "{}", done.out);
@@ -132,7 +133,7 @@ async fn what_came_to_nothing_is_kept_with_its_reason() {
     let (server, _) = halting(&image(400_000));
     let rig = Rig::new();
     let qemu = rig.another();
-    let missing = server.url("/b.iso");
+    let missing = server.url("/b.img");
     let why = qemu.fetch_image(&missing, None, Following::new().0).await.unwrap_err();
     let url = server.url("/a.iso");
     let (call, progress) = Following::new();
@@ -144,7 +145,7 @@ async fn what_came_to_nothing_is_kept_with_its_reason() {
     assert_eq!(ended.0.unwrap_err().kind, ErrorKind::Cancelled);
     eventually("the note", async || qemu.fetches().await.unwrap().past.len() == 2).await;
     let past = qemu.fetches().await.unwrap().past;
-    assert_eq!((past[1].name.as_str(), past[1].why.as_ref()), ("b.iso", Some(&why.message)));
+    assert_eq!((past[1].name.as_str(), past[1].why.as_ref()), ("b.img", Some(&why.message)));
     assert_eq!((past[0].name.as_str(), past[0].why.as_deref()), ("a.iso", Some("cancelled")));
     assert_eq!(past[0].received, ByteSize(HALF as u64));
 }
@@ -152,7 +153,7 @@ async fn what_came_to_nothing_is_kept_with_its_reason() {
 #[tokio::test]
 async fn what_is_not_what_its_checksum_says_is_told_apart_and_can_be_removed() {
     let (server, may) = halting(&image(4_000));
-    may.store(true, Ordering::Relaxed);
+    may.open();
     let rig = Rig::new();
     let qemu = rig.another();
     let url = format!("{}#sha256={}", server.url("/a.iso"), "0".repeat(64));

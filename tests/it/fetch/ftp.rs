@@ -1,9 +1,6 @@
 //! Fetching from a real FTP server: plain, with TLS that is asked for, and with TLS from the first byte on.
 use super::{fetch_with, image, impatient, names, order};
-use crate::support::{
-    ftp::{Ftp, certificate},
-    qemu::eventually,
-};
+use crate::support::{ftp::Ftp, qemu::eventually, tls::certificate};
 use std::{fs, path::Path, time::Duration};
 use tokio_util::sync::CancellationToken;
 use vmdeck::{

@@ -2,7 +2,11 @@
 mod calls;
 mod file;
 mod ftp;
+mod hostile;
+mod killed;
 mod look;
+mod proxy;
+mod queue;
 mod refusals;
 mod resume;
 mod sums;
@@ -17,9 +21,14 @@ use vmdeck::{
     fetch::{Fetched, Options, Order, fetch},
 };
 
-/// Options for servers that are close and tests that are short.
+/// Options for servers that are close and machines that are busy.
 fn impatient() -> Options {
-    Options { stall: Duration::from_millis(300), pause: Duration::from_millis(1), ..Options::default() }
+    Options { stall: Duration::from_secs(20), pause: Duration::from_millis(1), ..Options::default() }
+}
+
+/// The same for servers that stall.
+fn hasty() -> Options {
+    Options { stall: Duration::from_millis(300), ..impatient() }
 }
 
 /// Bytes that are different everywhere, so that a wrong place shows.

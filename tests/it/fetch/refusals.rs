@@ -1,13 +1,21 @@
-use super::{fetch_into, fetch_with, names};
-use crate::support::http::{Http, Step, answer, raw};
+use super::{fetch_into, fetch_with, hasty, impatient, names};
+use crate::support::{
+    http::{Http, Step, answer, raw},
+    tls::certificate,
+};
 use std::fs;
 use vmdeck::{domain::ErrorKind, fetch::Options};
 
 /// What a fetch from `steps` fails with; no image is left of it, and nothing at all where nothing came.
 async fn why(path: &str, steps: Vec<Step>) -> String {
+    why_with(&impatient(), path, steps).await
+}
+
+async fn why_with(options: &Options, path: &str, steps: Vec<Step>) -> String {
     let server = Http::serve(move |_| steps.clone());
     let folder = tempfile::tempdir().unwrap();
-    let (done, _) = fetch_into(folder.path(), &server.url(path), None).await;
+    let options = Options { tries: 1, ..options.clone() };
+    let (done, _) = fetch_with(folder.path(), &server.url(path), None, &options).await;
     let error = done.unwrap_err();
     assert!(!error.leaves_unknown(), "what became of a fetch is known: {error:?}");
     let left = names(folder.path());
@@ -27,8 +35,8 @@ async fn a_half_file_is_never_an_image() {
 #[tokio::test]
 async fn a_stall_is_noticed() {
     let late = vec![raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx"), Step::Stall];
-    assert!(why("/a.iso", late).await.starts_with("nothing came for 0.3 s"));
-    assert!(why("/a.iso", vec![Step::Stall]).await.starts_with("nothing came for 0.3 s"));
+    assert!(why_with(&hasty(), "/a.iso", late).await.starts_with("nothing came for 0.3 s"));
+    assert!(why_with(&hasty(), "/a.iso", vec![Step::Stall]).await.starts_with("nothing came for 0.3 s"));
 }
 
 #[tokio::test]
@@ -87,4 +95,31 @@ async fn certificates_to_trust_must_be_some() {
     let options = Options { ca: Some(ca), ..Options::default() };
     let (done, _) = fetch_with(folder.path(), "https://127.0.0.1:1/a.iso", None, &options).await;
     assert!(done.unwrap_err().message.ends_with("ca.pem holds no PEM certificate"));
+}
+
+#[tokio::test]
+async fn endless_headers_are_not_read_to_their_end() {
+    let huge = vec![raw("HTTP/1.1 200 OK\r\nX-Huge: "), Step::Send(vec![b'x'; 10 << 20]), raw("\r\n\r\nx")];
+    let message = why("/a.iso", huge).await;
+    assert_eq!(message, "the server's answer is no HTTP: message head is too large");
+}
+
+#[tokio::test]
+async fn only_trusted_certificates_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusting = Options { ca: Some(certificate("authority.pem")), tries: 1, ..impatient() };
+    let server = Http::secure("signed", |path| match path {
+        "/a.iso" => answer("200 OK", "", b"iso"),
+        _ => answer("404 Not Found", "", b""),
+    });
+    let (done, _) = fetch_into(folder.path(), &server.url("/a.iso"), None).await;
+    let message = done.unwrap_err().message;
+    assert!(message.starts_with("the certificate of 127.0.0.1 is not trusted here (UnknownIssuer): `ca`"), "{message}");
+    assert!(server.requests().is_empty(), "something was asked: {:?}", server.requests());
+    let (done, _) = fetch_with(folder.path(), &server.url("/a.iso"), None, &trusting).await;
+    assert_eq!(fs::read(done.unwrap().path).unwrap(), b"iso");
+    let expired = Http::secure("expired", |_| answer("200 OK", "", b"iso"));
+    let (done, _) = fetch_with(folder.path(), &expired.url("/b.iso"), None, &trusting).await;
+    let message = done.unwrap_err().message;
+    assert!(message.starts_with("the certificate of 127.0.0.1 is not trusted here (certificate expired"), "{message}");
 }

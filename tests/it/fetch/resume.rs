@@ -1,5 +1,5 @@
 //! Interrupted fetches go on where they were, and never with the wrong bytes.
-use super::{fetch_with, image, impatient, names};
+use super::{fetch_with, hasty, image, impatient, names};
 use crate::support::{
     http::{Http, Step, answer, range, raw, resumable},
     qemu::eventually,
@@ -153,7 +153,7 @@ async fn a_stall_is_overcome() {
         steps
     });
     let folder = tempfile::tempdir().unwrap();
-    let (done, told) = fetch_with(folder.path(), &server.url("/a.iso"), None, &impatient()).await;
+    let (done, told) = fetch_with(folder.path(), &server.url("/a.iso"), None, &hasty()).await;
     assert_eq!(fs::read(done.unwrap().path).unwrap(), body);
     assert!(told.iter().any(|p| p.note.as_ref().is_some_and(|n| n.starts_with("nothing came for 0.3 s"))), "{told:?}");
 }
@@ -185,7 +185,7 @@ async fn a_pause_is_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     interrupted(folder.path(), &server).await;
     let stop = CancellationToken::new();
-    let options = Options { stall: std::time::Duration::from_secs(20), ..impatient() };
+    let options = impatient();
     let part = folder.path().join("a.iso.part");
     let (done, ()) = tokio::join!(resume(folder.path(), "a.iso", None, &options, &stop, drop), async {
         eventually("some bytes", async || fs::metadata(&part).is_ok_and(|meta| meta.len() == 150_000)).await;

@@ -1,6 +1,6 @@
 use super::{fetch_into, fetch_with, image, names, order};
 use crate::support::http::{Http, Step, answer, raw};
-use std::{fs, time::Duration};
+use std::{fs, net::Ipv6Addr, time::Duration};
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
     domain::{ByteSize, ErrorKind},
@@ -47,6 +47,15 @@ async fn redirects_are_followed_and_the_server_may_name_the_file() {
     assert_eq!(done.unwrap().name, "os 7.iso");
     let (done, _) = fetch_into(folder.path(), &server.url("/round.iso"), None).await;
     assert!(done.unwrap_err().message.contains("without end"));
+}
+
+#[tokio::test]
+async fn an_address_of_ipv6_is_asked_as_well() {
+    let server = Http::serve_on(Ipv6Addr::LOCALHOST.into(), |_| answer("200 OK", "", b"iso"));
+    assert!(server.url("/a.iso").starts_with("http://[::1]:"));
+    let folder = tempfile::tempdir().unwrap();
+    let (done, _) = fetch_into(folder.path(), &server.url("/a.iso"), None).await;
+    assert_eq!(fs::read(done.unwrap().path).unwrap(), b"iso");
 }
 
 #[tokio::test]
@@ -122,4 +131,19 @@ async fn the_rate_is_held() {
     done.unwrap();
     assert!(watch.elapsed() >= Duration::from_millis(490), "{:?}", watch.elapsed());
     assert!(told.iter().any(|p| p.rate.is_some()), "the rate is told");
+}
+
+#[tokio::test]
+async fn a_rate_is_one_of_all_who_fetch_into_a_folder() {
+    let body = image(300_000);
+    let server = Http::serve(move |_| answer("200 OK", "", &body));
+    let folder = tempfile::tempdir().unwrap();
+    let watch = vmdeck::transport::Stopwatch::start();
+    let one = async |name| {
+        // As two processes have it: nothing is shared but the folder.
+        let limit = Limit::new(Some(400_000)).shared_in(folder.path());
+        fetch_with(folder.path(), &server.url(name), None, &Options { limit, ..Options::default() }).await.0.unwrap()
+    };
+    tokio::join!(one("/a.iso"), one("/b.iso"));
+    assert!(watch.elapsed() >= Duration::from_millis(1290), "{:?}", watch.elapsed());
 }

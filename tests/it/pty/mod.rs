@@ -1,5 +1,6 @@
 //! The real program in a pseudo terminal: it starts, acts, ends, and gives the terminal back on every way out.
 mod chypervisord;
+mod fetch;
 mod govirthost;
 mod machine;
 mod sysadm;

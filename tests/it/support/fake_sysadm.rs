@@ -6,23 +6,14 @@ use crate::support::fake_sysadm_world::World;
 use crate::support::{fake_iohyve::Face, fake_rest};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
     sync::{broadcast, mpsc},
     task::JoinSet,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     accept_async,
     tungstenite::{
@@ -156,17 +147,7 @@ impl FakeSysadm {
 
 /// The certificate of this name and its key.
 fn acceptor(certificate: &str) -> TlsAcceptor {
-    let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm").join(name);
-    // The one that has expired is for the same key as the good one.
-    let key = if certificate == "expired" { "signed" } else { certificate };
-    let chain = vec![CertificateDer::from_pem_file(file(&format!("{certificate}.pem"))).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(file(&format!("{key}.key"))).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key);
-    TlsAcceptor::from(Arc::new(config.unwrap()))
+    TlsAcceptor::from(Arc::new(super::tls::server_tls(certificate)))
 }
 
 /// Serves one connection until it ends.

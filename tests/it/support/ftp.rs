@@ -1,8 +1,9 @@
 //! A real FTP server on loopback, of a folder of its own.
+use super::tls::certificate;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread,
@@ -15,11 +16,6 @@ pub(crate) struct Ftp {
     port: u16,
     folder: tempfile::TempDir,
     said: Arc<(Mutex<Vec<String>>, Condvar)>,
-}
-
-/// A file among the certificates that tests have.
-pub(crate) fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sysadm").join(name)
 }
 
 impl Ftp {

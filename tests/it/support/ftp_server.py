@@ -19,6 +19,7 @@ words.add_argument("--key")
 words.add_argument("--lacks", action="append", default=[], help="a command that it does not know")
 words.add_argument("--cut", action="append", type=int, default=[], help="bytes after which the next transfer breaks")
 words.add_argument("--halt", type=int, help="bytes after which the whole server stands still")
+words.add_argument("--fast", action="store_true", help="send files as fast as it goes, without breaking")
 words = words.parse_args()
 cuts = list(words.cut)
 
@@ -60,7 +61,7 @@ class Told:
     """Tells what is asked of it."""
 
     # Through it nothing is counted.
-    use_sendfile = False
+    use_sendfile = words.fast
 
     def pre_process_command(self, line, cmd, arg):
         tell(line)

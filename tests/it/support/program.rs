@@ -23,10 +23,20 @@ impl Said {
 }
 
 /// Runs `vmdeck` with `words`, which have blanks between them, in the folder `home`.
-#[expect(clippy::disallowed_methods, reason = "the program itself is under test")]
 pub(crate) async fn vmdeck(home: &Path, words: &str) -> Said {
+    vmdeck_in(home, words, &[]).await
+}
+
+/// The same with an environment.
+#[expect(clippy::disallowed_methods, reason = "the program itself is under test")]
+pub(crate) async fn vmdeck_in(home: &Path, words: &str, env: &[(&str, &str)]) -> Said {
     let mut program = Command::new(env!("CARGO_BIN_EXE_vmdeck"));
-    program.args(words.split_whitespace()).env("VMDECK_HOME", home).stdin(Stdio::null()).kill_on_drop(true);
+    program
+        .args(words.split_whitespace())
+        .envs(env.iter().copied())
+        .env("VMDECK_HOME", home)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let output = program.output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }

@@ -110,6 +110,13 @@ impl Program {
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// The same for all processes of its terminal's session that have not left it, as a line that drops does.
+    pub(crate) fn hang_up(&self) {
+        let id = i32::try_from(self.child.process_id().unwrap()).unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process_group(id, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Waits until the system has stopped the program.
     pub(crate) fn stands_still(&self) {
         use rustix::process::{Pid, WaitOptions, waitpid};

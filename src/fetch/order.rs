@@ -1,0 +1,116 @@
+//! What is asked for, and the journal that makes a fetch of it.
+use super::{Address, Journal, Look, Origin, Sum, is_live, part::Part, refuse_existing, unpack};
+use crate::{
+    domain::{ErrorKind, Result, wishes},
+    transport::{Stopwatch, now},
+};
+use std::{path::Path, time::Duration};
+use tokio::time::sleep;
+
+/// How long between a lock and the journal that tells of it.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What to fetch, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub address: Address,
+    /// What to call it; None: what the server or the address calls it.
+    pub name: Option<String>,
+    /// The checksum that a person gave; None: one is looked for beside the image.
+    pub sum: Option<Sum>,
+    /// What comes is packed, and the image is what is in it. The checksum is that of what comes.
+    pub unpack: bool,
+}
+
+impl Order {
+    /// Reads an address as people write it, with what is wished of it behind `#`: see [`wishes`].
+    pub fn new(url: &str, name: Option<&str>) -> Result<Self> {
+        let (url, wishes) = wishes(url);
+        let sum = wishes.sum.map(str::parse).transpose()?;
+        Ok(Self { address: url.parse()?, name: name.map(str::to_owned), sum, unpack: wishes.unpack })
+    }
+
+    /// The name of the same fetch that runs, or was left unfinished, in `folder`.
+    pub fn find(&self, folder: &Path) -> Option<String> {
+        let url = self.address.without_secrets();
+        Journal::names(folder).into_iter().find(|name| {
+            let is_named = self.name.as_ref().is_none_or(|wanted| wanted == name);
+            let journal = || Journal::read(folder, name).ok().flatten();
+            is_named
+                && journal().is_some_and(|journal| {
+                    let is_same = journal.url == url && journal.unpack == self.unpack;
+                    is_same && (self.sum.is_none() || journal.expected.map(|e| e.sum) == self.sum)
+                })
+        })
+    }
+}
+
+/// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.
+pub fn ask(order: &Order, look: &Look, folder: &Path) -> Result<()> {
+    let part = Part::open(folder, &look.name)?;
+    begin(order, look, folder, &part).map(drop)
+}
+
+/// The journal of a new fetch; one that was left is thrown away with its part, unless it is the same.
+pub(super) fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> Result<Journal> {
+    let name = &look.name;
+    refuse_existing(folder, name)?;
+    let url = order.address.without_secrets();
+    if let Ok(Some(left)) = Journal::read(folder, name)
+        && left.url == url
+        && left.unpack == order.unpack
+        && (order.sum.is_none() || left.expected == look.expected)
+    {
+        return Ok(left);
+    }
+    part.file().set_len(0).map_err(|error| part.error(error))?;
+    let journal = Journal {
+        url,
+        has_login: order.address.login().is_some(),
+        asked: now().0,
+        expected: look.expected.clone(),
+        unpack: order.unpack,
+        ..Journal::default()
+    };
+    journal.write(folder, name)?;
+    Ok(journal)
+}
+
+/// [`ask`], or nothing where another asked for the same a moment ago: then there is one fetch, which belongs to both.
+pub async fn join(order: &Order, look: &Look, folder: &Path) -> Result<()> {
+    let since = Stopwatch::start();
+    loop {
+        let asked = ask(order, look, folder);
+        let is_taken = asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Conflict);
+        if !is_taken || order.find(folder).as_ref() == Some(&look.name) {
+            return if is_taken { Ok(()) } else { asked };
+        }
+        // Whoever has the part writes the journal next.
+        if !is_live(folder, &look.name) || since.elapsed() > MOMENT {
+            return asked;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Puts away what is left of a fetch whose image has its name already, where its process was ended between the two.
+/// Returns whether that was so.
+pub fn settle(folder: &Path, name: &str) -> Result<bool> {
+    let (Some(journal), Ok(meta)) = (Journal::read(folder, name)?, folder.join(name).metadata()) else {
+        return Ok(false);
+    };
+    let is_its_image = Origin::read(folder, name, &meta).is_some_and(|origin| origin.url == journal.source());
+    if !is_its_image || is_live(folder, name) {
+        return Ok(false);
+    }
+    forget(folder, name).map(|()| true)
+}
+
+/// Removes all of a fetch: its part and its journal. Refused while it runs.
+pub fn forget(folder: &Path, name: &str) -> Result<()> {
+    let part = Part::open(folder, name)?;
+    let _ = std::fs::remove_file(unpack::path(folder, name));
+    Journal::remove(folder, name);
+    part.discard();
+    Ok(())
+}
