@@ -110,8 +110,8 @@ async fn after_a_reboot_it_is_interrupted_and_goes_on_from_what_was_safe() {
     assert_eq!(job.id.as_str(), "a.iso");
     gate.open();
     // What the key for it asks: the request that came with the job.
-    let Some(vmdeck::domain::Request::FetchImage { url, name }) = job.request else { panic!("{job:?}") };
-    let done = watcher.fetch_image(&url, name.as_deref(), Call::new().0).await.unwrap();
+    let Some(vmdeck::domain::Request::ResumeFetch { image }) = job.request else { panic!("{job:?}") };
+    let done = watcher.resume_fetch(&image, Call::new().0).await.unwrap();
     assert!(fs::read(done.path.unwrap()).unwrap() == body, "the image is wrong");
     let asked: Vec<_> = server.requests().iter().filter_map(|head| range(head)).collect();
     assert_eq!(asked, [HALF]);

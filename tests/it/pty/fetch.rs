@@ -36,7 +36,7 @@ async fn begun(rig: &Rig, server: &Http) -> Program {
     program.press("f");
     program.until_shown("Fetch an image to local");
     program.press(&format!("http://me:hunter2@127.0.0.1:{}/a.iso", server.port()));
-    program.until_shown("can be resumed");
+    program.until_shown("390.6 KiB");
     program.press("\r");
     half_of_it(&rig.folder()).await;
     shows_row(&program, "146.5 of 390.6 KiB");
