@@ -4,7 +4,10 @@ use crate::{
         App, Effect, ImageRow, Overlay, Sight,
         dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
     },
-    domain::{FieldKind, FieldSpec, HostId, Image, Op, Partial, Request, clean_line},
+    domain::{
+        FieldKind, FieldSpec, HostId, Image, Op, Partial, Progress, Request, Task, TaskId, TaskState, clean_line,
+    },
+    input::Action,
 };
 
 impl App {
@@ -66,12 +69,10 @@ impl App {
     pub(super) fn image_cancel(&mut self) -> Vec<Effect> {
         let Some(task) = self.chosen_fetch() else { return Vec::new() };
         let (host, id) = (task.host.clone(), task.id);
-        let waits = task.is_running() || task.waits_at_host();
-        // It is the host's own: whoever began it, it is the host that is asked.
-        if let (Some(job), true) = (&task.job, waits && task.request.as_ref().is_some_and(Request::is_fetch)) {
-            let image = job.as_str().to_owned();
-            return self.call(host, Request::CancelFetch { image });
+        if let Some(effects) = self.stop_fetch(id) {
+            return effects;
         }
+        let Some(task) = self.tasks.get(id) else { return Vec::new() };
         if task.is_running() {
             return vec![Effect::Cancel { host, task: id }];
         }
@@ -82,6 +83,26 @@ impl App {
             self.tasks.dismiss();
         }
         left.map(|image| self.remove_image(host, image)).unwrap_or_default()
+    }
+
+    /// Stops a fetch that its host knows by name, after asking where something came of it; None: it is none.
+    pub(super) fn stop_fetch(&mut self, id: TaskId) -> Option<Vec<Effect>> {
+        let task = self.tasks.get(id)?;
+        let waits = task.is_running() || task.waits_at_host();
+        // It is the host's own: whoever began it, it is the host that is asked.
+        let job = task.job.as_ref().filter(|_| waits && task.request.as_ref().is_some_and(Request::is_fetch))?;
+        let request = Request::CancelFetch { image: job.as_str().to_owned() };
+        let host = task.host.clone();
+        let Some(came) = came(task) else { return Some(self.call(host, request)) };
+        let name = clean_line(task.title.strip_prefix("fetch ").unwrap_or(&task.title)).into_owned();
+        let key = |action| self.settings.keymap.first(action);
+        let instead = match task.is_running() {
+            true => format!("{} lets it rest instead, to be gone on with later.", key(Action::ImagePause)),
+            false => format!("{} goes on with it instead.", key(Action::ImageAgain)),
+        };
+        let question = format!("Stop fetching {name} on {host}, and throw away what came?");
+        let confirm = Confirm::new(question, "stop").note(Note::plain(came)).note(Note::aside(instead));
+        Some(self.open(Dialog::new("Stop a fetch", host, Purpose::Call(request), Body::Confirm(confirm))))
     }
 
     /// Lets the fetch of the selected row rest.
@@ -185,6 +206,17 @@ impl App {
                 Vec::new()
             }
             None => Vec::new(),
+        }
+    }
+}
+
+/// What a fetch would lose, in words; None: nothing came.
+fn came(task: &Task) -> Option<String> {
+    match &task.state {
+        TaskState::Unknown(error) | TaskState::Failed(error) => Some(error.message.clone()),
+        _ => {
+            let progress = task.progress().filter(|p| p.done.is_some_and(|done| done.0 > 0))?;
+            Some(format!("{} so far", Progress { rate: None, ..progress.clone() }.figures()))
         }
     }
 }

@@ -12,7 +12,8 @@ impl App {
             self.say(&why);
             return Vec::new();
         }
-        vec![Effect::Cancel { host: task.host.clone(), task: id }]
+        let host = task.host.clone();
+        self.stop_fetch(id).unwrap_or_else(|| vec![Effect::Cancel { host, task: id }])
     }
 
     pub(super) fn task_action(&mut self, action: Action) -> Vec<Effect> {

@@ -228,7 +228,10 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     tell(&mut app, interrupted());
     press(&mut app, "2 home");
     assert_eq!(labels(&app), ["resume", "", "cancel"]);
-    assert_eq!(*call(&press(&mut app, "x")).2, Request::CancelFetch { image: "y.iso".into() });
+    assert_eq!(press(&mut app, "x"), [], "what came is not lost by one key");
+    insta::assert_snapshot!("stop_a_fetch", screen(&mut app, 80, 24));
+    assert_eq!(press(&mut app, "n"), []);
+    assert_eq!(*call(&press(&mut app, "x y")).2, Request::CancelFetch { image: "y.iso".into() });
     tell(&mut app, TaskState::Running(Progress::bytes(1, Some(3))));
     assert_eq!(labels(&app), ["", "pause", "cancel"]);
     assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
@@ -267,7 +270,9 @@ fn a_fetch_of_ours_that_was_interrupted_is_one_row_whoever_goes_on_with_it() {
     let again = press(&mut app, "home R");
     app.update(Message::TaskProgress(call(&again).0, Progress { job: job(), ..Progress::bytes(2, Some(3)) }));
     assert_eq!(app.image_rows().len(), rows + 1);
-    assert_eq!(*call(&press(&mut app, "home x")).2, Request::CancelFetch { image: "y.iso".into() });
+    assert_eq!(*call(&press(&mut app, "home x y")).2, Request::CancelFetch { image: "y.iso".into() });
+    let stop = press(&mut app, "3 home down x y");
+    assert_eq!(*call(&stop).2, Request::CancelFetch { image: "y.iso".into() }, "the same among the tasks");
 }
 
 #[test]
