@@ -57,6 +57,9 @@ pub trait Stage {
     fn edit(&mut self, name: &str, text: &str) -> impl Future<Output = Result<String>>;
 }
 
+/// How late a signal is noticed at most.
+const LATE: Duration = Duration::from_secs(1);
+
 /// The application between its hosts and its screen.
 pub struct ScreenLoop<S> {
     pub app: App,
@@ -79,6 +82,8 @@ pub struct ScreenLoop<S> {
     /// The changes that were left under way at the end: their outcome is unknown.
     pub left: Vec<String>,
     last_tick: Instant,
+    /// Until when a signal may still be meant for the program that had the terminal.
+    edited: Instant,
     /// How many frames were drawn.
     pub frames: u64,
     /// The first key is a bug to rehearse.
@@ -117,6 +122,7 @@ where
             title: None,
             left: Vec::new(),
             last_tick: instant(),
+            edited: instant(),
             frames: 0,
             is_faulty: false,
         }
@@ -190,6 +196,8 @@ where
             Outside::Input(Input::Resized(columns, rows)) => self.update(Message::Resized(columns, rows)).await,
             Outside::Suspend => self.execute(Effect::Suspend).await,
             Outside::Continued => self.execute(Effect::Redraw).await,
+            // Ctrl-C that ended an editor reaches us too, and may come after its end. Ours comes as a key.
+            Outside::Interrupt if instant() < self.edited => Ok(()),
             Outside::Stop | Outside::Interrupt => {
                 self.stopped = true;
                 Ok(())
@@ -279,6 +287,7 @@ where
             self.stopped = true;
             return Ok(());
         };
+        self.edited = instant() + LATE;
         self.measure().await?;
         self.update(Message::Edited(edited)).await
     }
