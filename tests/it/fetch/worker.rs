@@ -92,8 +92,9 @@ async fn a_password_reaches_the_process_and_is_kept_nowhere() {
     let url = format!("http://me:hunter2@127.0.0.1:{}/a.iso?token=hunter2", server.port());
     let done = rig.another().fetch_image(&url, None, Call::new().0).await.unwrap();
     assert_eq!(fs::read(done.path.unwrap()).unwrap(), b"iso");
-    let past = rig.another().fetches().await.unwrap().past;
-    assert_eq!((past.len(), &past[0].source), (1, &server.url("/a.iso")));
+    let past = async || rig.another().fetches().await.unwrap().past;
+    eventually("its note", async || past().await.len() == 1).await;
+    assert_eq!(past().await[0].source, server.url("/a.iso"));
     for entry in fs::read_dir(rig.folder()).unwrap().flatten() {
         let text = fs::read(entry.path()).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{:?}", entry.path());
