@@ -36,7 +36,7 @@ pub enum FieldKind {
     Choice(Vec<Choice>),
     /// `yes` or `no`.
     Flag,
-    /// An address of an image, or the path of a file of the host: see [`BEGINNINGS`].
+    /// An address of an image, or the path of a file of the host: it begins as one of `BEGINNINGS`.
     Url,
     /// An address of IPv4 or IPv6.
     Ip,

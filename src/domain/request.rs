@@ -134,7 +134,7 @@ pub enum Request {
         subnet: String,
     },
     CheckSetup,
-    /// `values` answer the fields of [`SetupReport::fields`].
+    /// `values` answer the fields of [`super::SetupReport::fields`].
     SetUp {
         values: Values,
     },
