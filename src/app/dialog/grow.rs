@@ -115,6 +115,8 @@ impl Grow {
             // The size is short: left and right choose the disk, Home, End and Backspace are enough for the text.
             KeyCode::Left | KeyCode::Up | KeyCode::BackTab => self.step(false),
             KeyCode::Right | KeyCode::Down | KeyCode::Tab => self.step(true),
+            // Who types `+10G` in full means the `+` that stands there.
+            KeyCode::Char('+') if self.input.value() == "+" => {}
             _ => self.hasty &= !edit(&mut self.input, key),
         }
         Outcome::Continue

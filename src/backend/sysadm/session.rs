@@ -31,7 +31,8 @@ pub(super) struct Session {
     pub(super) events: EventSink,
     /// How often somebody signed in on this connection.
     pub(super) sign_ins: AtomicU64,
-    pub(super) signing_in: Turn<()>,
+    /// Who signs in again. Some: why the server did not let us, and will not.
+    pub(super) signing_in: Turn<Option<Error>>,
 }
 
 /// A session and what keeps its connection: that ends with this, whoever still waits for an answer.
@@ -72,7 +73,7 @@ impl Sysadm {
         self.sign_in(&link, &shown, events).await?;
         let (facts, mut capabilities) = allowed::ask(&link).await?;
         capabilities.details.push(("Certificate".to_owned(), self.judged(seen.as_deref())));
-        let (events, sign_ins, signing_in) = (events.clone(), AtomicU64::new(1), Turn::new(()));
+        let (events, sign_ins, signing_in) = (events.clone(), AtomicU64::new(1), Turn::new(None));
         let session = Arc::new(Session { link, shown, facts, events, sign_ins, signing_in });
         let polling = session.link.rest().map(|rest| Polling::new(rest.clone(), &session, self.jobs.clone()));
         Ok((Held { session, _socket: socket, _polling: polling }, capabilities))

@@ -65,14 +65,21 @@ impl Sysadm {
     }
 
     /// Signs in once more, since the session that was the `ended`th of this connection has ended. Of many calls that
-    /// find this out, the first does it for all.
+    /// find this out, the first does it for all, and is refused for all: nobody is asked twice, no account locked.
     pub(super) async fn sign_in_again(&self, session: &Session, ended: u64) -> Result<()> {
-        let _one = session.signing_in.lock().await;
+        let mut refused = session.signing_in.lock().await;
+        if let Some(error) = &*refused {
+            return Err(error.clone());
+        }
         if session.sign_ins.load(Ordering::Acquire) > ended {
             return Ok(());
         }
         tracing::info!("the session has ended on the server: signing in again");
-        self.sign_in(&session.link, &session.shown, &session.events).await?;
+        self.sign_in(&session.link, &session.shown, &session.events).await.inspect_err(|error| {
+            if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::NeedsAnswer) {
+                *refused = Some(error.clone());
+            }
+        })?;
         session.sign_ins.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::mpsc, task::JoinSet, time::timeout};
 use vmdeck::{
     backend::{
-        Backend, Disks, Machines,
+        Backend, Disks, Machines, Power as _,
         sysadm::{Settings, SignIn, Sysadm, Trust},
     },
     domain::{Capabilities, Error, ErrorKind, HostEvent, QuestionKind, Result, Secret},
@@ -82,6 +82,30 @@ async fn a_password_is_asked_for_and_asked_again_when_it_was_wrong() {
     assert!(result.is_ok() && asked.len() == 1);
     let (result, asked) = answering(&sysadm, None).await;
     assert!(result.is_ok() && asked.is_empty(), "it is remembered");
+}
+
+#[tokio::test]
+async fn a_typed_password_that_is_wrong_meanwhile_is_asked_for_by_the_next_connection_alone() {
+    let server = FakeSysadm::new(Face::Recorded).await;
+    server.world().iohyve.add("web", "1G");
+    let sysadm = Sysadm::new(by(Password::Ask, &server.url()));
+    let (sink, mut events) = mpsc::channel(64);
+    let (connected, ()) = tokio::join!(sysadm.connect(sink), async {
+        let Some(HostEvent::Asks(question)) = events.recv().await else { panic!("nothing was asked") };
+        sysadm.answer(question.number, Some(Secret::new("secret".to_owned()))).await;
+    });
+    connected.unwrap();
+    server.world().is_expired = true;
+    server.world().password = "changed";
+    // Many calls find it out at the same time.
+    let vm = "web".into();
+    let calls = async { tokio::join!(sysadm.start(&vm), sysadm.inventory(false), sysadm.find(&vm)) };
+    let (started, list, found) = timeout(Duration::from_secs(20), calls).await.expect("nobody is asked");
+    assert!(started.is_err() && list.is_err() && found.is_err());
+    assert_eq!(server.sign_ins(), 2, "tried once");
+    assert!(
+        matches!(events.recv().await, Some(HostEvent::Disconnected(error)) if error.kind == ErrorKind::Unauthorized)
+    );
 }
 
 #[tokio::test]

@@ -23,6 +23,13 @@ fn three_steps_from_the_list() {
 }
 
 #[test]
+fn a_plus_typed_at_the_plus_of_the_field_is_that_plus() {
+    let mut app = known_world();
+    let effects = press(&mut app, "+ + 1 0 G enter");
+    assert_eq!(resize(&effects), ("web1 disk0".into(), SizeChange::By(ByteSize(10 * G))));
+}
+
+#[test]
 fn backspace_makes_it_absolute_and_right_takes_the_next_disk() {
     let mut app = known_world();
     let effects = press(&mut app, "+ backspace 2 0 0 G right enter");
