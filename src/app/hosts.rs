@@ -54,6 +54,8 @@ impl Machine {
 pub struct HostState {
     pub host: Host,
     pub link: Link,
+    /// What it asked last, while it serves.
+    asks: Option<Question>,
     /// What is known is as old as this: the link is down, or a poll failed, and why.
     pub stale: Option<(Stamp, Error)>,
     nodes: Vec<Node>,
@@ -102,6 +104,7 @@ impl HostState {
         Self {
             host,
             link: Link::Connecting,
+            asks: None,
             stale: None,
             nodes: Vec::new(),
             node_at: HashMap::new(),
@@ -127,11 +130,11 @@ impl HostState {
         }
     }
 
-    /// The question it waits with.
+    /// The question that it, or one of its calls, waits with.
     pub const fn question(&self) -> Option<&Question> {
         match &self.link {
             Link::Asks(question) => Some(question),
-            _ => None,
+            _ => self.asks.as_ref(),
         }
     }
 
@@ -232,7 +235,10 @@ impl HostState {
                 }
                 Changes::rows(is_news)
             }
-            HostEvent::Asks(question) => self.take_link(Link::Asks(question)),
+            HostEvent::Asks(question) => {
+                self.asks = Some(question);
+                Changes::visible(true)
+            }
             HostEvent::Disconnected(error) => self.take_link(Link::Down { error, retry_at: None }),
             HostEvent::Hint(_) | HostEvent::Job(_) => Changes::default(),
         };
@@ -252,7 +258,7 @@ impl HostState {
         if let Link::Up(capabilities) = &link {
             self.keeps_nodes = capabilities.check(Op::ShowNode).is_ok();
         }
-        self.link = link;
+        (self.link, self.asks) = (link, None);
         Changes::ROWS
     }
 

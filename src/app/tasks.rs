@@ -134,6 +134,9 @@ impl Tasks {
         let id = self.insert(host, request.op(), title, request.vm().cloned(), now);
         if let Some(task) = self.all.get_mut(&id) {
             task.image = request.is_fetch().then(|| request.target());
+            if let Request::ResumeFetch { image } = request {
+                task.job = Some(image.as_str().into());
+            }
             task.request = Some(request.clone());
         }
         id

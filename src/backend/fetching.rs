@@ -1,10 +1,10 @@
 //! Fetches into a folder of this computer, for the backends that have one: each a process of its own, shown by every
 //! vmdeck that looks.
-use super::{Call, EventSink};
+use super::{Call, EventSink, asking::Asking};
 use crate::{
     domain::{
-        Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, OpenFetch, Progress, Prospect, Reply, Request,
-        Result, Secret, TaskState, clean_line,
+        Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, OpenFetch, Progress, Prospect, QuestionKind,
+        Reply, Request, Result, Secret, TaskState, clean_line,
     },
     fetch::{self, Journal, Order, Wish},
     transport::{Stopwatch, at},
@@ -31,6 +31,11 @@ pub(super) struct Fetching {
     at_once: usize,
     worker: PathBuf,
     followed: Followed,
+    /// Where a person is asked; None: there is no connection yet.
+    events: Mutex<Option<EventSink>>,
+    asking: Asking,
+    /// Held by the one whose question is open: others wait with theirs.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// The fetches that calls of this program follow, and how many calls do: they need no second row.
@@ -69,7 +74,25 @@ impl Drop for Following<'_> {
 
 impl Fetching {
     pub(super) fn new(options: fetch::Options, at_once: usize, worker: PathBuf) -> Self {
-        Self { options, at_once, worker, followed: Followed::default() }
+        Self {
+            options,
+            at_once,
+            worker,
+            followed: Followed::default(),
+            events: Mutex::default(),
+            asking: Asking::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// From now on asks by way of `events`.
+    pub(super) fn ask_by(&self, events: EventSink) {
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
+    }
+
+    /// Takes the answer to a question.
+    pub(super) fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.asking.answer(question, answer);
     }
 
     /// Asks what an address holds.
@@ -128,10 +151,32 @@ impl Fetching {
             return Ok(());
         }
         let _ours = self.followed.begin(name);
-        fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login)?;
+        let again = if login.is_none() { self.login_again(folder, name, &call).await? } else { None };
+        fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login.or(again.as_ref()))?;
         let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
         fetch::follow(folder, name, &call.cancel, report).await?;
         Ok(())
+    }
+
+    /// Asks for the user and the password of a fetch that was begun with both: they are kept nowhere.
+    async fn login_again(&self, folder: &Path, name: &str, call: &Call) -> Result<Option<(String, Secret)>> {
+        let _turn = self.turn.lock().await;
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (Some(events), Some(place)) = (events, fetch::wants_login(folder, name)?) else { return Ok(None) };
+        let name = clean_line(name);
+        call.progress(Progress::note("waiting for the user and the password"));
+        let text = format!("User and password for {place}, to go on with {name}, as USER:PASSWORD");
+        let answer = tokio::select! {
+            answer = self.asking.ask(&events, QuestionKind::Secret, text) => answer?,
+            () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+        };
+        let Some(answer) = answer else {
+            let why = format_args!("it rests: the user and the password for {place} were not given");
+            return Err(Error::new(ErrorKind::Interrupted, why));
+        };
+        let answer = answer.expose().trim_end_matches(['\r', '\n']);
+        let (user, password) = answer.split_once(':').unwrap_or((answer, ""));
+        Ok(Some((user.to_owned(), Secret::new(password.to_owned()))))
     }
 
     /// Tells of the fetches of others once a second while there are some, until it is aborted.

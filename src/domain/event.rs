@@ -71,7 +71,7 @@ pub enum HostEvent {
         since: Stamp,
         error: Error,
     },
-    /// From a backend: it needs an answer before it goes on.
+    /// From a backend: it, or one of its calls, needs an answer before it goes on.
     Asks(Question),
     /// From a backend: the connection is gone; the actor reconnects.
     Disconnected(Error),

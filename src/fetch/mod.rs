@@ -40,7 +40,7 @@ pub use origin::Origin;
 pub use part::move_to_free_name;
 pub use rate::Limit;
 pub use sums::Expected;
-pub use worker::{Wish, ask_to, follow, is_live, start, start_with, work};
+pub use worker::{Wish, ask_to, follow, is_live, start, start_with, wants_login, work};
 
 use crate::{
     domain::{ByteSize, Error, ErrorKind, Progress, Result, Secret, clean_line},

@@ -1,6 +1,6 @@
 //! A fetch as a process of its own: it belongs to the host and not to a screen, so it outlives whoever asked for it.
 use super::{
-    Fetched, Journal, Options, PART, State, forget,
+    Address, Fetched, Journal, Options, PART, State, forget,
     history::{self, Came},
     part::Part,
     resume_part, settle,
@@ -73,6 +73,12 @@ pub fn ask_to(folder: &Path, name: &str, wish: Wish) -> Result<()> {
     }
 }
 
+/// The server whose user and password a fetch was begun with, where they have to be given again to go on with it.
+pub fn wants_login(folder: &Path, name: &str) -> Result<Option<String>> {
+    let journal = Journal::read(folder, name)?.filter(|journal| journal.has_login && !is_live(folder, name));
+    journal.map(|journal| Ok(journal.url.parse::<Address>()?.place())).transpose()
+}
+
 /// Starts the process of a fetch that has a journal, unless one works on it already.
 pub fn start(program: &Path, folder: &Path, name: &str, at_once: usize, options: &Options) -> Result<()> {
     start_with(program, folder, name, at_once, options, None)
@@ -90,7 +96,7 @@ pub fn start_with(
     if is_live(folder, name) {
         return Ok(());
     }
-    if login.is_none() && Journal::read(folder, name)?.is_some_and(|journal| journal.has_login) {
+    if login.is_none() && wants_login(folder, name)?.is_some() {
         return Err(Error::new(
             ErrorKind::NeedsAnswer,
             "its user and password are kept nowhere: fetch it again with both in the address, and it goes on where it was",

@@ -305,12 +305,14 @@ impl<B: Backend> Actor<B> {
     async fn event(&mut self, event: HostEvent) {
         match event {
             HostEvent::Disconnected(error) => self.down(error).await,
-            HostEvent::Asks(question) => {
-                if let Phase::Connecting { until } = &mut self.phase {
+            HostEvent::Asks(question) => match &mut self.phase {
+                Phase::Connecting { until } => {
                     *until = None;
+                    self.tell(HostEvent::Link(Link::Asks(question))).await;
                 }
-                self.tell(HostEvent::Link(Link::Asks(question))).await;
-            }
+                // One of its calls waits; it serves the others.
+                Phase::Up(_) | Phase::Down { .. } => self.tell(HostEvent::Asks(question)).await,
+            },
             HostEvent::Hint(vm) => {
                 let Some(capabilities) = self.capabilities().filter(|_| self.policy.is_watching) else { return };
                 match vm {

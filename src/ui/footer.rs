@@ -130,7 +130,7 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         frame.set_cursor_position((area.x + column, area.y));
     }
     let keymap = &app.settings.keymap;
-    if app.overlay.is_some() {
+    if app.overlay.is_some() && app.dialog.is_none() {
         line.push_span(Span::styled(keymap.first(Action::Back), theme.key));
         line.push_span(Span::raw(" close  "));
     }

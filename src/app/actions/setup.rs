@@ -4,7 +4,7 @@ use crate::{
         App, Effect,
         dialog::{Body, Confirm, Dialog, Form, Note, Prompt, Purpose, Tone},
     },
-    domain::{HostId, Link, Op, QuestionKind, Request, SetupItem, SetupReport, clean_line},
+    domain::{HostId, Op, QuestionKind, Request, SetupItem, SetupReport, clean_line},
 };
 
 fn set_up_with(report: SetupReport, told: Vec<Note>) -> Purpose {
@@ -82,11 +82,9 @@ impl App {
         if self.dialog.is_some() {
             return;
         }
-        let waiting = self.hosts.iter().find_map(|host| match &host.link {
-            Link::Asks(question) if !self.was_asked(host.id(), question.number) => {
-                Some((host.id().clone(), question.clone()))
-            }
-            _ => None,
+        let waiting = self.hosts.iter().find_map(|host| {
+            let question = host.question().filter(|question| !self.was_asked(host.id(), question.number))?;
+            Some((host.id().clone(), question.clone()))
         });
         let Some((host, question)) = waiting else { return };
         self.asked.push((host.clone(), question.number));

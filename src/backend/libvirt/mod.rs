@@ -26,8 +26,8 @@ pub use reach::{Place, Scope, Uri, sockets};
 use crate::{
     backend::{Backend, EventSink, Nodes, fetching::Fetching},
     domain::{
-        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict,
-        Vm, VmId,
+        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret,
+        Verdict, Vm, VmId,
     },
     fetch,
 };
@@ -196,6 +196,7 @@ impl Backend for Libvirt {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
         drop(locked(&self.session).take());
         locked(&self.known).clear();
+        self.fetching.ask_by(events.clone());
         let uri = &self.settings.uri;
         let connection = uri.connect(events.clone()).await?;
         let client = connection.client.clone();
@@ -243,6 +244,11 @@ impl Backend for Libvirt {
             ErrorKind::NotFound => Verdict::Failed(error),
             _ => Verdict::Unknown(error),
         })
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.fetching.answer(question, answer);
+        std::future::ready(()).await;
     }
 }
 

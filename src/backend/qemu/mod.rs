@@ -38,7 +38,9 @@ pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
     backend::{Backend, EventSink, Images, Nodes, fetching::Fetching},
-    domain::{Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Verdict, Vm, VmId},
+    domain::{
+        Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret, Verdict, Vm, VmId,
+    },
     fetch,
 };
 use futures_util::{StreamExt, stream};
@@ -208,6 +210,7 @@ impl Qemu {
 
 impl Backend for Qemu {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        self.local.fetching.ask_by(events.clone());
         if self.local.settings.headless {
             // Asked once for each QEMU; a screen does not wait for it and is told later.
             if self.local.known_probe().is_none() {
@@ -251,6 +254,11 @@ impl Backend for Qemu {
 
     async fn look(&self, expect: &Expect) -> Verdict {
         self.local.look(expect).await
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.local.fetching.answer(question, answer);
+        std::future::ready(()).await;
     }
 }
 

@@ -226,7 +226,7 @@ async fn end(
                 shows.over(streams, &[percent, progress.figures(), note]);
             }
             Message::TaskState(_, TaskState::Looking(why)) if !shows.json => shows.over(streams, &[why]),
-            Message::Host(_, HostEvent::Link(Link::Asks(question))) => {
+            Message::Host(_, HostEvent::Link(Link::Asks(question)) | HostEvent::Asks(question)) => {
                 // The same answer is not given twice: it was wrong.
                 let Some(secret) = answer.take() else {
                     let text = format_args!("{host} asks: {} (give it with answer=@file or answer=-)", question.text);

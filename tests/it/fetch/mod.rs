@@ -1,4 +1,5 @@
 //! Fetching, against a server on loopback that keeps the rules, and breaks them.
+mod again;
 mod calls;
 mod file;
 mod ftp;

@@ -1,8 +1,8 @@
 //! Fetches that belong to the host: processes of their own, seen and steered by every vmdeck.
 use super::{image, names};
 use crate::support::{
-    fetches::{HALF, Rig, TAG, begun, halting, killed, processes, told},
-    http::{Http, Step, answer, range, resumable},
+    fetches::{HALF, Rig, begun, halting, killed, processes, told},
+    http::{Http, answer, range},
     qemu::eventually,
 };
 use std::fs;
@@ -99,47 +99,4 @@ async fn a_password_reaches_the_process_and_is_kept_nowhere() {
         let text = fs::read(entry.path()).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{:?}", entry.path());
     }
-}
-
-#[tokio::test]
-async fn a_fetch_that_the_server_names_rests_under_that_name_and_wants_its_password_again() {
-    let body = image(400_000);
-    let bytes = body.clone();
-    let server = Http::serve_heads(move |head| {
-        if !head.contains("authorization: Basic bWU6aHVudGVyMg==\r\n") {
-            return answer("401 Unauthorized", "", b"");
-        }
-        let is_rest = range(head).is_some();
-        let mut steps = resumable(head, &bytes, TAG, if is_rest { usize::MAX } else { HALF });
-        if let Some(Step::Send(head)) = steps.first_mut() {
-            let named = b"Content-Disposition: attachment; filename=b.iso\r\n";
-            let end = head.len() - 2;
-            head.splice(end..end, named.iter().copied());
-        }
-        steps.extend((!is_rest).then_some(Step::Stall));
-        steps
-    });
-    let rig = Rig::new();
-    let folder = rig.folder();
-    let at = |login: &str| format!("http://{login}127.0.0.1:{}/get?id=7", server.port());
-    let part = folder.join("b.iso.part");
-    let qemu = rig.another();
-    let (call, progress) = Call::new();
-    let url = at("me:hunter2@");
-    let pause = async {
-        eventually("half of it", async || fs::metadata(&part).is_ok_and(|meta| meta.len() == HALF as u64)).await;
-        eventually("its name", async || progress.borrow().job.is_some()).await;
-        let name = progress.borrow().job.clone().unwrap();
-        rig.another().pause_fetch(name.as_str()).await
-    };
-    let (ended, paused) = tokio::join!(qemu.fetch_image(&url, None, call), pause);
-    paused.unwrap();
-    assert_eq!(ended.unwrap_err().kind, ErrorKind::Interrupted);
-    let kept = fs::read_to_string(folder.join(".b.iso.fetch")).unwrap();
-    assert!(!kept.contains("hunter2"), "{kept}");
-    let asked = rig.another().fetch_image(&at(""), Some("b.iso"), Call::new().0).await.unwrap_err();
-    assert_eq!(asked.kind, ErrorKind::NeedsAnswer);
-    assert!(asked.message.contains("kept nowhere: fetch it again with both"), "{asked}");
-    let done = rig.another().fetch_image(&url, Some("b.iso"), Call::new().0).await.unwrap();
-    assert!(fs::read(done.path.unwrap()).unwrap() == body, "the image is wrong");
 }

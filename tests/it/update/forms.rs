@@ -151,6 +151,19 @@ fn hosts_are_answered_and_a_question_that_is_no_more_goes() {
 }
 
 #[test]
+fn a_host_that_asks_for_one_of_its_calls_serves_the_others() {
+    let mut app = world();
+    let question = Question { number: 3, kind: QuestionKind::Secret, text: "the user and the password".into() };
+    app.update(Message::Host("hv2".into(), HostEvent::Asks(question)));
+    let up = app.hosts.get(&"hv2".into()).unwrap();
+    assert!(matches!(up.link, Link::Up(_)), "{:?}", up.link);
+    text(&mut app, "me:hunter2");
+    let answer = Some(Secret::new("me:hunter2".to_owned()));
+    assert_eq!(press(&mut app, "enter"), [Effect::Answer { host: "hv2".into(), question: 3, answer }]);
+    assert!(app.dialog.is_none(), "it is put once");
+}
+
+#[test]
 fn a_late_form_does_not_open_after_esc() {
     let mut app = world();
     let effects = press(&mut app, "n esc");

@@ -99,7 +99,7 @@ async fn a_person_may_take_their_time_to_answer() {
     fake.sink().send(HostEvent::Asks(question.clone())).await.unwrap();
     let asked = stage
         .until(|m| match m {
-            Message::Host(_, HostEvent::Link(Link::Asks(asked))) => Some(asked.clone()),
+            Message::Host(_, HostEvent::Asks(asked)) => Some(asked.clone()),
             _ => None,
         })
         .await;
