@@ -2,6 +2,7 @@
 use super::{
     Address, Options,
     name::Names,
+    proxy::Proxy,
     source::{Body, Broken, Rest, Source, late, untrusted},
 };
 use crate::{
@@ -12,23 +13,30 @@ use reqwest::{
     Certificate, Client, Response, StatusCode, Url,
     header::{
         ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-        HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
+        HeaderMap, HeaderName, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
     },
     redirect::Policy,
 };
 use std::{sync::Once, time::Duration};
 
+/// Who asks.
+pub(super) enum Way {
+    Client(Client),
+    /// What lies on an FTP server.
+    Proxy(Proxy),
+}
+
 /// Asks for `address`; where the rest alone cannot be had, for all of it.
 pub(super) async fn open(
-    client: &Client,
+    way: &Way,
     address: &Address,
     options: &Options,
     rest: Option<&Rest>,
 ) -> Result<Source, Broken> {
-    let mut response = ask(client, address, options, rest).await?;
+    let mut response = ask(way, address, options, rest).await?;
     let part = rest.and_then(|rest| Some((rest.offset, size_of_rest(&response, rest)?)));
     if rest.is_some() && part.is_none() && response.status() != StatusCode::OK {
-        response = ask(client, address, options, None).await?;
+        response = ask(way, address, options, None).await?;
     }
     let (begins, total) = match (part, response.status()) {
         (Some((begins, size)), _) => (begins, begins.checked_add(size)),
@@ -44,18 +52,28 @@ pub(super) async fn open(
         content_type: header(&response, CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase(),
         encoding: header(&response, CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase(),
         stall: options.stall,
-        body: Body::Http(Box::new(response)),
+        body: match way {
+            Way::Client(_) => Body::Http(Box::new(response)),
+            Way::Proxy(_) => Body::Proxied(Box::new(response)),
+        },
     })
 }
 
-async fn ask(client: &Client, address: &Address, options: &Options, rest: Option<&Rest>) -> Result<Response, Broken> {
+async fn ask(way: &Way, address: &Address, options: &Options, rest: Option<&Rest>) -> Result<Response, Broken> {
     // What is counted and checked are the bytes of the file itself.
-    let mut request = client.get(address.url().clone()).header(ACCEPT_ENCODING, "identity");
+    let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+    // A validator is one that came in a header.
+    if let Some((rest, validator)) = rest.and_then(|rest| Some((rest, rest.validator.parse().ok()?))) {
+        headers.insert(RANGE, HeaderValue::from_str(&format!("bytes={}-", rest.offset)).map_err(Error::invalid)?);
+        headers.insert(IF_RANGE, validator);
+    }
+    let client = match way {
+        Way::Proxy(proxy) => return proxy.ask(address, options, headers).await,
+        Way::Client(client) => client,
+    };
+    let mut request = client.get(address.url().clone()).headers(headers);
     if let Some((user, password)) = address.login() {
         request = request.basic_auth(user, Some(Secret::expose(password)));
-    }
-    if let Some(rest) = rest {
-        request = request.header(RANGE, format!("bytes={}-", rest.offset)).header(IF_RANGE, &rest.validator);
     }
     request.send().await.map_err(|error| failed(error, options.stall))
 }

@@ -20,6 +20,7 @@ mod order;
 mod origin;
 mod packed;
 mod part;
+mod proxy;
 mod rate;
 mod receive;
 mod source;

@@ -1,14 +1,17 @@
 //! Where the bytes come from.
 use super::{
     Address, Options, ftp, http,
+    http::Way,
     name::{self, Names},
+    proxy,
 };
 use crate::{
     domain::{Error, Result, clean_line},
     transport::at,
 };
-use reqwest::{Client, Response};
+use reqwest::Response;
 use std::{fs::File, time::Duration};
+use tokio::time::timeout;
 use tokio_util::bytes::Bytes;
 
 /// Why a source gave no more, and whether it may do so when it is asked again.
@@ -69,6 +72,8 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Body {
     Http(Box<Response>),
+    /// Nobody else minds the time of these.
+    Proxied(Box<Response>),
     Ftp(Box<ftp::Download>),
     File(File),
 }
@@ -78,21 +83,24 @@ pub(super) async fn open(address: &Address, options: &Options, rest: Option<&Res
     if address.url().scheme() == "file" {
         Ok(open_file(address)?)
     } else if address.is_ftp() {
-        ftp::open(address, options, rest).await
+        match proxy::find(address)? {
+            Some(proxy) => http::open(&Way::Proxy(proxy), address, options, rest).await,
+            None => ftp::open(address, options, rest).await,
+        }
     } else {
-        http::open(&http::client(address, options)?, address, options, rest).await
+        http::open(&Way::Client(http::client(address, options)?), address, options, rest).await
     }
 }
 
-/// A small text beside an image; None: it is not there, is no text, or is larger than `most` bytes. Without a `client` it
-/// is a file of this machine.
-pub(super) async fn text(client: Option<&Client>, address: &Address, options: &Options, most: usize) -> Option<String> {
-    let Some(client) = client else {
+/// A small text beside an image; None: it is not there, is no text, or is larger than `most` bytes. Without a `way` it is a
+/// file of this machine.
+pub(super) async fn text(way: Option<&Way>, address: &Address, options: &Options, most: usize) -> Option<String> {
+    let Some(way) = way else {
         let path = address.url().to_file_path().ok()?;
         let size = path.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
         return (size <= most as u64).then(|| std::fs::read_to_string(path).ok())?;
     };
-    let mut source = http::open(client, address, options, None).await.ok()?;
+    let mut source = http::open(way, address, options, None).await.ok()?;
     if source.total.is_some_and(|total| total > most as u64) {
         return None;
     }
@@ -116,6 +124,10 @@ impl Source {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         match &mut self.body {
             Body::Http(response) => response.chunk().await.map_err(|error| http::failed(error, self.stall)),
+            Body::Proxied(response) => match timeout(self.stall, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| http::failed(error, self.stall)),
+                Err(_) => Err(late(self.stall)),
+            },
             Body::Ftp(download) => download.next().await,
             Body::File(_) => Ok(None),
         }

@@ -1,5 +1,9 @@
 //! Lists of checksums, as projects put them beside their images.
-use super::{Address, Options, Sum, ftp, http, source};
+use super::{
+    Address, Options, Sum, ftp,
+    http::{self, Way},
+    proxy, source,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -30,18 +34,19 @@ pub(super) async fn find(address: &Address, options: &Options) -> Option<Expecte
     let name = super::name::decoded(segments.last().filter(|last| !last.is_empty())?)?;
     let options =
         Options { stall: options.stall.min(PATIENCE), connect: options.connect.min(PATIENCE), ..options.clone() };
-    if address.is_ftp() {
-        return timeout(PATIENCE, find_over_ftp(address, &name, &options)).await.ok()?;
-    }
-    let client = match address.url().scheme() {
+    let way = match address.url().scheme() {
         "file" => None,
-        _ => Some(http::client(address, &options).ok()?),
+        _ if address.is_ftp() => match proxy::find(address).ok()? {
+            Some(proxy) => Some(Way::Proxy(proxy)),
+            None => return timeout(PATIENCE, find_over_ftp(address, &name, &options)).await.ok()?,
+        },
+        _ => Some(Way::Client(http::client(address, &options).ok()?)),
     };
     let asked = lists(&name).map(|list| {
-        let (name, options, client) = (&name, &options, client.as_ref());
+        let (name, options, way) = (&name, &options, way.as_ref());
         async move {
             let beside = address.beside(&list)?;
-            let text = source::text(client, &beside, options, LIST).await?;
+            let text = source::text(way, &beside, options, LIST).await?;
             let sum = stands_in(&text, name)?;
             Some(Expected { sum, source: list })
         }
