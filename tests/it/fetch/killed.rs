@@ -3,10 +3,10 @@
 use super::{image, names, sums::sha256};
 use crate::support::{
     fetches::{HALF, Rig, TAG, begun, halting, killed, processes, told},
-    http::{Http, answer, range, resumable},
+    http::{Http, Step, answer, range, raw, resumable},
     qemu::eventually,
 };
-use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Stdio, time::Duration};
 use tokio::time::sleep;
 use vmdeck::{
     backend::{
@@ -136,6 +136,41 @@ async fn a_storage_that_takes_no_more_is_told_and_what_came_stays() {
     assert!(fs::read(done.path.unwrap()).unwrap() == body, "the image is wrong");
     let asked: Vec<_> = server.requests().iter().filter_map(|head| range(head)).collect();
     assert_eq!(asked, [ROOM]);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a storage of its own is the system's to give")]
+async fn a_storage_that_is_full_is_told_and_goes_on_with_more_room() {
+    let body = image(400_000);
+    let bytes = body.clone();
+    // Nobody is told how much comes: it is begun although there is no room for it.
+    let server = Http::serve_heads(move |head| match (head.starts_with("GET /a.iso "), range(head)) {
+        (false, _) => answer("404 Not Found", "", b""),
+        (true, Some(_)) => resumable(head, &bytes, TAG, usize::MAX),
+        (true, None) => {
+            vec![
+                raw(&format!("HTTP/1.1 200 OK\r\nETag: {TAG}\r\nConnection: close\r\n\r\n")),
+                Step::Send(bytes.clone()),
+            ]
+        }
+    });
+    let home = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/full_storage.sh");
+    let mut program = tokio::process::Command::new(script);
+    program.arg(env!("CARGO_BIN_EXE_vmdeck")).arg(home.path()).arg(server.url("/a.iso")).stdin(Stdio::null());
+    let done = program.output().await.unwrap();
+    if done.status.code() == Some(77) {
+        // There the test above stands alone: a file that grows no further is met in the same place.
+        return;
+    }
+    let told = String::from_utf8(done.stdout).unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(lines[0].ends_with("a.iso.part: no room left on the storage"), "{told}");
+    assert_eq!(lines[1..3], ["code 1", "a.iso.part"], "{told}");
+    let sum = format!("{}  -", sha256(&body));
+    assert_eq!(lines[4..], ["code 0", ".a.iso.origin", ".fetches", ".fetching-0", "a.iso", &sum], "{told}");
+    let asked: Vec<_> = server.requests().iter().filter_map(|head| range(head)).collect();
+    assert!(matches!(asked[..], [begin] if (100_000..300_000).contains(&begin)), "{asked:?}");
 }
 
 #[tokio::test]
