@@ -125,16 +125,23 @@ impl App {
     pub fn label(&self, action: Action) -> &'static str {
         let is_over = |task: &Task| !task.is_running() && !task.waits_at_host();
         let is_of_fetch = matches!(action, Action::ImageCancel | Action::ImageAgain | Action::ImagePause);
-        match (action, is_of_fetch.then(|| self.chosen_fetch()).flatten()) {
+        let is_of_image =
+            matches!(action, Action::ImageRename | Action::ImageRemove | Action::ImageInstall | Action::ImageCopy);
+        // The keys of the other kind give way.
+        match (action, (is_of_fetch || is_of_image).then(|| self.chosen_fetch()).flatten()) {
+            (_, None) if is_of_fetch || (is_of_image && self.image_rows().is_empty()) => return "",
+            (Action::ImageHost, _) if self.hosts.len() < 2 => return "",
+            (Action::ImageRemove, Some(task)) if self.leftover(task).is_some() => {}
+            (_, Some(_)) if is_of_image => return "",
             (Action::ImageCancel, Some(task)) if is_over(task) => return "put away",
-            // One that rests or was interrupted is gone on with, where it stands; the keys of the other kind give way.
+            // One that rests or was interrupted is gone on with, where it stands.
             (Action::ImageAgain, Some(task)) if task.is_running() => return "",
             (Action::ImageAgain, Some(Task { state: TaskState::Unknown(error), job, .. }))
                 if job.is_some() || error.kind == ErrorKind::Interrupted =>
             {
                 return "resume";
             }
-            (Action::ImagePause, fetch) if fetch.is_none_or(|task| !task.is_running()) => return "",
+            (Action::ImagePause, Some(task)) if !task.is_running() => return "",
             _ => {}
         }
         let op = self.selected().and_then(|(_, machine)| Self::op_of(action, machine));

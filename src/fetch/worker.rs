@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_millis(250);
 /// How soon its end is seen by those who wait for it.
 const GLANCE: Duration = Duration::from_millis(20);
-/// How long a process may take to show that it lives.
-const START: Duration = Duration::from_secs(5);
+/// How long a process may take to show that it lives, on a machine that is busy.
+const START: Duration = Duration::from_secs(30);
 
 /// What somebody wants of a fetch that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -77,12 +77,16 @@ impl App {
             return vec![Effect::Cancel { host, task: id }];
         }
         let left = self.leftover(task).cloned();
+        self.put_away_with_outcome(id);
+        left.map(|image| self.remove_image(host, image)).unwrap_or_default()
+    }
+
+    /// Shows a fetch no longer, and its sentence in the strip neither.
+    fn put_away_with_outcome(&mut self, id: TaskId) {
         self.put_away(id);
-        // Its sentence in the strip goes with it.
         if self.tasks.told().is_some_and(|told| told.id == id) {
             self.tasks.dismiss();
         }
-        left.map(|image| self.remove_image(host, image)).unwrap_or_default()
     }
 
     /// Stops a fetch that its host knows by name, after asking where something came of it; None: it is none.
@@ -124,7 +128,7 @@ impl App {
         }
         let effects = request.map(|request| self.call(host, request)).unwrap_or_default();
         if !effects.is_empty() {
-            self.put_away(id);
+            self.put_away_with_outcome(id);
         }
         effects
     }

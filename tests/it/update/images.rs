@@ -202,6 +202,7 @@ fn a_fetch_that_came_to_nothing_is_asked_for_again_with_one_key() {
     let again = press(&mut app, "home R");
     assert_eq!(call(&again).2, call(&first).2);
     assert_eq!(app.image_rows().len(), rows, "the new one stands in place of the old one");
+    assert!(app.tasks.told().is_none(), "nor does its sentence stand beside the new one");
     app.update(Message::TaskEnded(call(&again).0, Err(Error::refused("404"))));
     assert_eq!(press(&mut app, "home x"), [], "there is nothing to be stopped any more");
     assert_eq!(app.image_rows().len(), rows - 1);
@@ -225,9 +226,10 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     };
     let interrupted = || TaskState::Unknown(Error::refused("interrupted at 1 of 3 GiB"));
     let labels = |app: &App| [Action::ImageAgain, Action::ImagePause, Action::ImageCancel].map(|a| app.label(a));
+    let of_images = |app: &App| [Action::ImageRename, Action::ImageRemove, Action::ImageInstall].map(|a| app.label(a));
     tell(&mut app, interrupted());
     press(&mut app, "2 home");
-    assert_eq!(labels(&app), ["resume", "", "cancel"]);
+    assert_eq!((labels(&app), of_images(&app)), (["resume", "", "cancel"], [""; 3]));
     assert_eq!(press(&mut app, "x"), [], "what came is not lost by one key");
     insta::assert_snapshot!("stop_a_fetch", screen(&mut app, 80, 24));
     assert_eq!(press(&mut app, "n"), []);
@@ -237,6 +239,12 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
     assert_eq!(*call(&press(&mut app, "p")).2, Request::PauseFetch { image: "y.iso".into() });
     tell(&mut app, interrupted());
     assert_eq!(*call(&press(&mut app, "R")).2, again);
+    press(&mut app, "end");
+    assert_eq!(
+        (labels(&app), of_images(&app)),
+        ([""; 3], ["rename", "remove", "install"]),
+        "the keys of the other kind"
+    );
 }
 
 #[test]
