@@ -1,8 +1,8 @@
 //! What a fetch costs beside curl in the same run, over HTTP and FTP, with its checksum and without; what a fetch that is
 //! gone on with reads again; and what its watching sends to the terminal.
 //!
-//! `cargo bench --bench fetch` (some minutes; curl, and Python with pyftpdlib; 4 GiB of room in the target folder); one
-//! part of it by its word: `-- http`, `sums`, `memory`, `rest`, `ftp` or `screen`.
+//! `cargo bench --bench fetch` (some minutes; curl, and Python with pyftpdlib; 4 GiB of room in the target folder); parts
+//! of it by their words: `-- http`, `sums`, `memory`, `rest`, `ftp`, `screen`; with a number, so many runs of each.
 //! Whole programs are measured: `vmdeck call local fetch-image` with all that it starts, from its start to its end.
 #![expect(
     clippy::unwrap_used,
@@ -18,12 +18,12 @@ mod served;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use cost::{Cost, cost, median, reap, spawn, watch};
+use cost::{Cost, SERVER, cost, median, reap, spawn, watch};
 use served::Served;
 use std::{
     env,
     fs::{self, File},
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{BufRead, BufReader, BufWriter, Write, stdout},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::Ordering,
@@ -75,17 +75,27 @@ impl Place {
     }
 }
 
-/// Both in turn, so that a slow minute of the machine meets both.
-fn in_turn(place: &Place, own: &[&[&str]], peer: &[&[&str]]) -> (Vec<Cost>, Vec<Cost>) {
+/// Both in turn, so that a slow minute of the machine meets both. Each run is told as it comes.
+fn in_turn(place: &Place, runs: usize, own: &[&[&str]], peer: &[&[&str]]) -> (Vec<Cost>, Vec<Cost>) {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         place.clear();
-        theirs.push(cost(place.home(), peer));
+        let their = cost(place.home(), peer);
         place.clear();
-        ours.push(cost(place.home(), own));
+        let our = cost(place.home(), own);
+        print!("{:.2}/{:.2} ", our.wall.as_secs_f64(), their.wall.as_secs_f64());
+        stdout().flush().unwrap();
+        ours.push(our);
+        theirs.push(their);
     }
+    println!();
     place.clear();
     (ours, theirs)
+}
+
+/// How busy the machine is: ratios are those of a quiet one.
+fn load() -> String {
+    fs::read_to_string("/proc/loadavg").unwrap().split(' ').next().unwrap().to_owned()
 }
 
 fn tell(what: &str, (own, peer): (Vec<Cost>, Vec<Cost>), wall_at_most: f64) {
@@ -93,9 +103,10 @@ fn tell(what: &str, (own, peer): (Vec<Cost>, Vec<Cost>), wall_at_most: f64) {
     let (wall, processor) = (of(&own, |c| c.wall), of(&own, |c| c.processor));
     let (peer_wall, peer_processor) = (of(&peer, |c| c.wall), of(&peer, |c| c.processor));
     println!(
-        "{what:22} {wall:5.2} s beside {peer_wall:5.2} s: {:.2} x (at most {wall_at_most} x); processor {processor:.2} s beside {peer_processor:.2} s: {:.2} x",
+        "{what:22} {wall:5.2} s beside {peer_wall:5.2} s: {:.2} x (at most {wall_at_most} x); processor {processor:.2} s beside {peer_processor:.2} s: {:.2} x (at most 1.5 x); load {}",
         wall / peer_wall,
         processor / peer_processor,
+        load(),
     );
 }
 
@@ -163,10 +174,16 @@ fn ftp(place: &Place) -> (Child, String) {
     let mut port = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
     let port: u16 = port.trim().parse().unwrap_or_else(|_| panic!("the FTP server does not run: run tests/setup"));
+    SERVER.store(child.id(), Ordering::Relaxed);
     (child, format!("ftp://127.0.0.1:{port}/a.iso"))
 }
 
 fn main() {
+    let wanted: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let runs = wanted.iter().find_map(|word| word.parse().ok()).unwrap_or(RUNS);
+    let is_whole = wanted.iter().all(|word| word.parse::<usize>().is_ok());
+    let wants = |part: &str| is_whole || wanted.iter().any(|word| word == part);
+    println!("load {} at the beginning", load());
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).unwrap();
     let place = Place(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
     let image = place.fill();
@@ -179,14 +196,12 @@ fn main() {
     let fetch = call(&["fetch-image", &word]);
     let checked = call(&["fetch-image", &word, &sum]);
 
-    let wanted: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|word| word == part);
     if wants("http") {
-        tell("HTTP, 1 GiB:", in_turn(&place, &[&fetch], &[&curl, &sync]), 1.05);
+        tell("HTTP, 1 GiB:", in_turn(&place, runs, &[&fetch], &[&curl, &sync]), 1.05);
     }
     if wants("sums") {
         let sums = ["sha256sum", target.as_str()];
-        tell("with SHA-256:", in_turn(&place, &[&checked], &[&curl, &sync, &sums]), 0.6);
+        tell("with SHA-256:", in_turn(&place, runs, &[&checked], &[&curl, &sync, &sums]), 0.6);
     }
     if wants("memory") {
         let worker = watch(&mut place.spawn(&checked), Path::new(VMDECK), "fetch-worker");
@@ -200,7 +215,8 @@ fn main() {
     if wants("ftp") {
         let (mut child, over_ftp) = ftp(&place);
         let (word, curl) = (format!("url={over_ftp}"), ["curl", "-sS", "-o", &target, &over_ftp]);
-        tell("FTP, 1 GiB:", in_turn(&place, &[&call(&["fetch-image", &word])], &[&curl, &sync]), 1.1);
+        tell("FTP, 1 GiB:", in_turn(&place, runs, &[&call(&["fetch-image", &word])], &[&curl, &sync]), 1.1);
+        SERVER.store(0, Ordering::Relaxed);
         drop(child.stdin.take());
         child.wait().unwrap();
     }

@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_millis(250);
 /// How soon its end is seen by those who wait for it.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How long one that is gone may have been at its last word: what is kept apart loses its lock a moment before.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// How long a process may take to show that it lives, on a machine that is busy.
 const START: Duration = Duration::from_secs(30);
 
@@ -127,6 +129,7 @@ pub async fn follow(
     let mut is_cancelled = false;
     // How an earlier process left it: that is not how this one ends.
     let mut left = None;
+    let mut gone: Option<Stopwatch> = None;
     loop {
         // First whether it lives: a journal that is read after that tells how it ended.
         let lives = is_live(folder, name);
@@ -139,6 +142,7 @@ pub async fn follow(
             return if is_whole { Ok(()) } else { Err(Error::new(ErrorKind::Cancelled, "cancelled")) };
         };
         has_lived |= lives;
+        gone = gone.filter(|_| !lives);
         match &journal.state {
             _ if lives => progress(journal.progress()),
             state
@@ -146,6 +150,7 @@ pub async fn follow(
                     && since.elapsed() < START
                     && (matches!(state, State::Waiting | State::Running)
                         || left.get_or_insert(state.clone()) == state) => {}
+            State::Waiting | State::Running if gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_WORD => {}
             _ => {
                 let why = journal.halt();
                 if matches!(journal.state, State::Stopped(_)) && journal.saved.offset == 0 {

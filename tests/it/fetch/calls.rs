@@ -2,8 +2,10 @@
 use super::image;
 use crate::support::{
     fetches::{HALF, Rig, halting},
+    http::{Http, answer},
     program::vmdeck,
     qemu::eventually,
+    tls::certificate,
 };
 use serde_json::Value;
 use std::{
@@ -11,6 +13,7 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 use vmdeck::{
@@ -112,6 +115,25 @@ async fn an_interrupt_leaves_it_running_with_the_command_to_watch_it() {
     assert_eq!(code, 130, "{err}");
     assert!(err.contains("`vmdeck call local resume-fetch image=a.iso` follows it"), "{err}");
     assert!(is_live(&folder, "a.iso"), "it was ended");
+}
+
+#[tokio::test]
+async fn what_is_configured_reaches_the_process_that_fetches() {
+    let server = Http::secure("signed", |path| match path {
+        "/a.iso" => answer("200 OK", "", &[7; 100_000]),
+        _ => answer("404 Not Found", "", b""),
+    });
+    let rig = Rig::new();
+    let words = format!("call local fetch-image url={}", server.url("/a.iso"));
+    let said = vmdeck(&rig.home(), &words).await;
+    assert!(said.err.contains("is not trusted here (UnknownIssuer): `ca` in [fetch] names a file"), "{said:?}");
+    let authority = certificate("authority.pem");
+    let text = format!("[fetch]\nca = \"{}\"\nrate = \"200K\"\n", authority.display());
+    fs::write(rig.home().join("config.toml"), text).unwrap();
+    let watch = vmdeck::transport::Stopwatch::start();
+    let said = vmdeck(&rig.home(), &words).await;
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(watch.elapsed() >= Duration::from_millis(250), "it came in {:?}", watch.elapsed());
 }
 
 #[tokio::test]

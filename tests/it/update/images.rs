@@ -81,6 +81,19 @@ fn the_selection_stays_with_its_image() {
 }
 
 #[test]
+fn the_path_of_an_image_is_copied_where_it_is_told() {
+    let mut app = world();
+    let path = "/srv/images/a.iso".to_owned();
+    let told = Image { path: Some(path.clone()), ..image("a.iso", 1) };
+    let inventory = Inventory { images: Some(vec![told, image("b.iso", 1)]), ..Inventory::default() };
+    app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
+    assert_eq!(press(&mut app, "2 home y"), [Effect::Copy(path)]);
+    assert_eq!(app.notices.current().unwrap().text, "copied /srv/images/a.iso");
+    assert_eq!(press(&mut app, "down y"), []);
+    assert_eq!(app.notices.current().unwrap().text, "local does not tell where it keeps its images");
+}
+
+#[test]
 fn a_new_name_is_sent_and_the_old_one_is_not() {
     let mut app = world();
     assert_eq!(press(&mut app, "2 m enter"), []);
