@@ -85,7 +85,8 @@ fn the_path_of_an_image_is_copied_where_it_is_told() {
     let mut app = world();
     let path = "/srv/images/a.iso".to_owned();
     let told = Image { path: Some(path.clone()), ..image("a.iso", 1) };
-    let inventory = Inventory { images: Some(vec![told, image("b.iso", 1)]), ..Inventory::default() };
+    let untold = Image { path: None, ..image("b.iso", 1) };
+    let inventory = Inventory { images: Some(vec![told, untold]), ..Inventory::default() };
     app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
     assert_eq!(press(&mut app, "2 home y"), [Effect::Copy(path)]);
     assert_eq!(app.notices.current().unwrap().text, "copied /srv/images/a.iso");
