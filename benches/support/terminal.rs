@@ -108,10 +108,15 @@ impl Terminal {
     /// Types without waiting for more than an answer.
     pub(crate) fn type_in(&mut self, texts: &[&str]) {
         for text in texts {
-            self.writer.write_all(text.as_bytes()).unwrap();
-            self.writer.flush().unwrap();
+            self.send(text);
             self.settle(Duration::from_millis(100));
         }
+    }
+
+    /// Types without waiting for anything.
+    pub(crate) fn send(&mut self, text: &str) {
+        self.writer.write_all(text.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
     }
 
     /// Presses the key that goes down twenty times, and the one that goes up as often.
@@ -124,8 +129,7 @@ impl Terminal {
     pub(crate) fn press(&mut self, key: &str) -> Pressed {
         while self.pump(Duration::ZERO).is_some() {}
         let begun = Instant::now();
-        self.writer.write_all(key.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
+        self.send(key);
         let (mut bytes, mut first) = (0, None);
         while let Some(left) = Duration::from_millis(60).checked_sub(begun.elapsed())
             && let Some((at, n)) = self.pump(left)

@@ -89,11 +89,26 @@ impl Capabilities {
             return Ok(());
         }
         let why = self.missing.iter().find(|(o, _)| *o == op).map(|(_, why)| why.as_ref());
-        Err(why.unwrap_or("this kind of host cannot do that"))
+        Err(why.unwrap_or_else(|| lacking(op)))
     }
 
     /// What a dialog should warn of before `op`.
     pub fn caution(&self, op: Op) -> Option<&str> {
         self.cautions.iter().find(|(o, _)| *o == op).map(|(_, what)| what.as_ref())
+    }
+}
+
+/// What is said of an operation whose lack a host does not explain itself.
+const fn lacking(op: Op) -> &'static str {
+    match op {
+        Op::ListNodes
+        | Op::ShowNode
+        | Op::AddNode
+        | Op::UpdateNode
+        | Op::RemoveNode
+        | Op::SetConfig
+        | Op::SetSubnet
+        | Op::RemoveSubnet => "it keeps no records of hypervisors, as those of lochness do",
+        _ => "this kind of host cannot do that",
     }
 }

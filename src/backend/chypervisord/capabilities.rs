@@ -28,7 +28,13 @@ fn why(op: Op, has_guests: bool) -> &'static str {
         Op::Pause | Op::Resume => "cguestd takes a suspend, but the worker behind it refuses it",
         Op::Reset => "lochness has no reset: its restart asks the guest to reboot",
         Op::Create | Op::Delete => "lochness makes guests from flavors and networks, which only its own tools list",
-        Op::ListDisks | Op::AddDisk | Op::ResizeDisk | Op::RemoveDisk => "no service of lochness changes disks",
+        Op::Migrate => "lochness places a guest once, and none of its services moves it",
+        Op::ListDisks => "no service of lochness tells the disks of a guest",
+        Op::ResizeDisk => "no service of lochness grows a disk: a guest has the size that its flavor gave it",
+        Op::AddDisk | Op::RemoveDisk | Op::Install | Op::InsertImage | Op::EjectImage => {
+            "no service of lochness changes what a guest has: its flavor decided"
+        }
+        Op::ShowDescription | Op::Define => "a guest of lochness has no description: its flavor and its network are all",
         Op::OpenConsole => "no service of lochness offers a console",
         Op::ListProperties | Op::SetProperty => "guests of lochness have no settings to change",
         Op::CheckSetup | Op::SetUp => "lochness is set up by its own tools",
@@ -37,7 +43,7 @@ fn why(op: Op, has_guests: bool) -> &'static str {
 }
 
 /// What this connection can do. `guests`: what cguestd said to a first question; None: it is not configured.
-pub(super) fn of(settings: &Settings, guests: Option<Result<Vec<Vm>>>) -> Capabilities {
+pub(super) fn of(settings: &Settings, guests: Option<&Result<Vec<Vm>>>) -> Capabilities {
     let has_guests = guests.is_some();
     let mut ops = OpSet::of(NODES);
     if has_guests {

@@ -9,13 +9,14 @@ pub mod wire;
 
 use crate::{
     backend::{Backend, Disks, EventSink, Images, Properties, Setup},
-    domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, VmId},
+    domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, Vm, VmId},
 };
 use client::Client;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
+use wire::Hypervisor;
 
 /// Where chypervisord and cguestd take connections.
 const PORTS: (u16, u16) = (17000, 18000);
@@ -39,6 +40,8 @@ pub struct Chypervisord {
     guests: Option<Client>,
     /// What became of the last action on each guest, in words.
     taken: Mutex<HashMap<VmId, String>>,
+    /// What connecting brought: the first list is there already, and a long one takes its server a while.
+    first: Mutex<Option<Inventory>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,31 +52,46 @@ impl Chypervisord {
     pub fn new(settings: Settings) -> Self {
         let nodes = Client::new(&settings.url, PORTS.0);
         let guests = settings.guests_url.as_ref().map(|url| Client::new(url, PORTS.1));
-        Self { settings, nodes, guests, taken: Mutex::default() }
+        Self { settings, nodes, guests, taken: Mutex::default(), first: Mutex::default() }
     }
+}
+
+/// What cguestd says of its guests; None: no such server is configured.
+type Guests = Option<Result<Vec<Vm>>>;
+
+impl Chypervisord {
+    /// All hypervisors, and all guests.
+    async fn lists(&self) -> Result<(Vec<Hypervisor>, Guests)> {
+        let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
+            match &self.guests {
+                Some(client) => Some(client.guests().await.inspect_err(|error| tracing::info!("guests: {error}"))),
+                None => None,
+            }
+        });
+        Ok((nodes.map_err(|error| named(error, &self.nodes))?, guests))
+    }
+}
+
+/// Guests that could not be asked for are not none.
+fn inventory(nodes: &[Hypervisor], guests: Guests) -> Inventory {
+    let vms = guests.map_or_else(|| Some(Vec::new()), Result::ok);
+    Inventory { nodes: Some(nodes.iter().map(Hypervisor::node).collect()), vms, images: None }
 }
 
 impl Backend for Chypervisord {
     async fn connect(&self, _: EventSink) -> Result<Capabilities> {
-        let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
-            match &self.guests {
-                Some(client) => Some(client.guests().await),
-                None => None,
-            }
-        });
-        nodes.map_err(|error| named(error, &self.nodes))?;
-        Ok(capabilities::of(&self.settings, guests))
+        let (nodes, guests) = self.lists().await?;
+        let capabilities = capabilities::of(&self.settings, guests.as_ref());
+        *locked(&self.first) = Some(inventory(&nodes, guests));
+        Ok(capabilities)
     }
 
-    async fn inventory(&self, _: bool) -> Result<Inventory> {
-        let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
-            match &self.guests {
-                Some(client) => client.guests().await.inspect_err(|error| tracing::info!("guests: {error}")).ok(),
-                None => Some(Vec::new()),
-            }
-        });
-        let nodes = nodes.map_err(|error| named(error, &self.nodes))?;
-        Ok(Inventory { nodes: Some(nodes.iter().map(wire::Hypervisor::node).collect()), vms: guests, images: None })
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let first = locked(&self.first).take().filter(|_| quick);
+        match first {
+            Some(first) => Ok(first),
+            None => self.lists().await.map(|(nodes, guests)| inventory(&nodes, guests)),
+        }
     }
 
     async fn look(&self, expect: &Expect) -> Verdict {

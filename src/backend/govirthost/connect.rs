@@ -53,6 +53,7 @@ const NEVER: &[(Op, &str)] = &[
     ),
     (Op::OpenConsole, "govirthost passes no console on: run `virsh console NAME` on its host"),
     (Op::ListImages, FILES),
+    (Op::ProbeImage, FILES),
     (Op::FetchImage, FILES),
     (Op::PauseFetch, FILES),
     (Op::CancelFetch, FILES),

@@ -151,6 +151,22 @@ const ALL: [Op; 24] = [
     Op::OpenConsole,
 ];
 
+const DRIVE: &str = "machines of iohyve have no CD drive but during an installation";
+const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
+/// What no iohyve does.
+const NEVER: [(Op, &str); 10] = [
+    (Op::Reset, "iohyve has no reset: power the machine off, then start it"),
+    (Op::Pause, "bhyve cannot pause a machine"),
+    (Op::Resume, "bhyve cannot pause a machine"),
+    (Op::Migrate, "bhyve moves no machines while they run"),
+    (Op::InsertImage, DRIVE),
+    (Op::EjectImage, DRIVE),
+    (Op::ShowDescription, WHOLE),
+    (Op::Define, WHOLE),
+    (Op::ResumeFetch, "fetch the same address again: what came of it is gone on with"),
+    (Op::ListFetches, "no history of fetches is kept here: those of this run are among the tasks"),
+];
+
 impl Iohyve {
     pub fn new(settings: Settings) -> Self {
         let shell = Shell { place: settings.place.clone(), run: settings.run.clone() };
@@ -224,7 +240,9 @@ impl Backend for Iohyve {
                 ],
                 settle: vec![(Op::Start, Duration::from_secs(20)), (Op::PowerOff, Duration::from_secs(10))],
             },
-            missing: ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())).collect(),
+            missing: (NEVER.iter().map(|(op, why)| (*op, (*why).into())))
+                .chain(ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())))
+                .collect(),
             version: clean_line(line).chars().take_while(|c| *c != '/').collect::<String>(),
             is_set_up: Some(is_set_up),
             ..Capabilities::default()

@@ -76,6 +76,18 @@ const OPS: OpSet = OpSet::of(&[
 /// What needs the folder of the images itself, which libvirt gives no way to.
 const NEED_FOLDER: [Op; 5] = [Op::ProbeImage, Op::FetchImage, Op::PauseFetch, Op::CancelFetch, Op::RenameImage];
 
+const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
+/// What is not made of libvirt's calls.
+const NEVER: [(Op, &str); 7] = [
+    (Op::Migrate, "run `virsh migrate --live NAME DESTINATION`: vmdeck moves the machines of a govirthost alone"),
+    (Op::ShowDescription, WHOLE),
+    (Op::Define, WHOLE),
+    (Op::OpenConsole, "run `virsh console NAME` where libvirt is"),
+    (Op::ResumeFetch, "fetch the same address again: what came of it is gone on with"),
+    (Op::ListFetches, "no history of fetches is kept here: those of this run are among the tasks"),
+    (Op::SetUp, "libvirt is set up on its own host"),
+];
+
 /// How many machines are asked for at a time.
 const SIDE_BY_SIDE: usize = 32;
 
@@ -178,6 +190,7 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         version: format!("libvirt {libvirt}"),
         is_set_up: Some(!qemu.is_empty()),
         limits: Limits { patience: vec![(Op::Start, Duration::from_secs(60))], ..Limits::default() },
+        missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         details: vec![("QEMU".to_owned(), if qemu.is_empty() { "missing" } else { qemu }.to_owned())],
         ..Capabilities::default()
     };

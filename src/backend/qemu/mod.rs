@@ -95,6 +95,8 @@ const OPS: OpSet = OpSet::of(&[
 const COPIES: [Op; 2] = [Op::Create, Op::AddDisk];
 const COPYING: Duration = Duration::from_secs(3600);
 
+const WHOLE: &str = "a machine of vmdeck has no description beside its settings: e changes those";
+
 /// What cannot be done before QEMU is installed.
 const NEED_QEMU: [Op; 3] = [Op::Start, Op::Create, Op::Install];
 
@@ -163,6 +165,11 @@ impl Local {
             is_set_up: Some(self.settings.qemu().is_some()),
             // A large image may be copied to make a disk.
             limits: Limits { patience: COPIES.map(|op| (op, COPYING)).to_vec(), ..Limits::default() },
+            missing: vec![
+                (Op::Migrate, "these machines run below vmdeck, and nothing on another host takes them over".into()),
+                (Op::ShowDescription, WHOLE.into()),
+                (Op::Define, WHOLE.into()),
+            ],
             ..Capabilities::default()
         };
         if let Some(probe) = self.known_probe() {

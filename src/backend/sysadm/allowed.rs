@@ -22,12 +22,16 @@ const CHANGES: &[Op] = &[
     Op::RemoveImage,
     Op::SetUp,
 ];
+const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
 /// What the class has no action for.
 const NEVER: &[(Op, &str)] = &[
     (Op::PowerOff, "SysAdm offers no way to power off: its stop asks the guest, and its force does nothing"),
     (Op::Reset, "SysAdm offers no reset"),
     (Op::Pause, "bhyve cannot pause a machine"),
     (Op::Resume, "bhyve cannot pause a machine"),
+    (Op::Migrate, "bhyve moves no machines while they run"),
+    (Op::ShowDescription, WHOLE),
+    (Op::Define, WHOLE),
     (Op::InsertImage, "iohyve machines have no CD drive but during an installation"),
     (Op::EjectImage, "iohyve machines have no CD drive but during an installation"),
     (Op::ProbeImage, "the server itself fetches, and tells nothing before"),

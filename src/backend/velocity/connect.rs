@@ -32,6 +32,7 @@ const LIBRARY: &str = "the media of a Velocity server are kept by whoever runs i
 /// What no version of the server can do.
 const NEVER: &[(Op, &str)] = &[
     (Op::Reset, "Velocity has no reset: shut the machine down or power it off, then start it"),
+    (Op::Migrate, "Velocity moves no machines to another Mac"),
     (Op::Delete, "Velocity deletes no machines"),
     (Op::Install, "a Velocity machine has its media from the start: choose the image when making one"),
     (Op::InsertImage, MADE),
@@ -40,7 +41,10 @@ const NEVER: &[(Op, &str)] = &[
     (Op::RemoveDisk, MADE),
     (Op::ResizeDisk, "Velocity grows no media: make a larger one there, and a new machine with it"),
     (Op::SetProperty, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
+    (Op::ShowDescription, "Velocity keeps no description that could be edited: what a machine was made of is in its details"),
+    (Op::Define, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
     (Op::OpenConsole, "Velocity has no serial console"),
+    (Op::ProbeImage, "Velocity fetches nothing: media are uploaded to it"),
     (Op::FetchImage, "Velocity fetches nothing: media are uploaded to it"),
     (Op::PauseFetch, "Velocity fetches nothing"),
     (Op::CancelFetch, "Velocity fetches nothing"),

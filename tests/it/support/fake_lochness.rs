@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
-use vmdeck::backend::chypervisord::{Chypervisord, Settings};
+use vmdeck::{
+    backend::chypervisord::{Chypervisord, Settings},
+    transport::Stopwatch,
+};
 
 /// How the servers answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,10 @@ pub(crate) struct Store {
     pub(crate) conflicts: usize,
     /// Told instead of the next answer.
     pub(crate) odd: Option<Told>,
+    /// How long the list of hypervisors takes: the server reads every record by itself.
+    pub(crate) slowness: Duration,
+    /// When the first list was asked for.
+    pub(crate) listed: Option<Stopwatch>,
 }
 
 /// Both servers.
@@ -68,6 +76,8 @@ impl Lochness {
             job_error: None,
             conflicts: 0,
             odd: None,
+            slowness: Duration::ZERO,
+            listed: None,
         }));
         let (hypervisors, guests) = (store.clone(), store.clone());
         let answer = move |store: &Mutex<Store>, asked: &Asked, of: fn(&mut Store, &Asked) -> Told| {
@@ -176,11 +186,13 @@ impl Store {
         let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
         match (asked.method.as_str(), parts.as_slice()) {
             ("GET", ["hypervisors"]) => {
+                self.listed.get_or_insert_with(Stopwatch::start);
                 // A record under a name in capitals can never be read, and takes the whole list along.
                 if let Some((id, _)) = self.nodes.iter().find(|(id, _)| *id != id.to_lowercase()) {
                     return self.missing(&format!("hypervisors/{}", id.to_lowercase()));
                 }
-                self.list(self.nodes.iter().map(|(_, node)| node.clone()).collect())
+                let told = self.list(self.nodes.iter().map(|(_, node)| node.clone()).collect());
+                if self.slowness.is_zero() { told } else { Told::Late(self.slowness, Box::new(told)) }
             }
             ("POST", ["hypervisors"]) => self.add(&body),
             (_, ["hypervisors", id, rest @ ..]) => self.one(asked, &id.to_lowercase(), rest, &body),
