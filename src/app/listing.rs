@@ -182,6 +182,7 @@ fn matches(needle: &str, host: &HostState, machine: &Machine) -> bool {
             || host.id().as_str().to_lowercase().contains(word)
             || machine.vm.power().name().contains(word)
             || machine.vm.remark.as_ref().is_some_and(|r| r.to_lowercase().contains(word))
+            || machine.vm.group().is_some_and(|group| group.to_lowercase().contains(word))
     })
 }
 
@@ -190,7 +191,7 @@ fn compare(sort: Column, (i, a): (usize, &Machine), (j, b): (usize, &Machine)) -
     let memory = |m: &Machine| m.figures.and_then(|f| f.memory).or(m.vm.memory);
     match sort {
         Column::Name => Ordering::Equal,
-        Column::Host => i.cmp(&j),
+        Column::Host => i.cmp(&j).then_with(|| a.vm.group().cmp(&b.vm.group())),
         Column::State => a.vm.power().cmp(&b.vm.power()),
         Column::Cpu => cpu(a).total_cmp(&cpu(b)),
         Column::Memory => memory(a).cmp(&memory(b)),

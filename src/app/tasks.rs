@@ -129,8 +129,9 @@ impl Tasks {
     }
 
     pub(super) fn begin(&mut self, host: &HostId, request: &Request, now: Stamp) -> TaskId {
-        // A form is read for an operation, but changes nothing: it has no line of its own.
-        let title = if matches!(request, Request::Form { .. }) { String::new() } else { request.title() };
+        // A form is read for an operation, but changes nothing: it has no line of its own, and nothing of it is done.
+        let is_form = matches!(request, Request::Form { .. } | Request::NodeForm(_));
+        let title = if is_form { String::new() } else { request.title() };
         let id = self.insert(host, request.op(), title, request.vm().cloned(), now);
         if let Some(task) = self.all.get_mut(&id) {
             task.image = request.is_fetch().then(|| request.target());

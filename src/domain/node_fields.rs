@@ -50,7 +50,6 @@ pub fn merge_changes(fields: &[FieldSpec], before: &Values, values: &Values) -> 
         let value = values.get(name).unwrap_or(now);
         let is_touched = value != known;
         if is_touched && now != known && now != value {
-            let shown = |text: &str| clean(&text.replace('\n', ", "), 80).into_owned();
             clashes.push(format!(
                 "{name}: it was {}, is now {}, and should become {}",
                 shown(known),
@@ -64,6 +63,27 @@ pub fn merge_changes(fields: &[FieldSpec], before: &Values, values: &Values) -> 
         return Ok((now, wanted));
     }
     Err(Error::conflict(format_args!("changed by somebody else meanwhile: {}", clashes.join("; "))))
+}
+
+/// A value in a sentence.
+fn shown(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { clean(&text.replace('\n', ", "), 80).into_owned() }
+}
+
+/// A write was refused because another one came first: what that one made of `before`, as `now` tells, and what was not
+/// set.
+pub fn overtaken(now: &[FieldSpec], before: &Values, wanted: &Values) -> Error {
+    let told = |to: &dyn Fn(&FieldSpec) -> Option<String>| {
+        let all = now.iter().filter_map(|field| {
+            let (was, to) = (before.get(field.name)?, to(field)?);
+            (*was != to).then(|| format!("{} {} → {}", field.name, shown(was), shown(&to)))
+        });
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let theirs = told(&|field| Some(field.default.clone()));
+    let theirs = if theirs.is_empty() { "the same as it was".to_owned() } else { theirs };
+    let ours = told(&|field| wanted.get(field.name).cloned());
+    Error::conflict(format_args!("somebody else wrote it at the same moment: {theirs}; not set: {ours}"))
 }
 
 #[cfg(test)]
@@ -101,6 +121,17 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Conflict);
         assert!(error.message.ends_with("ip: it was 10.0.0.1, is now 10.0.0.9, and should become 10.0.0.2"), "{error}");
         assert!(merge_changes(&now, &before, &wanted("10.0.0.9")).is_ok(), "both want the same");
+    }
+
+    #[test]
+    fn who_comes_second_is_told_of_both_writes() {
+        let (before, wanted) =
+            (values(&[("ip", "10.0.0.1"), ("memory", "0"), ("mac", "")]), values(&[("ip", "10.0.0.2")]));
+        let error = overtaken(&fields("10.0.0.1", "512", ""), &before, &wanted);
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert!(error.message.ends_with("moment: memory 0 → 512; not set: ip 10.0.0.1 → 10.0.0.2"), "{error}");
+        let error = overtaken(&fields("", "0", ""), &before, &wanted);
+        assert!(error.message.contains("ip 10.0.0.1 → none; not set"), "{error}");
     }
 
     #[test]

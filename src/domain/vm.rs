@@ -62,7 +62,15 @@ impl Vm {
     pub fn power(&self) -> PowerState {
         self.power.unwrap_or_default()
     }
+
+    /// The group that its host keeps it in, where that has groups.
+    pub fn group(&self) -> Option<&str> {
+        self.details.iter().find(|(label, _)| label == GROUP).map(|(_, group)| group.as_str())
+    }
 }
+
+/// How the details call the group of a machine.
+pub const GROUP: &str = "Group";
 
 /// What a machine uses now. None is unknown, never zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

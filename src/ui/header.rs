@@ -42,9 +42,12 @@ pub(super) fn chip(host: &HostState, now: Stamp, theme: &Theme) -> (&'static str
         Link::Up(c) if c.is_set_up == Some(false) => ("○", "-", theme.warning, format!("{id} is not set up")),
         Link::Up(_) if host.stale.is_some() => ("◍", "!", theme.warning, format!("{id} does not answer")),
         Link::Up(_) if !host.listed => ("●", "*", theme.good, format!("{id} reading")),
-        Link::Up(_) if host.keeps_nodes() && host.counts().1 == 0 => {
-            let nodes = host.nodes().len();
-            ("●", "*", theme.good, format!("{id} {nodes} node{}", if nodes == 1 { "" } else { "s" }))
+        // Such a host does not tell whether its guests run.
+        Link::Up(_) if host.keeps_nodes() => {
+            let several = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            let (nodes, guests) = (several(host.nodes().len(), "node"), host.counts().1);
+            let guests = if guests > 0 { format!(", {}", several(guests, "guest")) } else { String::new() };
+            ("●", "*", theme.good, format!("{id} {nodes}{guests}"))
         }
         Link::Up(_) => {
             let (running, all) = host.counts();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::{App, HostState},
-    domain::{Amount, HostId, Link, OPS, clean_line},
+    domain::{Amount, Capabilities, HostId, Link, OPS, OpRow, clean_line},
     input::Action,
 };
 use ratatui::{
@@ -17,6 +17,7 @@ use ratatui::{
     widgets::Paragraph,
 };
 use std::fmt::Write as _;
+use unicode_width::UnicodeWidthStr;
 
 /// Columns after the link: heading and width.
 const COLUMNS: [(&str, u16); 5] = [("MACHINES", 8), ("CPUS", 5), ("LOAD", 5), ("MEM", 14), ("STORAGE", 16)];
@@ -29,7 +30,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         return;
     }
     let name = width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 16);
-    let mut left = inner.width.saturating_sub(3 + name + 2 + 10 + 29);
+    let backend = width_of(app.hosts.iter().map(|h| h.host.backend.to_owned()), 8, 12) + 2;
+    let mut left = inner.width.saturating_sub(3 + name + 2 + backend + 29);
     let mut columns = 0;
     for (_, width) in COLUMNS {
         if left < width + 2 {
@@ -39,7 +41,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         columns += 1;
     }
     let link = 28 + left;
-    let mut head = format!("   {}  {}{}", fit("NAME", name), fit("BACKEND", 10), fit("LINK", link));
+    let mut head = format!("   {}  {}{}", fit("NAME", name), fit("BACKEND", backend), fit("LINK", link));
     for (title, width) in COLUMNS.iter().take(columns) {
         let _ = write!(head, "  {}", fit_right(title, *width));
     }
@@ -56,7 +58,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         let mut spans = vec![
             Span::raw(format!(" {marker} ")),
             Span::styled(fit(host.id().as_str(), name), if is_selected { theme.selected } else { theme.text }),
-            Span::raw(format!("  {}", fit(host.host.backend, 10))),
+            Span::raw(format!("  {}", fit(host.host.backend, backend))),
             Span::styled(glyph, style),
             Span::raw(format!(" {}", fit(&text, link.saturating_sub(2)))),
         ];
@@ -84,7 +86,11 @@ fn cells(host: &HostState) -> [String; 5] {
         _ => None,
     };
     [
-        if host.listed { format!("{running}/{all}") } else { unknown() },
+        match (host.listed, host.keeps_nodes()) {
+            (true, true) => format!("–/{all}"),
+            (true, false) => format!("{running}/{all}"),
+            (false, _) => unknown(),
+        },
         node.and_then(|n| n.cpus).map_or_else(unknown, |n| n.to_string()),
         node.and_then(|n| n.load).map_or_else(unknown, |l| format!("{l:.1}")),
         node.and_then(|n| n.memory).map_or_else(unknown, amount),
@@ -98,6 +104,11 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     let pair = |label: &str, value: String| {
         Line::from(vec![Span::styled(format!(" {}", fit(label, 14)), theme.dim), Span::raw(value)])
     };
+    // What a host tells of itself may be long.
+    let told = |label: &str, value: &str| {
+        let value = wrap(&clean_line(value), area.width.saturating_sub(18)).into_iter().enumerate();
+        value.map(|(i, line)| pair(if i == 0 { label } else { "" }, line)).collect::<Vec<_>>()
+    };
     let (_, _, link) = header::chip(host, app.now(), theme);
     // The name stands above.
     let link = match &host.link {
@@ -106,41 +117,43 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     };
     let mut lines =
         vec![pair("Backend", host.host.backend.to_owned()), pair("Address", cut(&host.host.address, area.width - 18))];
-    let mut label = "Link";
-    for line in wrap(&clean_line(&link), area.width.saturating_sub(18)) {
-        lines.push(pair(label, line));
-        label = "";
-    }
+    lines.extend(told("Link", &link));
     if let Some((since, error)) = &host.stale {
         lines.push(pair("As of", format!("{}: {error}", clock(*since, &app.settings.zone))));
     }
     for node in host.nodes().iter().filter(|_| !host.keeps_nodes()) {
         lines.push(pair("Machine", clean_line(&node.name).into_owned()));
-        lines.extend(node.details.iter().map(|(l, v)| pair(l, clean_line(v).into_owned())));
+        lines.extend(node.details.iter().flat_map(|(label, value)| told(label, value)));
     }
     if let Some(capabilities) = host.capabilities() {
         if !capabilities.version.is_empty() {
             lines.push(pair("Version", clean_line(&capabilities.version).into_owned()));
         }
-        lines.extend(capabilities.details.iter().map(|(l, v)| pair(l, clean_line(v).into_owned())));
+        lines.extend(capabilities.details.iter().flat_map(|(label, value)| told(label, value)));
         if capabilities.is_set_up == Some(false) {
             let key = app.settings.keymap.first(Action::HostSetUp);
             lines.push(pair("Set up", format!("no: press {key} to see what is missing")));
         }
         lines.push(Line::default());
-        let [yes, no, _] = theme.verdict();
-        for row in OPS {
-            lines.push(match capabilities.check(row.op) {
-                Ok(()) => {
-                    let help = cut(row.help, area.width.saturating_sub(6));
-                    Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(format!(" {help}"))])
-                }
-                Err(why) => {
-                    let text = format!(" {no} {} {}", fit(row.help, 48), clean_line(why));
-                    Line::from(Span::styled(text, theme.dim))
-                }
-            });
-        }
+        lines.extend(OPS.iter().flat_map(|row| offer(row, capabilities, area.width, theme)));
     }
     pane::page(frame, area, &format!("{id}"), lines, scroll, theme);
+}
+
+/// What a host offers; or why not, beside it where there is room for that, else below.
+fn offer(row: &OpRow, capabilities: &Capabilities, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    const HELP: u16 = 48;
+    let [yes, no, _] = theme.verdict();
+    let Err(why) = capabilities.check(row.op) else {
+        let help = cut(row.help, width.saturating_sub(6));
+        return vec![Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(format!(" {help}"))])];
+    };
+    let why = clean_line(why);
+    let beside = width.saturating_sub(HELP + 7);
+    if why.width() <= usize::from(beside) {
+        return vec![Line::styled(format!(" {no} {} {why}", fit(row.help, HELP)), theme.dim)];
+    }
+    let below = wrap(&why, width.saturating_sub(8)).into_iter().map(|line| format!("     {line}"));
+    let help = format!(" {no} {}", cut(row.help, width.saturating_sub(6)));
+    std::iter::once(help).chain(below).map(|line| Line::styled(line, theme.dim)).collect()
 }

@@ -92,6 +92,16 @@ fn the_examples_other_hosts_can_be_used_as_they_stand() {
 }
 
 #[test]
+fn the_readmes_hosts_can_be_used_as_they_stand() {
+    let text = read("README.md");
+    let blocks: Vec<_> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let config = Config::parse(Path::new("README.md"), &blocks.concat()).unwrap();
+    for name in ["chypervisord", "govirthost", "velocity"] {
+        assert!(config.hosts.iter().any(|h| h.backend.name() == name), "no example of {name}");
+    }
+}
+
+#[test]
 fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
     Cli::command().debug_assert();
     let shell = clap_complete::Shell::Bash;

@@ -5,7 +5,7 @@ use crate::{
         dialog::{Body, Choose, Confirm, Dialog, Form, Note, Purpose, Typed},
     },
     domain::{
-        Choice, Error, ErrorKind, HostId, Node, NodeId, NodeReport, Op, Reply, Request, Result, Task, Values,
+        Choice, Error, ErrorKind, HostId, Node, NodeId, NodeReport, Op, Reply, Request, Result, Task, Values, VmId,
         clean_line, config_fields, subnet_fields,
     },
     input::Action,
@@ -93,9 +93,11 @@ impl App {
         let [id, bridge] = subnet_fields();
         let now = self.report_of(&host, &node).and_then(|report| report.subnets.get(subnet)).cloned();
         let (title, fields, subnet) = match now {
-            Some(now) => {
-                (format!("Bridge to {}", clean_line(subnet)), vec![bridge.default(now)], Some(subnet.to_owned()))
-            }
+            Some(now) => (
+                format!("Bridge to {}", NodeId::from(clean_line(subnet).as_ref()).short()),
+                vec![bridge.default(now)],
+                Some(subnet.to_owned()),
+            ),
             None => ("Another subnet".to_owned(), vec![id, bridge], None),
         };
         let title = format!("{title} of {} on {host}", node.short());
@@ -117,13 +119,11 @@ impl App {
 
     pub(super) fn node_remove(&mut self) -> Vec<Effect> {
         let Some((host, node)) = self.selected_node() else { return Vec::new() };
+        let guests = host.report(&node.id).and_then(|report| told_guests(host, report));
         let (host, node) = (host.id().clone(), node.clone());
-        let guests = self.report_of(&host, &node.id).map(|report| report.guests.len()).unwrap_or_default();
         let mut typed = Typed::new(format!("Remove {} from {host}?", shown(&node)), node.id.short(), "remove");
         typed.notes.push(Note::plain("Its record, configuration and subnets go; the machine itself is not touched."));
-        if guests > 0 {
-            typed.notes.push(Note::warning(format!("It has {guests} guests: they have to leave it first.")));
-        }
+        typed.notes.extend(guests.map(Note::warning));
         typed.notes.extend(self.caution(&host, Op::RemoveNode));
         let purpose = Purpose::Call(Request::RemoveNode(node.id));
         self.open(Dialog::new("Remove a node", host, purpose, Body::Typed(typed)))
@@ -140,7 +140,7 @@ impl App {
         else {
             return;
         };
-        if self.dialog.is_some() || before.is_empty() || !self.on(Screen::Nodes) {
+        if self.dialog.is_some() || !self.on(Screen::Nodes) {
             return;
         }
         let is_ours = |(name, value): &(&String, &String)| before.get(*name) != Some(value);
@@ -166,6 +166,24 @@ pub(super) fn choice(purpose: &Purpose, report: &NodeReport) -> Body {
     let mut choose = Choose::new(known.chain(more).collect(), yes);
     choose.empty.push_str("No subnet is attached.");
     Body::Choose(choose)
+}
+
+/// The guests that keep a node from being removed, by name where they have one.
+fn told_guests(host: &HostState, report: &NodeReport) -> Option<String> {
+    const MOST: usize = 3;
+    let name = |guest: &VmId| {
+        let name = host.machine(guest).map_or_else(|| guest.to_string(), |machine| machine.vm.name.clone());
+        clean_line(&name).into_owned()
+    };
+    let mut names: Vec<_> = report.guests.iter().take(MOST).map(name).collect();
+    if let Some(more) = report.guests.len().checked_sub(MOST).filter(|more| *more > 0) {
+        names.push(format!("{more} more"));
+    }
+    match report.guests.len() {
+        0 => None,
+        1 => Some(format!("It has a guest, which has to leave it first: {}", names.join(", "))),
+        many => Some(format!("It has {many} guests, which have to leave it first: {}", names.join(", "))),
+    }
 }
 
 /// A node in a sentence: its name, and where that is its identity, the first group of it.

@@ -34,7 +34,9 @@ fn why(op: Op, has_guests: bool) -> &'static str {
         Op::AddDisk | Op::RemoveDisk | Op::Install | Op::InsertImage | Op::EjectImage => {
             "no service of lochness changes what a guest has: its flavor decided"
         }
-        Op::ShowDescription | Op::Define => "a guest of lochness has no description: its flavor and its network are all",
+        Op::ShowDescription | Op::Define => {
+            "a guest of lochness has no description: its flavor and its network are all"
+        }
         Op::OpenConsole => "no service of lochness offers a console",
         Op::ListProperties | Op::SetProperty => "guests of lochness have no settings to change",
         Op::CheckSetup | Op::SetUp => "lochness is set up by its own tools",

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     backend::Nodes,
-    domain::{Error, ErrorKind, FieldSpec, NodeExpect, NodeId, NodeReport, Result, Values, Verdict, VmId},
+    domain::{Error, ErrorKind, FieldSpec, NodeExpect, NodeId, NodeReport, Result, Values, Verdict, VmId, overtaken},
     transport::http::Method,
 };
 use serde_json::json;
@@ -58,7 +58,14 @@ impl Nodes for Chypervisord {
 
     async fn update_node(&self, node: &NodeId, before: &Values, values: &Values) -> Result<()> {
         let body = wire::changes(before, values)?;
-        self.nodes.change(Method::PATCH, &path(node)?, Some(&body)).await.map(drop)
+        match self.nodes.change(Method::PATCH, &path(node)?, Some(&body)).await {
+            // Nothing was written. What stands there now is told beside what was to be.
+            Err(error) if error.kind == ErrorKind::Conflict => match self.nodes.hypervisor(node).await {
+                Ok(now) => Err(overtaken(&now.fields(), before, values)),
+                Err(_) => Err(error),
+            },
+            result => result.map(drop),
+        }
     }
 
     async fn remove_node(&self, node: &NodeId) -> Result<()> {

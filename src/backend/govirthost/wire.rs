@@ -52,7 +52,7 @@ pub fn domains(value: &Value) -> Result<(Vec<Row>, Build)> {
     let row = |value: &Value| {
         let domain = value.get("domain")?;
         Some(Row {
-            name: field(domain, ["Name", "name"])?.as_str()?.to_owned(),
+            name: field(domain, ["Name", "name"])?.as_str().filter(|name| !name.is_empty())?.to_owned(),
             uuid: uuid(field(domain, ["UUID", "uuid"])),
             run: field(domain, ["ID", "id"]).and_then(Value::as_i64).unwrap_or(-1),
             state: value.get("state").and_then(Value::as_str).unwrap_or_default().to_owned(),

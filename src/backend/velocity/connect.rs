@@ -41,7 +41,10 @@ const NEVER: &[(Op, &str)] = &[
     (Op::RemoveDisk, MADE),
     (Op::ResizeDisk, "Velocity grows no media: make a larger one there, and a new machine with it"),
     (Op::SetProperty, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
-    (Op::ShowDescription, "Velocity keeps no description that could be edited: what a machine was made of is in its details"),
+    (
+        Op::ShowDescription,
+        "Velocity keeps no description that could be edited: what a machine was made of is in its details",
+    ),
     (Op::Define, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
     (Op::OpenConsole, "Velocity has no serial console"),
     (Op::ProbeImage, "Velocity fetches nothing: media are uploaded to it"),

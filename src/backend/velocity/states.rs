@@ -7,7 +7,7 @@ use super::{
     locked, wire,
 };
 use crate::{
-    domain::{Error, HostEvent, PowerState, Result, Vm, VmId},
+    domain::{Error, GROUP, HostEvent, PowerState, Result, Vm, VmId},
     transport::{Stopwatch, http::Method},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -109,7 +109,7 @@ impl Session {
             None => (None, None),
         };
         let group = self.catalogue().groups.name(entry.gid);
-        let details = vec![("Group".to_owned(), group), ("Number".to_owned(), machine.vmid.to_string())];
+        let details = vec![(GROUP.to_owned(), group), ("Number".to_owned(), machine.vmid.to_string())];
         let (cpus, memory) = (machine.cpus, machine.memory);
         Vm { id: entry.id.clone(), name: machine.name.clone(), power, remark, cpus, memory, details, ..Vm::default() }
     }

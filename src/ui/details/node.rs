@@ -15,6 +15,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, Clear, Widget},
 };
+use unicode_width::UnicodeWidthStr as _;
 
 /// Columns of a bar in the details.
 const BAR: u16 = 12;
@@ -89,8 +90,15 @@ fn page(app: &App, node: &Node, width: u16, theme: &Theme) -> Page {
     section(&mut page, theme, "Guests", String::new(), report.guests.is_empty());
     for guest in &report.guests {
         let name = host.machine(guest).map(|machine| machine.vm.name.as_str()).filter(|name| *name != guest.as_str());
-        let told = name.map_or_else(|| guest.to_string(), |name| format!("{name} ({guest})"));
-        page.text(&told, width, 0, theme.text);
+        // An identity is not broken where it fits on a line of its own.
+        match name.map(|name| (name, format!("{name} ({guest})"))) {
+            Some((_, told)) if told.width() <= usize::from(width) => page.text(&told, width, 0, theme.text),
+            Some((name, _)) => {
+                page.text(name, width, 0, theme.text);
+                page.text(guest.as_str(), width, 0, theme.dim);
+            }
+            None => page.text(guest.as_str(), width, 0, theme.text),
+        }
     }
     page
 }

@@ -328,6 +328,8 @@ async fn a_first_connection_says_what_is_wrong() {
     let error = connect(settings(&plain.web.url().replace("http", "https"))).await;
     assert!(error.message.contains("is it the right port"), "{error}");
     let mutual = FakeGovirthost::mutual(Build::Last);
+    let error = connect(settings(&mutual.web.url().replace("https", "http"))).await;
+    assert!(error.message.contains("https://"), "{error}");
     let trust = Trust::System { ca: Some(certificate("authority.pem")) };
     let url = mutual.web.url().replace("127.0.0.1", "localhost");
     let error = connect(Settings { trust: trust.clone(), ..settings(&url) }).await;

@@ -1,5 +1,8 @@
 //! What servers of both builds answered when they were recorded, and that nothing they may say breaks the reader.
-use crate::support::fake_govirthost::xml;
+use crate::support::{
+    fake_govirthost::xml,
+    spoilt::{self, spoilt},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +18,10 @@ const RECORDED: [(Build, &str); 2] = [
     (Build::First, include_str!("../../fixtures/govirthost/first.jsonl")),
     (Build::Last, include_str!("../../fixtures/govirthost/last.jsonl")),
 ];
+
+fn recorded() -> Vec<String> {
+    RECORDED.iter().flat_map(|(_, text)| text.lines()).map(str::to_owned).collect()
+}
 
 fn answers(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -65,6 +72,19 @@ proptest! {
         }
         let (_, word) = wire::power(&text);
         prop_assert!(word.is_none_or(|word| !word.chars().any(char::is_control)));
+    }
+
+    #[test]
+    fn no_spoilt_answer_breaks_the_reader(bytes in spoilt(recorded())) {
+        let Some(value) = spoilt::json(&bytes) else { return Ok(()) };
+        let _ = wire::metal(&value);
+        for row in wire::domains(&value).map(|(rows, _)| rows).unwrap_or_default() {
+            prop_assert!(!row.name.is_empty());
+        }
+        let Ok(read) = wire::xml(&value) else { return Ok(()) };
+        for made in [lasting(&read), with_cpus(&read, 3)].into_iter().flatten() {
+            prop_assert!(Description::parse(&made).is_ok(), "{}", made);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 mod chypervisord;
+mod chypervisord_wire;
 mod conformance;
 mod conformance_nodes;
 mod conformance_of_servers;

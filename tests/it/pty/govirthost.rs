@@ -22,7 +22,9 @@ fn a_govirthost_is_used_lost_and_found_again() {
     program.press("\t");
     program.until_shown("/images/web.qcow2");
     program.press("+");
-    program.until_shown("virsh blockresize");
+    program.until_told("govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host");
+    program.press("p");
+    program.until_shown("govirthost pauses no machines");
     program.press("s");
     program.until_shown("web is running");
     server.web.stop();
@@ -102,6 +104,35 @@ fn a_machine_that_moves_is_followed_to_the_other_host() {
     program.until_shown("web on lab2");
     assert_eq!(lab.count("POST", "migrate"), 1);
     assert_eq!(lab.world().requests.iter().find(|r| r.1["action"] == "migrate").unwrap().1["target"], "lab2.example");
+    program.press("q");
+    program.ends(0);
+}
+
+/// Changes hang and questions are answered: the program says what that is, sends nothing more, and forgets it when the
+/// service comes back.
+#[test]
+fn a_lock_that_is_never_given_back_is_recognised_and_explained() {
+    let mut server = FakeGovirthost::new(Build::First);
+    server.world().add("web", "shutoff");
+    server.world().is_stuck = true;
+    let home = home(&[("lab", &server)]);
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("64 MiB");
+    program.press("s");
+    // The server is given fifteen seconds.
+    program.until_told("changes hang on this server while questions are answered");
+    program.press("3");
+    program.until_told("the service needs a restart there");
+    program.press("1s");
+    program.until_told("nothing was sent: changes hang on this server");
+    assert_eq!(server.count("POST", "start"), 1);
+    server.web.stop();
+    program.until_shown("nothing listens there");
+    server.world().is_stuck = false;
+    server.web.start();
+    program.until("the host up again", |s| s.contents().contains("● lab") && !s.contents().contains("nothing listens"));
+    program.press("s");
+    program.until_shown("web is running");
     program.press("q");
     program.ends(0);
 }

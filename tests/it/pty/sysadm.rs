@@ -13,15 +13,6 @@ fn until_row(program: &Program, word: &str) {
     program.until(&format!("a row with web and {word}"), has);
 }
 
-/// Waits for a sentence that may be broken over the lines of a dialog.
-fn until_told(program: &Program, sentence: &str) {
-    let has = |screen: &vt100::Screen| {
-        let text = screen.contents().replace('│', " ");
-        text.split_whitespace().collect::<Vec<_>>().join(" ").contains(sentence)
-    };
-    program.until(sentence, has);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_trusted_watched_lost_and_found_again() {
     let server = FakeSysadm::secure(Face::Recorded, "first").await;
@@ -32,7 +23,7 @@ async fn a_server_is_trusted_watched_lost_and_found_again() {
     let config = format!("{local}[[host]]\nname = \"bsd1\"\nurl = \"{}\"\n{HOST}", server.url());
     std::fs::write(home.path().join("config.toml"), config).unwrap();
     let mut program = Program::start(home.path(), &[]);
-    until_told(&program, "shows a certificate for the first time");
+    program.until_told("shows a certificate for the first time");
     assert!(server.world().requests.is_empty(), "nothing was sent before the answer");
     program.press("y");
     until_row(&program, "○ off");
@@ -63,11 +54,11 @@ async fn a_server_is_trusted_watched_lost_and_found_again() {
     server.world().is_away = true;
     server.present("second");
     server.cut();
-    until_told(&program, "again in");
+    program.until_told("again in");
     program.until("the row as it was", |s| s.contents().contains("web"));
     server.world().is_away = false;
     program.press("\x12");
-    until_told(&program, "shows ANOTHER certificate than before");
+    program.until_told("shows ANOTHER certificate than before");
     program.press("y");
     program.until_shown("● bsd1");
     program.press("+");

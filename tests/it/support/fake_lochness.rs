@@ -45,7 +45,7 @@ pub(crate) struct Store {
     /// How often jobs were looked at, and how they end.
     pub(crate) looks: usize,
     pub(crate) job_error: Option<String>,
-    /// So many updates fail because somebody else was faster.
+    /// So many updates fail because somebody else was faster, and gave the node the address 10.0.0.77.
     pub(crate) conflicts: usize,
     /// Told instead of the next answer.
     pub(crate) odd: Option<Told>,
@@ -228,6 +228,7 @@ impl Store {
             ("GET", []) => Told::json(200, format!("{}\n", self.nodes[at].1)),
             ("PATCH", []) if self.conflicts > 0 => {
                 self.conflicts -= 1;
+                self.nodes[at].1["ip"] = "10.0.0.77".into();
                 self.conflict("101: Compare failed ([423 != 424]) [424]")
             }
             ("PATCH", []) => {

@@ -21,6 +21,7 @@ pub(crate) mod pty;
 pub(crate) mod qemu;
 pub(crate) mod racks;
 pub(crate) mod screen;
+pub(crate) mod spoilt;
 pub(crate) mod tls;
 pub(crate) mod web;
 pub(crate) mod world;

@@ -87,6 +87,14 @@ impl Program {
         self.until(text, |screen| screen.contents().contains(text));
     }
 
+    /// Waits for a sentence that may be broken over the lines of a dialog.
+    pub(crate) fn until_told(&self, sentence: &str) {
+        self.until(sentence, |screen| {
+            let text = screen.contents().replace('│', " ");
+            text.split_whitespace().collect::<Vec<_>>().join(" ").contains(sentence)
+        });
+    }
+
     /// Waits until the program has let go of the terminal.
     pub(crate) fn until_closed(&self) {
         let (screen, changed) = &*self.screen;

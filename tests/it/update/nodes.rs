@@ -96,9 +96,14 @@ fn a_record_is_changed_from_what_was_read_and_the_hosts_warning_is_seen() {
     app.update(Message::TaskEnded(task, Err(Error::conflict(clash))));
     let text = screen(&mut app, 100, 30);
     assert!(text.contains("Changed meanwhile") && text.contains("10.0.0.9"), "{text}");
-    let (_, request) = asked(&press(&mut app, "y"));
+    let (task, request) = asked(&press(&mut app, "y"));
     let values = values(&[("ip", "10.0.0.7")]);
-    assert_eq!(request, Request::UpdateNode { node: id(0).as_str().into(), before: Values::new(), values });
+    let decided = Request::UpdateNode { node: id(0).as_str().into(), before: Values::new(), values };
+    assert_eq!(request, decided);
+    // And once more, where another write came between.
+    app.update(Message::TaskEnded(task, Err(Error::conflict("somebody else wrote it at the same moment: ip"))));
+    assert!(screen(&mut app, 100, 30).contains("at the same moment"));
+    assert_eq!(asked(&press(&mut app, "y")).1, decided);
 }
 
 #[test]
@@ -108,6 +113,7 @@ fn a_form_left_as_it_was_changes_nothing() {
     let (task, _) = asked(&press(&mut app, "e"));
     let fields = vec![FieldSpec::new("ip", "IP", FieldKind::Ip).default("10.0.0.1")];
     app.update(Message::TaskEnded(task, Ok(Reply::Form(fields))));
+    assert!(app.tasks.told().is_none(), "nothing was done: the form was read");
     assert_eq!(press(&mut app, "enter"), []);
 }
 
@@ -159,7 +165,7 @@ fn subnets_are_attached_moved_and_taken_off() {
 fn a_node_is_removed_once_its_short_name_was_typed() {
     let mut app = reported(1);
     press(&mut app, "5 D");
-    assert!(screen(&mut app, 100, 30).contains("It has 2 guests"));
+    assert!(screen(&mut app, 100, 30).contains("It has 2 guests, which have to leave it first: web,"));
     assert_eq!(press(&mut app, "enter"), []);
     type_in(&mut app, "00000000");
     assert_eq!(asked(&press(&mut app, "enter")).1, Request::RemoveNode(id(0).as_str().into()));
