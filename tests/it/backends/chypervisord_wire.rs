@@ -141,11 +141,12 @@ fn read(body: &str) -> Value {
 /// Asks what curl asked. None: nothing here asks so.
 async fn replay(host: &Chypervisord, row: &Exchange) -> Option<Result<()>> {
     let parts: Vec<&str> = row.path.trim_start_matches('/').split('/').collect();
-    let id = || NodeId::from(parts[1]);
+    let name = parts.get(1).copied().unwrap_or_default();
+    let id = || NodeId::from(name);
     Some(match (row.method.as_str(), parts.get(2..).unwrap_or_default()) {
         ("GET", []) if parts == ["hypervisors"] => host.inventory(false).await.map(drop),
         ("POST", []) if parts == ["hypervisors"] => host.add_node(&Values::new()).await,
-        ("GET", []) if parts.len() == 2 && parts[1].len() == 36 => host.node_form(Some(&id())).await.map(drop),
+        ("GET", []) if name.len() == 36 => host.node_form(Some(&id())).await.map(drop),
         ("GET", ["config" | "subnets" | "guests"]) => host.node(&id()).await.map(drop),
         ("PATCH", []) => host.update_node(&id(), &Values::new(), &Values::new()).await,
         ("PATCH", ["config"]) => host.set_config(&id(), "key", "value").await,
