@@ -8,7 +8,10 @@ impl Catalogue {
     /// The groups, for the page of the host.
     pub(super) fn described(&self) -> Vec<(String, String)> {
         let count = |gid| self.entries.values().filter(|entry| entry.gid == gid).count();
-        let line = |gid| format!("{}: {} machines", self.groups.name(gid), count(gid));
+        let line = |gid| {
+            let count = count(gid);
+            format!("{}: {count} machine{}", self.groups.name(gid), if count == 1 { "" } else { "s" })
+        };
         self.groups.iter().map(|group| ("Group".to_owned(), line(group.gid))).collect()
     }
 }

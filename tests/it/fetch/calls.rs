@@ -61,6 +61,8 @@ async fn a_fetch_is_left_to_itself_and_followed_by_its_name() {
     let listed = vmdeck(&home, "call local list-fetches").await;
     assert!(listed.out.contains("under way") && listed.out.contains(&url), "{}", listed.out);
 
+    let part = rig.folder().join("a.iso.part");
+    eventually("half of it", async || fs::metadata(&part).is_ok_and(|meta| meta.len() == HALF as u64)).await;
     let paused = vmdeck(&home, "call local pause-fetch image=a.iso").await;
     assert_eq!(paused.code, 0, "{paused:?}");
     eventually("the pause", async || !is_live(&rig.folder(), "a.iso")).await;

@@ -106,7 +106,7 @@ fn subnets_are_attached_and_taken_off_and_nodes_added_and_removed() {
     program.until("no subnet", |s| !s.contents().contains("by br0"));
     assert!(lochness.store().subnets[NODE].is_empty());
     program.press("n");
-    program.until_shown("New node of lab");
+    program.until_shown("Enter add");
     program.press("\t10.0.0.30\r");
     program.until_shown("lab 3 nodes");
     program.press("/\x1510.0.0.30\r");
