@@ -1,8 +1,8 @@
 //! Requests to methods, exhaustively; and what must be read before a change can be judged.
 use super::{Backend, Call, Console};
 use crate::domain::{
-    Error, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, check_config_key, check_fields, merge_changes,
-    subnet_fields,
+    Error, ErrorKind, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, VmId, check_config_key, check_fields,
+    check_vm_name, clean_line, merge_changes, subnet_fields,
 };
 
 /// A request that passed the guards, and what it should bring about.
@@ -47,6 +47,29 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
             property.spec.check(&value).map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
             Request::SetProperty { vm, name, value }
         }
+        Request::Rename { vm, name } => {
+            free_name(backend, &name).await?;
+            Request::Rename { vm, name }
+        }
+        Request::Clone { vm, name } => {
+            free_name(backend, &name).await?;
+            Request::Clone { vm, name }
+        }
+        Request::TakeSnapshot { vm, name } => {
+            check_vm_name(&name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+            if has_snapshot(backend, &vm, &name).await? {
+                return Err(Error::conflict(format_args!("{vm} has a snapshot called {name} already")));
+            }
+            Request::TakeSnapshot { vm, name }
+        }
+        Request::RevertSnapshot { vm, snapshot } => {
+            known_snapshot(backend, &vm, &snapshot).await?;
+            Request::RevertSnapshot { vm, snapshot }
+        }
+        Request::RemoveSnapshot { vm, snapshot } => {
+            known_snapshot(backend, &vm, &snapshot).await?;
+            Request::RemoveSnapshot { vm, snapshot }
+        }
         Request::Define { vm, before, text } => {
             backend.check_description(&vm, before.as_deref(), &text).await?;
             Request::Define { vm, before, text }
@@ -77,6 +100,28 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
     Ok(Prepared { request, expect })
 }
 
+/// A new name of a machine: right, and nobody's.
+async fn free_name<B: Backend>(backend: &B, name: &str) -> Result<()> {
+    check_vm_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
+    match backend.find(&name.into()).await {
+        Ok(_) => Err(Error::conflict(format_args!("there is a machine called {name} already"))),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn has_snapshot<B: Backend>(backend: &B, vm: &VmId, name: &str) -> Result<bool> {
+    Ok(backend.snapshots(vm).await?.iter().any(|snapshot| snapshot.name == name))
+}
+
+async fn known_snapshot<B: Backend>(backend: &B, vm: &VmId, name: &str) -> Result<()> {
+    if has_snapshot(backend, vm, name).await? {
+        return Ok(());
+    }
+    let name = clean_line(name);
+    Err(Error::not_found(format_args!("{vm} has no snapshot called {name}")))
+}
+
 /// Calls the method that `request` names. A [`Request::ResizeDisk`] must have gone through [`prepare`], whose
 /// `expect` carries the plan.
 pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) -> Result<Reply> {
@@ -88,10 +133,14 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::ShutDown(vm) => backend.shut_down(vm).await.map(done),
         Request::PowerOff(vm) => backend.power_off(vm).await.map(done),
         Request::Reset(vm) => backend.reset(vm).await.map(done),
+        Request::Reboot(vm) => backend.reboot(vm).await.map(done),
+        Request::Save(vm) => backend.save(vm, call).await.map(done),
         Request::Pause(vm) => backend.pause(vm).await.map(done),
         Request::Resume(vm) => backend.resume(vm).await.map(done),
         Request::Migrate { vm, to } => backend.migrate(vm, to).await.map(done),
         Request::Create { values } => backend.create(values, call).await.map(done),
+        Request::Rename { vm, name } => backend.rename(vm, name).await.map(done),
+        Request::Clone { vm, name } => backend.clone_machine(vm, name, call).await.map(done),
         Request::Delete { vm, keep_disks } => backend.delete(vm, *keep_disks).await.map(done),
         Request::Install { vm, image } => backend.install(vm, image).await.map(done),
         Request::InsertImage { vm, image } => backend.insert_image(vm, image).await.map(done),
@@ -106,6 +155,10 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
             let told = backend.remove_disk(vm, disk, *delete).await?;
             Ok(told.map_or(Reply::Done, Reply::Remark))
         }
+        Request::ListSnapshots(vm) => backend.snapshots(vm).await.map(Reply::Snapshots),
+        Request::TakeSnapshot { vm, name } => backend.take_snapshot(vm, name).await.map(done),
+        Request::RevertSnapshot { vm, snapshot } => backend.revert_snapshot(vm, snapshot).await.map(done),
+        Request::RemoveSnapshot { vm, snapshot } => backend.remove_snapshot(vm, snapshot).await.map(done),
         Request::ListProperties(vm) => backend.properties(vm).await.map(Reply::Properties),
         Request::SetProperty { vm, name, value } => backend.set_property(vm, name, value).await.map(done),
         Request::ShowDescription(vm) => backend.description(vm).await.map(Reply::Description),

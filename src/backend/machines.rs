@@ -25,6 +25,16 @@ pub trait Machines {
         unsupported(Op::Create)
     }
 
+    /// Requires [`Op::Rename`]. Only a machine that is off; no other is called `name`.
+    fn rename(&self, _vm: &VmId, _name: &str) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Rename)
+    }
+
+    /// Requires [`Op::Clone`]. Only a machine that is off; `name` is the copy's, and no other's yet.
+    fn clone_machine(&self, _vm: &VmId, _name: &str, _call: Call) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Clone)
+    }
+
     /// Requires [`Op::Delete`]. Only a machine that is off.
     fn delete(&self, _vm: &VmId, _keep_disks: bool) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::Delete)

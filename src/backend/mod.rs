@@ -20,6 +20,7 @@ mod power;
 mod properties;
 pub mod qemu;
 mod setup;
+mod snapshots;
 pub mod sysadm;
 pub mod velocity;
 
@@ -31,6 +32,7 @@ pub use nodes::Nodes;
 pub use power::Power;
 pub use properties::Properties;
 pub use setup::Setup;
+pub use snapshots::Snapshots;
 
 use crate::domain::{
     Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret, Verdict, VmId,
@@ -79,7 +81,9 @@ fn unsupported<T: Send>(op: Op) -> impl Future<Output = Result<T>> + Send {
 }
 
 /// A way to manage machines on one host. Every method takes `&self`: calls run side by side.
-pub trait Backend: Power + Machines + Disks + Images + Properties + Nodes + Setup + Send + Sync + 'static {
+pub trait Backend:
+    Power + Machines + Disks + Images + Properties + Snapshots + Nodes + Setup + Send + Sync + 'static
+{
     /// Connects, says what this connection can do, and from now on reports to `events`.
     ///
     /// Called again after [`HostEvent::Disconnected`]; what an earlier call began must end by itself then.

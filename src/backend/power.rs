@@ -1,4 +1,4 @@
-use super::{Console, unsupported};
+use super::{Call, Console, unsupported};
 use crate::domain::{Op, Result, VmId};
 use std::future::Future;
 
@@ -24,6 +24,11 @@ pub trait Power {
         unsupported(Op::Reset)
     }
 
+    /// Requires [`Op::Reboot`]. Asks the guest to restart, which may ignore it.
+    fn reboot(&self, _vm: &VmId) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Reboot)
+    }
+
     /// Requires [`Op::Pause`].
     fn pause(&self, _vm: &VmId) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::Pause)
@@ -32,6 +37,11 @@ pub trait Power {
     /// Requires [`Op::Resume`].
     fn resume(&self, _vm: &VmId) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::Resume)
+    }
+
+    /// Requires [`Op::Save`]. Writes the memory to the host's storage and stops it; the next start goes on from there.
+    fn save(&self, _vm: &VmId, _call: Call) -> impl Future<Output = Result<()>> + Send {
+        unsupported(Op::Save)
     }
 
     /// Requires [`Op::OpenConsole`]. The way into the serial console; whoever asked attaches to it.

@@ -1,4 +1,6 @@
-use super::{ByteSize, DiskId, Error, NodeExpect, PowerState, Reply, ResizePlan, VmId, clean_line};
+use super::{
+    ByteSize, DiskId, Error, NodeExpect, PowerState, Reply, ResizePlan, Snapshot, SnapshotState, VmId, clean_line,
+};
 use std::fmt;
 
 /// What a change should bring about: looked at after every change, and after every change without an answer.
@@ -43,6 +45,11 @@ pub enum Expect {
         name: String,
         value: String,
     },
+    Snapshot {
+        vm: VmId,
+        snapshot: String,
+        state: SnapshotState,
+    },
     ImagePresent(String),
     ImageGone(String),
     Node(NodeExpect),
@@ -63,7 +70,8 @@ impl Expect {
             | Self::DiskSize { vm, .. }
             | Self::DiskGone { vm, .. }
             | Self::Medium { vm, .. }
-            | Self::PropertyIs { vm, .. } => Some(vm),
+            | Self::PropertyIs { vm, .. }
+            | Self::Snapshot { vm, .. } => Some(vm),
             _ => None,
         }
     }
@@ -95,6 +103,14 @@ impl fmt::Display for Expect {
             Self::Medium { vm, image: Some(image) } => write!(f, "{} is in the drive of {vm}", clean_line(image)),
             Self::Medium { vm, image: None } => write!(f, "the drive of {vm} is empty"),
             Self::PropertyIs { vm, name, value } => write!(f, "{} of {vm} is {}", clean_line(name), clean_line(value)),
+            Self::Snapshot { vm, snapshot, state } => {
+                let name = clean_line(snapshot);
+                match state {
+                    SnapshotState::There => write!(f, "{vm} has the snapshot {name}"),
+                    SnapshotState::Gone => write!(f, "{vm} has no snapshot {name}"),
+                    SnapshotState::Current => write!(f, "{vm} is back at {name}"),
+                }
+            }
             Self::ImagePresent(name) => write!(f, "{} is there", clean_line(name)),
             Self::ImageGone(name) => write!(f, "{} is gone", clean_line(name)),
             Self::Node(expect) => expect.fmt(f),
@@ -124,6 +140,11 @@ impl Verdict {
             Some(size) => Self::NotMet(format!("it has {size}")),
             None => Self::NotMet("its size is unknown".to_owned()),
         }
+    }
+
+    /// The verdict on a snapshot, of all that the machine has.
+    pub fn snapshot(name: &str, state: SnapshotState, all: &[Snapshot]) -> Self {
+        state.is_so(name, all).map_or_else(|instead| Self::NotMet(instead.to_owned()), |()| Self::Met(None))
     }
 
     /// The verdict on the state of a machine.

@@ -41,10 +41,14 @@ ops! {
     ShutDown "shut-down" Risk "Ask the guest to shut down";
     PowerOff "power-off" Risk "Power off without asking the guest";
     Reset "reset" Risk "Reset without asking the guest";
+    Reboot "reboot" Risk "Ask the guest to restart";
     Pause "pause" Change "Pause a machine";
     Resume "resume" Change "Resume a paused machine";
+    Save "save" Change "Keep the memory of a running machine and stop it; a start goes on from there";
     Migrate "migrate" Risk "Move a running machine to another host";
     Create "create" Change "Create a machine";
+    Rename "rename" Change "Rename a machine";
+    Clone "clone" Change "Make a copy of a machine, with its disks";
     Delete "delete" Risk "Delete a machine, with its disks or keeping them";
     Install "install" Change "Start a machine from an image in its CD drive";
     InsertImage "insert-image" Change "Put an image into the CD drive";
@@ -53,6 +57,10 @@ ops! {
     AddDisk "add-disk" Change "Add a disk to a machine";
     ResizeDisk "resize-disk" Change "Grow a disk";
     RemoveDisk "remove-disk" Risk "Remove a disk from a machine";
+    ListSnapshots "list-snapshots" Read "List the snapshots of a machine";
+    TakeSnapshot "take-snapshot" Change "Take a snapshot of a machine";
+    RevertSnapshot "revert-snapshot" Risk "Take a machine back to a snapshot";
+    RemoveSnapshot "remove-snapshot" Risk "Remove a snapshot of a machine";
     ListProperties "list-properties" Read "List the settings of a machine";
     SetProperty "set-property" Change "Change a setting of a machine";
     ShowDescription "show-description" Read "Show the whole description of a machine";
@@ -115,18 +123,26 @@ impl Op {
             (Self::Install, P::Paused | P::Blocked) => "it is paused: power it off first",
             (Self::Start | Self::Install, P::Stopping) => "it is still stopping",
             (
-                Self::ShutDown | Self::PowerOff | Self::Reset | Self::Pause | Self::Resume | Self::OpenConsole,
+                Self::ShutDown
+                | Self::PowerOff
+                | Self::Reset
+                | Self::Reboot
+                | Self::Save
+                | Self::Pause
+                | Self::Resume
+                | Self::OpenConsole,
                 P::Off,
             ) => "it is off",
             (Self::Migrate, P::Off) => "it is off: a machine moves while it runs",
-            (Self::ShutDown, P::Paused | P::Blocked) => {
+            (Self::ShutDown | Self::Reboot, P::Paused | P::Blocked) => {
                 "it is paused: the guest cannot hear; resume it or power it off"
             }
             (Self::Pause, P::Paused | P::Blocked) => "it is paused already",
             (Self::Resume, P::Running) => "it is running",
-            (Self::Delete, P::Running | P::Starting | P::Stopping | P::Paused | P::Blocked) => {
-                "it is not off: power it off first"
-            }
+            (
+                Self::Delete | Self::Rename | Self::Clone,
+                P::Running | P::Starting | P::Stopping | P::Paused | P::Blocked,
+            ) => "it is not off: power it off first",
             _ => return Ok(()),
         };
         Err(why)

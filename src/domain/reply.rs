@@ -1,5 +1,6 @@
 use super::{
-    Disk, DiskId, Fetches, FieldSpec, Image, JobId, Node, NodeReport, Property, Prospect, SetupReport, Vm, VmId,
+    Disk, DiskId, Fetches, FieldSpec, Image, JobId, Node, NodeReport, Property, Prospect, SetupReport, Snapshot, Vm,
+    VmId,
 };
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub enum Reply {
         disk: DiskId,
         plan: super::ResizePlan,
     },
+    Snapshots(Vec<Snapshot>),
     Properties(Vec<Property>),
     /// The whole description of a machine, as its host tells it.
     Description(String),

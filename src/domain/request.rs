@@ -1,6 +1,4 @@
-use super::{
-    DiskId, Expect, NodeExpect, NodeId, Op, PowerState, SizeChange, Values, VmId, clean_line, unpacked_name, wishes,
-};
+use super::{DiskId, Expect, NodeExpect, NodeId, Op, PowerState, SizeChange, SnapshotState, Values, VmId};
 
 /// An operation with its arguments: data, so that a test can compare it and a log can hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +9,10 @@ pub enum Request {
     ShutDown(VmId),
     PowerOff(VmId),
     Reset(VmId),
+    Reboot(VmId),
     Pause(VmId),
     Resume(VmId),
+    Save(VmId),
     /// `to`: the address by which the host reaches the other one.
     Migrate {
         vm: VmId,
@@ -21,6 +21,15 @@ pub enum Request {
     /// `values` answer the fields of [`Request::Form`] for [`Op::Create`].
     Create {
         values: Values,
+    },
+    Rename {
+        vm: VmId,
+        name: String,
+    },
+    /// `name`: what the copy will be called.
+    Clone {
+        vm: VmId,
+        name: String,
     },
     Delete {
         vm: VmId,
@@ -54,6 +63,19 @@ pub enum Request {
         vm: VmId,
         disk: DiskId,
         delete: bool,
+    },
+    ListSnapshots(VmId),
+    TakeSnapshot {
+        vm: VmId,
+        name: String,
+    },
+    RevertSnapshot {
+        vm: VmId,
+        snapshot: String,
+    },
+    RemoveSnapshot {
+        vm: VmId,
+        snapshot: String,
     },
     ListProperties(VmId),
     SetProperty {
@@ -158,10 +180,14 @@ impl Request {
             Self::ShutDown(_) => Op::ShutDown,
             Self::PowerOff(_) => Op::PowerOff,
             Self::Reset(_) => Op::Reset,
+            Self::Reboot(_) => Op::Reboot,
             Self::Pause(_) => Op::Pause,
             Self::Resume(_) => Op::Resume,
+            Self::Save(_) => Op::Save,
             Self::Migrate { .. } => Op::Migrate,
             Self::Create { .. } => Op::Create,
+            Self::Rename { .. } => Op::Rename,
+            Self::Clone { .. } => Op::Clone,
             Self::Delete { .. } => Op::Delete,
             Self::Install { .. } => Op::Install,
             Self::InsertImage { .. } => Op::InsertImage,
@@ -170,6 +196,10 @@ impl Request {
             Self::AddDisk { .. } => Op::AddDisk,
             Self::ResizeDisk { .. } => Op::ResizeDisk,
             Self::RemoveDisk { .. } => Op::RemoveDisk,
+            Self::ListSnapshots(_) => Op::ListSnapshots,
+            Self::TakeSnapshot { .. } => Op::TakeSnapshot,
+            Self::RevertSnapshot { .. } => Op::RevertSnapshot,
+            Self::RemoveSnapshot { .. } => Op::RemoveSnapshot,
             Self::ListProperties(_) => Op::ListProperties,
             Self::SetProperty { .. } => Op::SetProperty,
             Self::ShowDescription(_) => Op::ShowDescription,
@@ -217,9 +247,13 @@ impl Request {
             | Self::ShutDown(vm)
             | Self::PowerOff(vm)
             | Self::Reset(vm)
+            | Self::Reboot(vm)
             | Self::Pause(vm)
             | Self::Resume(vm)
+            | Self::Save(vm)
             | Self::Migrate { vm, .. }
+            | Self::Rename { vm, .. }
+            | Self::Clone { vm, .. }
             | Self::Delete { vm, .. }
             | Self::Install { vm, .. }
             | Self::InsertImage { vm, .. }
@@ -228,6 +262,10 @@ impl Request {
             | Self::AddDisk { vm, .. }
             | Self::ResizeDisk { vm, .. }
             | Self::RemoveDisk { vm, .. }
+            | Self::ListSnapshots(vm)
+            | Self::TakeSnapshot { vm, .. }
+            | Self::RevertSnapshot { vm, .. }
+            | Self::RemoveSnapshot { vm, .. }
             | Self::ListProperties(vm)
             | Self::SetProperty { vm, .. }
             | Self::ShowDescription(vm)
@@ -253,87 +291,24 @@ impl Request {
         }
     }
 
-    /// What it is about, for people: the machine, the image, the new machine's name.
-    pub fn target(&self) -> String {
-        match self {
-            Self::Create { values } => values.get("name").map(|n| clean_line(n).into_owned()).unwrap_or_default(),
-            Self::FetchImage { name: Some(name), .. } => clean_line(name).into_owned(),
-            Self::FetchImage { url, .. } | Self::ProbeImage { url } => {
-                let path = url.split(['?', '#']).next().unwrap_or(url);
-                let name = path.rsplit('/').next().unwrap_or(path);
-                let unpacked = unpacked_name(name).filter(|_| wishes(url).1.unpack);
-                clean_line(unpacked.unwrap_or(name)).into_owned()
-            }
-            Self::PauseFetch { image }
-            | Self::CancelFetch { image }
-            | Self::ResumeFetch { image }
-            | Self::RenameImage { image, .. }
-            | Self::RemoveImage { image } => clean_line(image).into_owned(),
-            Self::AddNode { values } => values.get("id").map(|id| clean_line(id).into_owned()).unwrap_or_default(),
-            Self::SetSubnet { subnet, .. } | Self::RemoveSubnet { subnet, .. } => clean_line(subnet).into_owned(),
-            _ => match (self.vm(), self.node()) {
-                (Some(vm), _) => vm.to_string(),
-                (None, Some(node)) => node.to_string(),
-                (None, None) => String::new(),
-            },
-        }
-    }
-
-    /// What it does, in a few words without the machine's name: `power off`, `grow disk0 by +10 GiB`.
-    pub fn verb(&self) -> String {
-        match self {
-            Self::ResizeDisk { disk, size: SizeChange::To(to), .. } => format!("grow {disk} to {to}"),
-            Self::ResizeDisk { disk, size: SizeChange::By(by), .. } => format!("grow {disk} by {by}"),
-            Self::RemoveDisk { disk, .. } => format!("remove {disk} from"),
-            Self::AddDisk { .. } => "add a disk to".to_owned(),
-            Self::SetProperty { name, value, .. } => {
-                format!("set {} to {} for", clean_line(name), super::clean(value, 40))
-            }
-            Self::Install { image, .. } => format!("install from {} on", clean_line(image)),
-            Self::InsertImage { image, .. } => format!("insert {} into", clean_line(image)),
-            Self::EjectImage { .. } => "eject the image of".to_owned(),
-            Self::SetConfig { key, value, .. } if value.is_empty() => format!("drop {} from", clean_line(key)),
-            Self::SetConfig { key, value, .. } => {
-                format!("set {} to {} for", clean_line(key), super::clean(value, 40))
-            }
-            Self::SetSubnet { node, bridge, .. } => {
-                format!("let {} of {} lead to", clean_line(bridge), clean_line(node.short()))
-            }
-            Self::RemoveSubnet { node, .. } => format!("detach from {}", clean_line(node.short())),
-            Self::CheckDescription { .. } => "check the description of".to_owned(),
-            Self::SetUp { .. } => "set up this host".to_owned(),
-            Self::CheckSetup => "check this host".to_owned(),
-            Self::FetchImage { .. } | Self::ResumeFetch { .. } => "fetch".to_owned(),
-            Self::PauseFetch { .. } => "pause the fetch of".to_owned(),
-            Self::CancelFetch { .. } => "cancel the fetch of".to_owned(),
-            Self::RenameImage { .. } => "rename".to_owned(),
-            Self::RemoveImage { .. } => "remove".to_owned(),
-            _ => self.op().name().replace('-', " "),
-        }
-    }
-
-    /// [`Request::verb`] and [`Request::target`]: `power off web1`.
-    pub fn title(&self) -> String {
-        match self {
-            Self::ResizeDisk { vm, disk, size: SizeChange::To(to) } => format!("grow {vm} {disk} to {to}"),
-            Self::ResizeDisk { vm, disk, size: SizeChange::By(by) } => format!("grow {vm} {disk} by {by}"),
-            Self::Migrate { vm, to } => format!("move {vm} to {}", clean_line(to)),
-            _ => format!("{} {}", self.verb(), self.target()).trim_end().to_owned(),
-        }
-    }
-
     /// What should be true afterwards, as far as the request alone tells. The rest is known only
     /// once the host was read: see `backend::prepare`.
     pub fn expects(&self) -> Expect {
         let power = |vm: &VmId, state| Expect::Power { vm: vm.clone(), state };
+        let snapshot =
+            |vm: &VmId, name: &str, state| Expect::Snapshot { vm: vm.clone(), snapshot: name.to_owned(), state };
         match self {
             Self::Start(vm) | Self::Resume(vm) | Self::Install { vm, .. } => power(vm, PowerState::Running),
-            Self::ShutDown(vm) | Self::PowerOff(vm) => power(vm, PowerState::Off),
+            Self::ShutDown(vm) | Self::PowerOff(vm) | Self::Save(vm) => power(vm, PowerState::Off),
             Self::Pause(vm) => power(vm, PowerState::Paused),
             Self::Migrate { vm, .. } => Expect::Left(vm.clone()),
             Self::Define { vm, text, .. } => Expect::Defined { vm: vm.clone(), text: text.clone() },
             Self::Create { values } => Expect::Present(values.get("name").cloned().unwrap_or_default().into()),
+            Self::Rename { name, .. } | Self::Clone { name, .. } => Expect::Present(name.as_str().into()),
             Self::Delete { vm, .. } => Expect::Gone(vm.clone()),
+            Self::TakeSnapshot { vm, name } => snapshot(vm, name, SnapshotState::There),
+            Self::RevertSnapshot { vm, snapshot: name } => snapshot(vm, name, SnapshotState::Current),
+            Self::RemoveSnapshot { vm, snapshot: name } => snapshot(vm, name, SnapshotState::Gone),
             Self::InsertImage { vm, image } => Expect::Medium { vm: vm.clone(), image: Some(image.clone()) },
             Self::EjectImage { vm } => Expect::Medium { vm: vm.clone(), image: None },
             Self::RemoveDisk { vm, disk, .. } => Expect::DiskGone { vm: vm.clone(), disk: disk.clone() },

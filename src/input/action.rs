@@ -105,6 +105,11 @@ bindings! {
         PowerOff "power-off" ["X"] "power off" "Power off without asking the guest" requires PowerOff;
         Reset "reset" ["R"] "reset" "Reset without asking the guest" requires Reset;
         Delete "delete" ["D"] "delete" "Delete the machine" requires Delete;
+        Snapshots "snapshots" ["z"] "" "Take a snapshot, go back to one, remove one" requires ListSnapshots;
+        Save "save" ["w"] "" "Keep the machine's memory and stop it; a start goes on from there" requires Save;
+        Reboot "reboot" ["b"] "" "Ask the guest to restart" requires Reboot;
+        Rename "rename" ["M"] "" "Rename the machine" requires Rename;
+        Clone "clone" ["C"] "" "Make a copy of the machine, with its disks" requires Clone;
         Migrate "migrate" ["m"] "" "Move the running machine to another host" requires Migrate;
         Fetch "fetch" ["f"] "fetch" "Fetch an image to the machine's host" requires FetchImage;
         Sort "sort" ["o"] "sort" "Sort by the next column";

@@ -2,7 +2,7 @@
 use super::{Hosts, Policy};
 use crate::{
     backend::{
-        Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup,
+        Backend, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup, Snapshots,
         chypervisord::{self, Chypervisord},
         demo::{self, Demo},
         govirthost::{self, Govirthost},
@@ -171,3 +171,4 @@ impl Images for Absent {}
 impl Properties for Absent {}
 impl Nodes for Absent {}
 impl Setup for Absent {}
+impl Snapshots for Absent {}

@@ -9,6 +9,11 @@ use crate::{
     input::{Action, Key},
 };
 
+/// What stands in the field of a form that asks for a name alone.
+fn named(mut values: Values) -> String {
+    values.remove("name").unwrap_or_default()
+}
+
 impl App {
     pub(in crate::app) fn open(&mut self, dialog: Dialog) -> Vec<Effect> {
         self.dialog = Some(dialog);
@@ -82,13 +87,25 @@ impl App {
                     name: values.remove("name").filter(|name| !name.is_empty()),
                 }
             }
-            (Purpose::Rename { image, .. }, Answer::Values(mut values)) => {
-                let name = values.remove("name").unwrap_or_default();
+            (Purpose::Rename { image, .. }, Answer::Values(values)) => {
+                let name = named(values);
                 if name == image {
                     return Vec::new();
                 }
                 Request::RenameImage { image, name }
             }
+            (Purpose::Snapshots(vm), Answer::Chosen(snapshot)) => return self.chosen_snapshot(host, vm, snapshot),
+            (Purpose::Snapshot { vm, snapshot }, Answer::Chosen(what)) => {
+                return self.snapshot_action(host, vm, snapshot, &what);
+            }
+            (Purpose::TakeSnapshot(vm), Answer::Values(values)) => Request::TakeSnapshot { vm, name: named(values) },
+            (Purpose::Clone(vm), Answer::Values(values)) => {
+                return self.made(host, named(values), |name| Request::Clone { vm, name });
+            }
+            (Purpose::RenameMachine(vm), Answer::Values(values)) => match named(values) {
+                name if name == vm.as_str() => return Vec::new(),
+                name => return self.made(host, name, |name| Request::Rename { vm, name }),
+            },
             (Purpose::RemoveImage(image), Answer::Yes(_)) => Request::RemoveImage { image },
             (Purpose::SetProperty { vm, value: before, .. }, Answer::Values(values)) => {
                 match values.into_iter().next().filter(|(_, value)| *value != before) {
@@ -132,7 +149,13 @@ impl App {
 
     fn create(&mut self, host: HostId, values: Values) -> Vec<Effect> {
         let made = values.get("name").cloned().unwrap_or_default();
-        let effects = self.call(host.clone(), Request::Create { values });
+        self.made(host, made, |_| Request::Create { values })
+    }
+
+    /// Sends what leads to a machine called `name`, and selects that once it is there.
+    fn made(&mut self, host: HostId, name: String, request: impl FnOnce(String) -> Request) -> Vec<Effect> {
+        let made = name.clone();
+        let effects = self.call(host.clone(), request(name));
         if !effects.is_empty() {
             self.select_when_there(host, made.into());
         }
@@ -168,6 +191,12 @@ impl App {
             (Purpose::Grow(_), Some(Reply::Disks(_))) => self.dialog_follows(),
             // What was known before may still be right: the host compares once more.
             (Purpose::Grow(_), None) if matches!(&dialog.body, Body::Grow(grow) if grow.disks.is_some()) => {}
+            (Purpose::Snapshots(_), Some(Reply::Snapshots(all))) => {
+                let body = self.snapshot_choice(&host, &all);
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.body = body;
+                }
+            }
             (Purpose::ChooseDisk(_), Some(Reply::Disks(disks))) => self.offer_disks(&disks),
             (Purpose::ChooseProperty(_), Some(Reply::Properties(all))) => dialog.body = properties::choice(&all),
             (Purpose::EditNode { node, caution, .. }, Some(Reply::Form(fields))) => {

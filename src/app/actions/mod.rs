@@ -13,6 +13,7 @@ mod nodes;
 mod power;
 mod properties;
 mod setup;
+mod snapshots;
 mod tasks;
 mod view;
 
@@ -38,6 +39,8 @@ impl App {
             Action::Edit => self.edit(),
             Action::EditDescription => self.edit_description(),
             Action::Migrate => self.migrate(),
+            Action::Snapshots => self.snapshots(),
+            Action::Rename | Action::Clone => self.name_machine(action),
             Action::Fetch => self.fetch(),
             Action::ImageFetch => self.image_fetch(),
             Action::ImageCancel => self.image_cancel(),
@@ -104,6 +107,8 @@ impl App {
             | Action::ShutDown
             | Action::PowerOff
             | Action::Reset
+            | Action::Reboot
+            | Action::Save
             | Action::Pause
             | Action::Console
             | Action::CopyAddress => return self.power(action),

@@ -19,6 +19,8 @@ impl App {
             Action::ShutDown => Request::ShutDown(vm),
             Action::PowerOff => Request::PowerOff(vm),
             Action::Reset => Request::Reset(vm),
+            Action::Reboot => Request::Reboot(vm),
+            Action::Save => Request::Save(vm),
             Action::Console => return vec![Effect::Console { host: id, vm }],
             Action::CopyAddress => return self.copy_address(),
             _ => return Vec::new(),
@@ -27,6 +29,7 @@ impl App {
             Op::ShutDown => ("Shut down", "shut down"),
             Op::PowerOff => ("Power off", "power off"),
             Op::Reset => ("Reset", "reset"),
+            Op::Reboot => ("Restart", "restart"),
             _ => return self.call(id, request),
         };
         let question = format!("{title} {} on {id}?", machine.vm.name);
@@ -48,6 +51,7 @@ impl App {
 /// What a yes costs.
 fn loss(op: Op, power: PowerState) -> &'static str {
     match (op, power) {
+        (Op::Reboot, _) => "The guest is asked to restart; it may take its time, or not listen.",
         (Op::ShutDown, _) => "The guest is asked to shut down; it may take its time, or not listen.",
         (Op::PowerOff, PowerState::Paused | PowerState::Blocked) => {
             "The machine is paused: what it holds in memory is lost."

@@ -45,6 +45,16 @@ pub enum Purpose {
         value: String,
         current: Option<String>,
     },
+    /// The snapshot, or a new one, is chosen first.
+    Snapshots(VmId),
+    /// What is to be done with it is chosen.
+    Snapshot {
+        vm: VmId,
+        snapshot: String,
+    },
+    TakeSnapshot(VmId),
+    RenameMachine(VmId),
+    Clone(VmId),
     ReadDescription(VmId),
     CheckDescription(VmId),
     /// A yes defines what was written; anything but that edits it again.

@@ -8,7 +8,7 @@ mod nodes;
 pub mod wire;
 
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Properties, Setup},
+    backend::{Backend, Disks, EventSink, Images, Properties, Setup, Snapshots},
     domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, Vm, VmId},
 };
 use client::Client;
@@ -114,3 +114,4 @@ impl Disks for Chypervisord {}
 impl Images for Chypervisord {}
 impl Properties for Chypervisord {}
 impl Setup for Chypervisord {}
+impl Snapshots for Chypervisord {}

@@ -1,5 +1,5 @@
 use super::{
-    properties,
+    properties, snapshots,
     world::{Machine, World},
 };
 use crate::domain::{DiskKind, Error, Expect, Reply, Verdict, VmId};
@@ -43,6 +43,7 @@ pub(super) fn look(world: &World, expect: &Expect) -> Verdict {
             };
             verdict(found.as_deref().is_some_and(same), "it is something else")
         }),
+        Expect::Snapshot { vm, snapshot, state } => on(vm, &|m| Verdict::snapshot(snapshot, *state, &snapshots::of(m))),
         Expect::ImagePresent(name) => verdict(world.library.contains_key(name), "it is not there"),
         Expect::ImageGone(name) => verdict(!world.library.contains_key(name), "it is still there"),
         Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),

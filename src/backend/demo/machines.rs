@@ -38,6 +38,20 @@ pub(super) fn size(values: &Values, name: &str) -> Result<ByteSize> {
     value(values, name).parse().map_err(|why| Error::invalid(format_args!("{name}: {why}")))
 }
 
+impl Demo {
+    /// Adds a machine like `vm`, called `name`.
+    fn copy(&self, vm: &VmId, name: &str, op: Op) -> Result<()> {
+        {
+            let mut world = self.world(op)?;
+            let mut copy = world.machine_for(vm, op)?.clone();
+            copy.vm = Vm { id: name.into(), name: name.to_owned(), ..copy.vm };
+            world.machines.insert(name.into(), copy);
+        }
+        self.tell(&name.into(), None);
+        Ok(())
+    }
+}
+
 impl Machines for Demo {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
         Ok(self.world(Op::Show)?.machine(vm)?.vm.clone())
@@ -78,6 +92,17 @@ impl Machines for Demo {
         }
         self.tell(&id, None);
         Ok(())
+    }
+
+    async fn rename(&self, vm: &VmId, name: &str) -> Result<()> {
+        self.copy(vm, name, Op::Rename)?;
+        self.shared.world().machines.remove(vm);
+        self.tell(vm, None);
+        Ok(())
+    }
+
+    async fn clone_machine(&self, vm: &VmId, name: &str, _call: Call) -> Result<()> {
+        self.copy(vm, name, Op::Clone)
     }
 
     async fn delete(&self, vm: &VmId, _keep_disks: bool) -> Result<()> {

@@ -12,6 +12,7 @@ mod power;
 mod properties;
 mod scene;
 mod setup;
+mod snapshots;
 mod world;
 
 pub use scene::Scene;

@@ -1,6 +1,6 @@
 use super::{Demo, console, world::Temper};
 use crate::{
-    backend::{Console, Power},
+    backend::{Call, Console, Power},
     domain::{Error, Op, PowerState, Result, VmId},
 };
 use std::time::Duration;
@@ -75,6 +75,15 @@ impl Power for Demo {
         }
         self.tell(vm, None);
         Ok(())
+    }
+
+    async fn reboot(&self, vm: &VmId) -> Result<()> {
+        self.world(Op::Reboot)?.machine_for(vm, Op::Reboot)?;
+        self.reset(vm).await
+    }
+
+    async fn save(&self, vm: &VmId, _call: Call) -> Result<()> {
+        self.set(vm, Op::Save, PowerState::Off)
     }
 
     async fn pause(&self, vm: &VmId) -> Result<()> {

@@ -1,4 +1,5 @@
 //! What is there, and how it changes with time.
+use super::snapshots::Taken;
 use crate::domain::{
     Amount, ByteSize, Disk, DiskId, DiskKind, Error, Image, Node, NodeId, Op, PastFetch, PowerState, Result, Stamp, Vm,
     VmId,
@@ -50,6 +51,8 @@ pub(super) struct Machine {
     pub(super) installed: Option<Duration>,
     /// When the guest lets go of which disk.
     pub(super) leaving: Option<(Duration, DiskId)>,
+    /// Its snapshots, oldest first.
+    pub(super) taken: Vec<Taken>,
 }
 
 /// Everything on the host.
@@ -94,6 +97,7 @@ impl Machine {
             due: None,
             installed: None,
             leaving: None,
+            taken: Vec::new(),
         };
         machine.add_disk(ByteSize(disk), "qcow2");
         machine.disks.push(Disk {

@@ -12,7 +12,7 @@ mod power;
 mod properties;
 pub mod wire;
 
-use super::{Backend, EventSink, Images, Nodes, Setup, asking::Asking, domain_xml::Description};
+use super::{Backend, EventSink, Images, Nodes, Setup, Snapshots, asking::Asking, domain_xml::Description};
 use crate::{
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Node, Op, Result, Secret, Verdict, Vm,
@@ -259,6 +259,7 @@ impl Backend for Govirthost {
 impl Images for Govirthost {}
 impl Nodes for Govirthost {}
 impl Setup for Govirthost {}
+impl Snapshots for Govirthost {}
 
 /// Whether `op` can be done to a machine in the state of `row`.
 fn check(row: &Row, op: Op) -> Result<()> {

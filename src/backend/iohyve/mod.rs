@@ -16,7 +16,7 @@ pub(in crate::backend) mod values;
 pub use command::Place;
 
 use crate::{
-    backend::{Backend, EventSink, Nodes},
+    backend::{Backend, EventSink, Nodes, Snapshots},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
         Result, Verdict, Vm, VmId, clean_line,
@@ -213,6 +213,7 @@ fn differs(output: &crate::transport::Output, what: std::fmt::Arguments<'_>) -> 
 }
 
 impl Nodes for Iohyve {}
+impl Snapshots for Iohyve {}
 
 impl Backend for Iohyve {
     async fn connect(&self, _: EventSink) -> Result<Capabilities> {

@@ -40,7 +40,9 @@ impl Libvirt {
             },
             Expect::Medium { vm, image } => images::medium(self, vm, image.as_deref()).await?,
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(&*self.client()?, expect).await?,
-            Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
+            Expect::Left(_) | Expect::Defined { .. } | Expect::Snapshot { .. } => {
+                Verdict::NotMet("it was not asked for".to_owned())
+            }
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready | Expect::Nothing => Verdict::Met(None),
         })

@@ -24,7 +24,7 @@ pub mod xdr;
 pub use reach::{Place, Scope, Uri, sockets};
 
 use crate::{
-    backend::{Backend, EventSink, Nodes, fetching::Fetching},
+    backend::{Backend, EventSink, Nodes, Snapshots, fetching::Fetching},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret,
         Verdict, Vm, VmId,
@@ -266,3 +266,4 @@ impl Backend for Libvirt {
 }
 
 impl Nodes for Libvirt {}
+impl Snapshots for Libvirt {}

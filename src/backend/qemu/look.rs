@@ -23,7 +23,9 @@ impl Local {
                 disks::look(self, expect).await
             }
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(self, expect),
-            Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
+            Expect::Left(_) | Expect::Defined { .. } | Expect::Snapshot { .. } => {
+                Verdict::NotMet("it was not asked for".to_owned())
+            }
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready => setup::look(self).await,
         }

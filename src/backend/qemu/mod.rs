@@ -37,7 +37,7 @@ pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
 
 use crate::{
-    backend::{Backend, EventSink, Images, Nodes, fetching::Fetching},
+    backend::{Backend, EventSink, Images, Nodes, Snapshots, fetching::Fetching},
     domain::{
         Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret, Verdict, Vm, VmId,
     },
@@ -271,3 +271,4 @@ impl Backend for Qemu {
 
 /// It is one machine, which nobody adds or removes.
 impl Nodes for Qemu {}
+impl Snapshots for Qemu {}

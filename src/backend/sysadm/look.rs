@@ -56,7 +56,9 @@ impl Sysadm {
             }
             Expect::ImagePresent(name) => verdict(has_image(name).await?, "it is not there"),
             Expect::ImageGone(name) => verdict(!has_image(name).await?, "it is still there"),
-            Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
+            Expect::Left(_) | Expect::Defined { .. } | Expect::Snapshot { .. } => {
+                Verdict::NotMet("it was not asked for".to_owned())
+            }
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready => self.is_ready().await?,
             Expect::Medium { .. } => Verdict::NotMet("iohyve machines have no CD drive".to_owned()),

@@ -23,7 +23,7 @@ pub mod wire;
 pub use crate::transport::Trust;
 use crate::{
     backend::{
-        Backend, EventSink, Nodes,
+        Backend, EventSink, Nodes, Snapshots,
         iohyve::{Row, Seen, names, sizes, values},
     },
     domain::{
@@ -207,3 +207,4 @@ impl Backend for Sysadm {
 
 /// It is one machine, which nobody adds or removes.
 impl Nodes for Sysadm {}
+impl Snapshots for Sysadm {}

@@ -16,7 +16,7 @@ mod properties;
 mod states;
 pub mod wire;
 
-use super::{Backend, EventSink, Nodes, Setup, asking::Asking};
+use super::{Backend, EventSink, Nodes, Setup, Snapshots, asking::Asking};
 use crate::{
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Node, Result, Secret, Verdict, VmId,
@@ -155,3 +155,4 @@ impl Backend for Velocity {
 
 impl Nodes for Velocity {}
 impl Setup for Velocity {}
+impl Snapshots for Velocity {}

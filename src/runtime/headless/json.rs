@@ -1,7 +1,7 @@
 //! Replies and progress as JSON: sizes in bytes, times in milliseconds since 1970, what is unknown is null.
 use crate::domain::{
     Amount, Disk, DiskKind, Error, FieldKind, FieldSpec, Image, Node, OpenFetch, PastFetch, Progress, Property, Reply,
-    Result, Vm, VmId,
+    Result, Snapshot, Vm, VmId,
 };
 use serde_json::{Map, Value, json};
 
@@ -58,6 +58,14 @@ pub(super) fn property(property: &Property) -> Value {
     })
 }
 
+fn snapshot(snapshot: &Snapshot) -> Value {
+    json!({
+        "name": snapshot.name, "description": snapshot.description, "taken": snapshot.taken.map(|s| s.0),
+        "state": snapshot.power.map(|power| power.name()), "parent": snapshot.parent, "current": snapshot.is_current,
+        "size": snapshot.size.map(|s| s.0),
+    })
+}
+
 fn field(field: &FieldSpec) -> Value {
     let choices = match &field.kind {
         FieldKind::Choice(choices) => choices.iter().map(|choice| json!(choice.value)).collect(),
@@ -88,6 +96,7 @@ pub(super) fn reply(reply: &Reply) -> Value {
         Reply::Resized { vm, disk, plan } => {
             json!({ "vm": vm.as_str(), "disk": disk.as_str(), "from": plan.from.0, "to": plan.to.0 })
         }
+        Reply::Snapshots(all) => all.iter().map(snapshot).collect(),
         Reply::Properties(all) => all.iter().map(property).collect(),
         Reply::Description(text) => json!({ "description": text }),
         Reply::Images(images) => images.iter().map(image).collect(),

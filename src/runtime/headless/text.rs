@@ -1,7 +1,7 @@
 //! Replies as text: columns for people, one row a line.
 use crate::domain::{
-    Amount, Disk, Expect, Fetches, FieldKind, FieldSpec, Image, JobId, Node, Property, Reply, Request, Values, Vm,
-    clean, clean_line, span,
+    Amount, Disk, Expect, Fetches, FieldKind, FieldSpec, Image, JobId, Node, Property, Reply, Request, Snapshot, Stamp,
+    Values, Vm, clean, clean_line, span,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -105,13 +105,26 @@ fn property(property: &Property) -> Vec<String> {
     cells([property.spec.name, &property.value.replace('\n', " "), &waits])
 }
 
+/// `2026-11-21 19:58`, here.
+fn minute(at: Stamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(at.0).unwrap_or(0)).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+fn snapshot(snapshot: &Snapshot) -> Vec<String> {
+    let dash = || "–".to_owned();
+    let taken = snapshot.taken.map_or_else(dash, minute);
+    let state = snapshot.power.map_or_else(dash, |power| power.name().to_owned());
+    let note = if snapshot.is_current { "current" } else { "" };
+    cells([&snapshot.name, &taken, &state, &size(snapshot.size.map(|s| s.0)), note, &snapshot.description])
+}
+
 fn fetches(all: &Fetches) -> String {
     let open = all.open.iter().map(|f| cells(["now", &f.name, "", &f.outcome(), &f.source]));
-    let past = all.past.iter().map(|past| {
-        let at = jiff::Timestamp::from_millisecond(i64::try_from(past.ended.0).unwrap_or(0)).unwrap_or_default();
-        let ended = at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
-        cells([&ended, &past.name, &past.figures(), &past.outcome(), &past.source])
-    });
+    let past = all
+        .past
+        .iter()
+        .map(|past| cells([&minute(past.ended), &past.name, &past.figures(), &past.outcome(), &past.source]));
     let rows: Vec<_> = open.chain(past).collect();
     if rows.is_empty() {
         return "no fetches yet: fetch-image url=... begins one\n".to_owned();
@@ -154,6 +167,7 @@ pub(super) fn reply(reply: &Reply) -> String {
             text
         }
         Reply::Disks(disks) => table(["DISK", "SIZE", "ON HOST", "FORMAT", "BUS", "MEDIUM", ""], disks, disk),
+        Reply::Snapshots(all) => table(["SNAPSHOT", "TAKEN", "STATE", "SIZE", "", ""], all, snapshot),
         Reply::Properties(all) => table(["NAME", "VALUE", ""], all, property),
         Reply::Images(images) => {
             table(["NAME", "KIND", "SIZE", "ADDED", "CHECKSUM", "USED BY", "SOURCE"], images, image)

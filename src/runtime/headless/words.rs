@@ -16,14 +16,19 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         | Op::ShutDown
         | Op::PowerOff
         | Op::Reset
+        | Op::Reboot
+        | Op::Save
         | Op::Pause
         | Op::Resume
         | Op::EjectImage
         | Op::ListDisks
         | Op::ListProperties
+        | Op::ListSnapshots
         | Op::ShowDescription
         | Op::OpenConsole => (&["vm"], &[]),
         Op::Migrate => (&["vm", "to"], &[]),
+        Op::Rename | Op::Clone | Op::TakeSnapshot => (&["vm", "name"], &[]),
+        Op::RevertSnapshot | Op::RemoveSnapshot => (&["vm", "snapshot"], &[]),
         Op::Define => (&["vm", "text"], &[]),
         Op::Create | Op::AddDisk => (&["vm"], &["config."]),
         Op::Delete => (&["vm", "keep-disks"], &[]),
@@ -240,6 +245,14 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
             let text = words.need("text")?;
             Request::Define { vm: words.vm()?, before: None, text: file("text", &text, input)? }
         }
+        Op::Reboot => Request::Reboot(words.vm()?),
+        Op::Save => Request::Save(words.vm()?),
+        Op::Rename => Request::Rename { vm: words.vm()?, name: words.need("name")? },
+        Op::Clone => Request::Clone { vm: words.vm()?, name: words.need("name")? },
+        Op::ListSnapshots => Request::ListSnapshots(words.vm()?),
+        Op::TakeSnapshot => Request::TakeSnapshot { vm: words.vm()?, name: words.need("name")? },
+        Op::RevertSnapshot => Request::RevertSnapshot { vm: words.vm()?, snapshot: words.need("snapshot")? },
+        Op::RemoveSnapshot => Request::RemoveSnapshot { vm: words.vm()?, snapshot: words.need("snapshot")? },
         Op::Migrate => Request::Migrate { vm: words.vm()?, to: words.need("to")? },
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,

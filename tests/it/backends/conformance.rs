@@ -1,5 +1,6 @@
 //! What every backend must do: each operation it declares works and is seen by `look`; each one that it does not
 //! declare is refused as unsupported.
+use super::{conformance_copies as more, one_of_each::one_of_each};
 use crate::support::libvirt::{Daemon, small};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -106,65 +107,22 @@ pub(crate) async fn check_made<B: Backend>(backend: B, world: &World, made: impl
     if offers(Op::FetchImage) {
         images(&check, world).await;
     }
+    if offers(Op::TakeSnapshot) {
+        more::snapshots(&check).await;
+    }
+    if offers(Op::Rename) {
+        more::names(&check).await;
+    }
+    if offers(Op::Clone) {
+        more::copies(&check).await;
+    }
     if offers(Op::Delete) {
         end(&check).await;
     }
 }
 
-const SUBNET: &str = "c6430cba-648a-41aa-aee4-b59dacfc790d";
-
-fn vm() -> VmId {
+pub(super) fn vm() -> VmId {
     VmId::from("conform")
-}
-
-/// A request for every operation but the lists of machines and nodes.
-fn one_of_each() -> Vec<Request> {
-    let vm = || VmId::from("web2");
-    let text = || "x".to_owned();
-    let requests = vec![
-        Request::Show(vm()),
-        Request::Start(vm()),
-        Request::ShutDown(vm()),
-        Request::PowerOff(vm()),
-        Request::Reset(vm()),
-        Request::Pause(vm()),
-        Request::Resume(vm()),
-        Request::Migrate { vm: vm(), to: text() },
-        Request::Create { values: Values::new() },
-        Request::Delete { vm: vm(), keep_disks: false },
-        Request::Install { vm: vm(), image: text() },
-        Request::InsertImage { vm: vm(), image: text() },
-        Request::EjectImage { vm: vm() },
-        Request::ListDisks(vm()),
-        Request::AddDisk { vm: vm(), values: Values::new() },
-        Request::ResizeDisk { vm: vm(), disk: "disk0".into(), size: "+1G".parse().unwrap() },
-        Request::RemoveDisk { vm: vm(), disk: "disk0".into(), delete: true },
-        Request::ListProperties(vm()),
-        Request::SetProperty { vm: vm(), name: text(), value: text() },
-        Request::ShowDescription(vm()),
-        Request::Define { vm: vm(), before: None, text: text() },
-        Request::OpenConsole(vm()),
-        Request::ListImages,
-        Request::ProbeImage { url: "https://example.com/x".to_owned() },
-        Request::FetchImage { url: "https://example.com/x".to_owned(), name: None },
-        Request::PauseFetch { image: text() },
-        Request::CancelFetch { image: text() },
-        Request::ResumeFetch { image: text() },
-        Request::ListFetches,
-        Request::RenameImage { image: text(), name: text() },
-        Request::RemoveImage { image: text() },
-        Request::ShowNode("n1".into()),
-        Request::AddNode { values: Values::new() },
-        Request::UpdateNode { node: "n1".into(), before: Values::new(), values: [("mac".to_owned(), text())].into() },
-        Request::RemoveNode("n1".into()),
-        Request::SetConfig { node: "n1".into(), key: text(), value: text() },
-        Request::SetSubnet { node: "n1".into(), subnet: SUBNET.to_owned(), bridge: text() },
-        Request::RemoveSubnet { node: "n1".into(), subnet: SUBNET.to_owned() },
-        Request::CheckSetup,
-        Request::SetUp { values: Values::new() },
-    ];
-    assert_eq!(requests.len() + 2, OPS.len());
-    requests
 }
 
 /// What is not declared is not there behind the guard of the actor either, and has a reason.
@@ -197,6 +155,11 @@ async fn life<B: Backend>(check: &Check<B>, world: &World, made: impl Fn()) {
     check.offered(Request::Pause(vm())).await;
     check.offered(Request::Resume(vm())).await;
     check.offered(Request::Reset(vm())).await;
+    check.offered(Request::Reboot(vm())).await;
+    if check.capabilities.ops.contains(Op::Save) {
+        check.good(Request::Save(vm())).await;
+        check.good(Request::Start(vm())).await;
+    }
     assert!(check.run(Request::Delete { vm: vm(), keep_disks: false }).await.is_err(), "it is running");
     let figures = check.backend.figures(&[vm()]).await.unwrap();
     assert!(figures.iter().all(|(id, _)| *id == vm()));
@@ -336,8 +299,10 @@ async fn before_qemu_is_installed_no_machine_is_made_and_afterwards_the_host_say
     };
     let of_nodes =
         [Op::ShowNode, Op::AddNode, Op::UpdateNode, Op::RemoveNode, Op::SetConfig, Op::SetSubnet, Op::RemoveSubnet];
-    let of_libvirt = [Op::Migrate, Op::ShowDescription, Op::Define];
-    let all = OPS.iter().map(|row| row.op).filter(|op| !of_nodes.contains(op) && !of_libvirt.contains(op));
+    let of_others = [Op::Migrate, Op::ShowDescription, Op::Define, Op::Reboot, Op::Save, Op::Rename, Op::Clone];
+    let of_snapshots = [Op::ListSnapshots, Op::TakeSnapshot, Op::RevertSnapshot, Op::RemoveSnapshot];
+    let all =
+        OPS.iter().map(|row| row.op).filter(|op| ![&of_nodes[..], &of_others, &of_snapshots].concat().contains(op));
     let lacking: Vec<_> = all.filter(|op| capabilities.check(*op).is_err()).collect();
     assert_eq!((capabilities.is_set_up, lacking), (Some(false), vec![Op::Start, Op::Create, Op::Install]));
     let values = Values::from([("name".to_owned(), "conform".to_owned())]);

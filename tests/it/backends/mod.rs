@@ -1,6 +1,7 @@
 mod chypervisord;
 mod chypervisord_wire;
 mod conformance;
+mod conformance_copies;
 mod conformance_nodes;
 mod conformance_of_servers;
 mod govirthost;
@@ -9,6 +10,7 @@ mod iohyve;
 mod libvirt_life;
 mod libvirt_ssh;
 mod libvirt_wire;
+mod one_of_each;
 mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;

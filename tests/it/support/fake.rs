@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::{sync::mpsc, time::sleep};
 use vmdeck::{
-    backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup},
+    backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup, Snapshots},
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet, PowerState,
         Progress, Prospect, Result, Verdict, Vm, VmId,
@@ -207,6 +207,7 @@ impl Disks for Fake {}
 impl Properties for Fake {}
 impl Nodes for Fake {}
 impl Setup for Fake {}
+impl Snapshots for Fake {}
 
 /// Floods `sink` with `many` states of one machine, the last of which is `Paused`.
 pub(crate) async fn flood(sink: mpsc::Sender<HostEvent>, vm: &str, many: usize) {

@@ -11,4 +11,5 @@ mod look_ahead;
 mod migrate;
 mod nodes;
 mod power;
+mod snapshots;
 mod tasks;
