@@ -2,8 +2,9 @@
 //! and while machines are watched, memory. Beside it, in the same run, two peers: the smallest ratatui program there is,
 //! and the plainest table of machines that ratatui makes.
 //!
-//! `cargo bench --bench terminal` (three minutes); each program is run with a folder of its own. Each line ends with
-//! its target.
+//! `cargo bench --bench terminal` (three and a half minutes), or parts of it alone: `cargo bench --bench terminal -- keys
+//! rest`. Each program is run with a folder of its own; the machines are made and ended by it. Each line ends with its
+//! target.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,11 +16,17 @@ mod peer;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use std::{env, fs, path::Path, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 use tempfile::TempDir;
 use terminal::{NARROW, Pressed, Terminal, WIDE};
 
 const RUNS: usize = 15;
+const LONG: Duration = Duration::from_secs(30);
 const VMDECK: &str = env!("CARGO_BIN_EXE_vmdeck");
 
 /// The median and the 95th percentile.
@@ -70,17 +77,32 @@ fn first_rows(me: &str) {
     }
 }
 
-fn rest() {
+fn rest(_: &str) {
     for count in [20, 1_000] {
         let home = machines(count);
         let mut terminal = Terminal::sized(&[VMDECK], &[("VMDECK_HOME", path(&home))], WIDE);
         terminal.until("vm-0003");
         terminal.settle(Duration::from_secs(2));
-        let (bytes, cpu) = terminal.idle(Duration::from_secs(30));
-        let share = cpu.as_secs_f64() / 30.0 * 100.0;
-        println!("idle 30 s    {count:5} machines    {bytes} bytes, {share:.2} % of a processor  [0, 0.1 %]");
-        println!("memory       {count:5} machines    {} KiB  [12288 KiB at 1000]", terminal.rss());
+        let (bytes, cpu) = terminal.idle(LONG);
+        let share = cpu.as_secs_f64() / LONG.as_secs_f64() * 100.0;
+        println!("idle 30 s    {count:5} machines         {bytes} bytes, {share:.3} % of a processor  [0, 0.1 %]");
+        memory(&terminal, &format!("{count:5} machines     "));
     }
+    for count in [20, 1_000, 10_000] {
+        let home = tempfile::tempdir().unwrap();
+        let demo = format!("--demo={count}");
+        let mut terminal = Terminal::sized(&[VMDECK, &demo], &[("VMDECK_HOME", path(&home))], WIDE);
+        terminal.until("running");
+        terminal.idle(Duration::from_secs(3));
+        memory(&terminal, &format!("{count:5} demo machines"));
+    }
+}
+
+fn memory(terminal: &Terminal, what: &str) {
+    let [all, own, files] = ["VmRSS:", "RssAnon:", "RssFile:"].map(|name| terminal.status(name));
+    println!(
+        "memory       {what}    {all} KiB: {own} of its own, {files} of the program's file  [12288 at 1000 machines]"
+    );
 }
 
 /// The middle and the slow of some keys.
@@ -102,8 +124,8 @@ fn keys(me: &str) {
             let argument = format!("--demo={count}");
             let mut terminal = Terminal::sized(&[VMDECK, &argument], &[("VMDECK_HOME", path(&home))], size);
             terminal.until("running");
-            // Graphs are there after two parts of their time.
-            terminal.idle(Duration::from_secs(11));
+            // Graphs stand beside the table alone, after two parts of their time.
+            terminal.idle(Duration::from_secs(if size == WIDE { 11 } else { 2 }));
             let own =
                 told(&format!("{place}, {count} demo machines"), &terminal.presses(), &format!("  [{most}, 1 ms]"));
             println!("             {place}, {count} demo machines: {:.2} x the plain table", ms(own) / ms(base));
@@ -111,8 +133,51 @@ fn keys(me: &str) {
     }
 }
 
-fn watched() {
-    const LONG: Duration = Duration::from_secs(30);
+/// Real machines that were started by the program itself, with nothing to do; dropping them ends them.
+struct Guests {
+    home: TempDir,
+    names: Vec<String>,
+}
+
+impl Guests {
+    fn start(count: usize) -> Self {
+        // A socket's path is short, so its folder is too.
+        let home = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
+        let mut guests = Self { home, names: Vec::new() };
+        for n in 0..count {
+            let name = format!("vm-{n:04}");
+            let made = ["create", &format!("vm={name}"), "config.cpus=1", "config.memory=32M", "config.disk=1M"];
+            guests.call(&[&made[..], &["config.firmware=bios", "config.network=none"]].concat());
+            guests.call(&["start", &format!("vm={name}")]);
+            guests.names.push(name);
+        }
+        guests
+    }
+
+    fn call(&self, words: &[&str]) {
+        let mut command = Command::new(VMDECK);
+        command.args(["call", "local"]).args(words).env("VMDECK_HOME", self.home.path()).stdout(Stdio::null());
+        assert!(command.status().unwrap().success(), "{words:?}");
+    }
+}
+
+impl Drop for Guests {
+    fn drop(&mut self) {
+        for name in &self.names {
+            self.call(&["power-off", &format!("vm={name}"), &format!("yes={name}")]);
+        }
+    }
+}
+
+fn watched(_: &str) {
+    let guests = Guests::start(20);
+    let mut terminal = Terminal::sized(&[VMDECK], &[("VMDECK_HOME", path(&guests.home))], WIDE);
+    terminal.until("vm-0019");
+    // What the firmware does until it finds nothing to start.
+    terminal.idle(Duration::from_secs(10));
+    let (bytes, _) = terminal.idle(LONG);
+    println!("watching     20 guests of QEMU, idle  {} bytes/s  [50]", bytes / 30);
+    drop((terminal, guests));
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::sized(&[VMDECK, "--demo=20"], &[("VMDECK_HOME", path(&home))], WIDE);
     terminal.until("running");
@@ -133,6 +198,9 @@ fn watched() {
     }
 }
 
+type Part = (&'static str, fn(&str));
+const PARTS: [Part; 4] = [("start", first_rows), ("keys", keys), ("watched", watched), ("rest", rest)];
+
 fn main() {
     let words: Vec<String> = env::args().collect();
     if words.iter().any(|word| word == "--hello") {
@@ -143,8 +211,9 @@ fn main() {
     }
     let me = env::current_exe().unwrap();
     let me = me.to_str().unwrap();
-    first_rows(me);
-    keys(me);
-    watched();
-    rest();
+    let is_wanted = |part: &str| words.iter().any(|word| word == part);
+    let is_all = !PARTS.iter().any(|(name, _)| is_wanted(name));
+    for (_, part) in PARTS.iter().filter(|(name, _)| is_all || is_wanted(name)) {
+        part(me);
+    }
 }

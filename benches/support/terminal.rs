@@ -154,18 +154,26 @@ impl Terminal {
         fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 
-    /// Processor time used so far, in steps of 10 ms.
+    /// Processor time that its threads have used so far.
     fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10)
+        let pid = self.child.process_id().unwrap();
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let used = threads.filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split_whitespace().next()?.parse().ok()
+        });
+        Duration::from_nanos(used.sum())
     }
 
     /// Memory that the program holds, in KiB.
     pub(crate) fn rss(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// A line of what the system tells of the program, in KiB.
+    pub(crate) fn status(&self, name: &str) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|l| l.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }

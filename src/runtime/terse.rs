@@ -1,4 +1,5 @@
 //! Cells to bytes, with as few of them as a terminal understands: on a slow line every one is waited for.
+use super::moved::{Moved, Place, Row};
 use ratatui::{
     backend::{Backend, ClearType, CrosstermBackend, WindowSize},
     buffer::Cell,
@@ -17,10 +18,13 @@ const AGAIN: u16 = 3;
 /// From so many blanks on they are erased and not written.
 const ERASED: u16 = 6;
 
-/// A style as it was sent: foreground, background, modifiers.
-type Look = (Color, Color, Modifier);
+/// From so many cells on it is worth a look whether rows only moved.
+const MANY: usize = 100;
 
-const PLAIN: Look = (Color::Reset, Color::Reset, Modifier::empty());
+/// A style as it was sent: foreground, background, modifiers.
+pub(super) type Look = (Color, Color, Modifier);
+
+pub(super) const PLAIN: Look = (Color::Reset, Color::Reset, Modifier::empty());
 
 /// What shows on a blank.
 const ON_BLANKS: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED).union(Modifier::CROSSED_OUT);
@@ -36,8 +40,8 @@ pub struct Terse<W: Write> {
     is_sure: bool,
     look: Look,
     is_shown: Option<bool>,
-    /// What stands in each row where it is plain ASCII in the plain look; 0 where it is not. A new screen is blank.
-    rows: Vec<Vec<u8>>,
+    /// What stands in each row. A new screen is blank.
+    rows: Vec<Row>,
     /// What is to be written of the frame.
     text: String,
 }
@@ -68,13 +72,14 @@ impl<W: Write> Terse<W> {
             return (self.at, self.is_sure) = (Some(Position { x, y }), true);
         };
         let row = self.rows.get(usize::from(y)).map_or(&[][..], Vec::as_slice);
-        let between = (at.x..x).map(|x| row.get(usize::from(x)).copied().unwrap_or(b' '));
+        let between = (at.x..x).map(|x| row.get(usize::from(x)).copied().unwrap_or(Place::BLANK));
         let is_bare = self.look.1 == Color::Reset && !self.look.2.intersects(ON_BLANKS);
-        let stays = |c: u8| is_bare && (c == b' ' || c != 0 && self.look == PLAIN);
+        let is_letter = |place: Place| place.symbol.is_ascii_graphic() && place.look == PLAIN && self.look == PLAIN;
+        let stays = |place: Place| is_bare && (place == Place::BLANK || is_letter(place));
         let _ = match x - at.x {
             0 => return,
             ..=AGAIN if between.clone().all(stays) => {
-                self.text.extend(between.map(char::from));
+                self.text.extend(between.map(|place| place.symbol));
                 return self.at = Some(Position { x, y });
             }
             1 if self.is_sure => write!(self.text, "\x1b[C"),
@@ -93,14 +98,9 @@ impl<W: Write> Terse<W> {
         let Some(row) = self.rows.get_mut(y) else { return };
         let end = x + cell.symbol().width().max(1);
         if row.len() < end {
-            row.resize(end, b' ');
+            row.resize(end, Place::BLANK);
         }
-        let is_plain = (cell.fg, cell.bg, cell.modifier) == PLAIN;
-        let kept = match cell.symbol().as_bytes() {
-            [byte @ b' '..=b'~'] if is_plain => *byte,
-            _ => 0,
-        };
-        row.iter_mut().take(end).skip(x).for_each(|place| *place = kept);
+        row.iter_mut().take(end).skip(x).for_each(|place| *place = Place::new(cell));
     }
 
     fn wear(&mut self, look: Look) {
@@ -112,6 +112,39 @@ impl<W: Write> Terse<W> {
             codes => write!(self.text, "\x1b[{codes}m"),
         };
         self.look = look;
+    }
+
+    /// Cells in the order in which they are sent: those that follow each other in one look are one run.
+    fn cells<'a>(&mut self, cells: impl Iterator<Item = (u16, u16, &'a Cell)>) {
+        let mut run = String::new();
+        // Where the run begins, where it ends, its look, whether it is blank.
+        let mut open: Option<(u16, u16, u16, Look, bool)> = None;
+        for (x, y, cell) in cells {
+            let look = (cell.fg, cell.bg, cell.modifier);
+            let is_blank = cell.symbol() == " ";
+            match &mut open {
+                Some((_, end, row, worn, blank)) if *end == x && *row == y && *worn == look && *blank == is_blank => {
+                    *end += 1;
+                }
+                _ => {
+                    if let Some((from, _, row, look, _)) = open.take() {
+                        self.run(from, row, &run, look);
+                        run.clear();
+                    }
+                    open = Some((x, x + 1, y, look, is_blank));
+                }
+            }
+            run.push_str(cell.symbol());
+            if cell.symbol().width() != 1
+                && let Some((from, _, row, look, _)) = open.take()
+            {
+                self.run(from, row, &run, look);
+                run.clear();
+            }
+        }
+        if let Some((from, _, row, look, _)) = open {
+            self.run(from, row, &run, look);
+        }
     }
 
     /// The cells of one run: neighbours in one row, in one look.
@@ -142,36 +175,16 @@ impl<W: Write> Backend for Terse<W> {
     fn draw<'a, I: Iterator<Item = (u16, u16, &'a Cell)>>(&mut self, content: I) -> io::Result<()> {
         // Since the last frame others may have moved the cursor, or the terminal was made smaller.
         self.at = None;
-        let mut run = String::new();
-        // Where the run begins, where it ends, its look, whether it is blank.
-        let mut open: Option<(u16, u16, u16, Look, bool)> = None;
-        for (x, y, cell) in content {
-            self.keep((x, y), cell);
-            let look = (cell.fg, cell.bg, cell.modifier);
-            let is_blank = cell.symbol() == " ";
-            match &mut open {
-                Some((_, end, row, worn, blank)) if *end == x && *row == y && *worn == look && *blank == is_blank => {
-                    *end += 1;
-                }
-                _ => {
-                    if let Some((from, _, row, look, _)) = open.take() {
-                        self.run(from, row, &run, look);
-                        run.clear();
-                    }
-                    open = Some((x, x + 1, y, look, is_blank));
-                }
-            }
-            run.push_str(cell.symbol());
-            if cell.symbol().width() != 1
-                && let Some((from, _, row, look, _)) = open.take()
-            {
-                self.run(from, row, &run, look);
-                run.clear();
-            }
+        let mut content: Vec<_> = content.collect();
+        let before = (content.len() >= MANY).then(|| self.rows.clone()).unwrap_or_default();
+        content.iter().for_each(|(x, y, cell)| self.keep((*x, *y), cell));
+        let mut rest = Vec::new();
+        if let Some(moved) = Moved::between(&before, &self.rows) {
+            self.text.push_str(&moved.told());
+            content.retain(|(_, y, _)| !moved.rows().contains(&usize::from(*y)));
+            rest = moved.rest(&before, &self.rows);
         }
-        if let Some((from, _, row, look, _)) = open {
-            self.run(from, row, &run, look);
-        }
+        self.cells(content.into_iter().chain(rest.iter().map(|(x, y, cell)| (*x, *y, cell))));
         self.wear(PLAIN);
         let sent = self.to.write_all(self.text.as_bytes());
         self.text.clear();

@@ -57,6 +57,20 @@ fn shows(screen: &vt100::Screen, (x, y): (u16, u16), cell: &Cell) -> bool {
     on_ground && (is_blank || of_letters)
 }
 
+/// Those that are seen: a wide character stands in front of one that is not.
+fn seen_cells(buffer: &Buffer) -> Vec<((u16, u16), &Cell)> {
+    let mut seen = Vec::new();
+    for row in buffer.area.rows() {
+        let mut x = 0;
+        while x < row.width {
+            let cell = &buffer[(x, row.y)];
+            seen.push(((x, row.y), cell));
+            x += u16::try_from(unicode_width::UnicodeWidthStr::width(cell.symbol())).unwrap();
+        }
+    }
+    seen
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -75,15 +89,7 @@ proptest! {
             }
             terse.draw(shown.diff(&next).into_iter()).unwrap();
             terminal.process(&std::mem::take(terse.writer_mut()));
-            let mut x = 0;
-            for at in 0..COLUMNS * ROWS {
-                x = if at % COLUMNS == 0 { 0 } else { x };
-                let place = (at % COLUMNS, at / COLUMNS);
-                if place.0 < x {
-                    continue;
-                }
-                let cell = &next[place];
-                x = place.0 + u16::try_from(unicode_width::UnicodeWidthStr::width(cell.symbol())).unwrap();
+            for (place, cell) in seen_cells(&next) {
                 prop_assert!(shows(terminal.screen(), place, cell), "{place:?}: {cell:?}\n{}", terminal.screen().contents());
             }
             shown = next;
@@ -111,4 +117,76 @@ fn nothing_is_said_twice() {
     assert_eq!(sent(&|t| t.draw([(4, 2, &a), (9, 2, &a)].into_iter()).unwrap()), "\x1b[3;5Ha\x1b[4Ca");
     let blank = cell(" ", Style::new());
     assert_eq!(sent(&|t| t.draw((0..9).map(|x| (x, 0, &blank))).unwrap()), "\x1b[1H\x1b[9X");
+}
+
+/// A list between a line that stays and one that follows it, which goes up and down.
+#[test]
+fn rows_that_only_moved_are_moved_by_the_terminal() {
+    const LIST: u16 = 20;
+    let area = Rect::new(0, 0, 60, LIST + 2);
+    let frame = |from: u16| {
+        let mut frame = Buffer::empty(area);
+        frame.set_string(0, 0, "NAME      STATE", Style::new().add_modifier(Modifier::BOLD));
+        for line in 1..=LIST {
+            let number = from + line;
+            let (state, look) = match number % 3 {
+                0 => ("● running", Style::new().fg(Color::Cyan)),
+                1 => ("○ off", Style::new().fg(Color::DarkGray)),
+                _ => ("● paused", Style::new().bg(Color::Indexed(200))),
+            };
+            frame.set_string(0, line, format!("machine-{:05}", u32::from(number) * 7919), Style::new());
+            frame.set_string(20, line, format!("{state:40}"), look);
+        }
+        frame.set_string(0, LIST + 1, format!("from {from}"), Style::new());
+        frame
+    };
+    let mut terse = Terse::new(Vec::new());
+    let mut terminal = vt100::Parser::new(area.height.try_into().unwrap(), area.width.try_into().unwrap(), 0);
+    let mut shown = Buffer::empty(area);
+    for from in [7, 8, 9, 8, 7, 6, 9, 40, 41, 40] {
+        let next = frame(from);
+        terse.draw(shown.diff(&next).into_iter()).unwrap();
+        let sent = std::mem::take(terse.writer_mut());
+        terminal.process(&sent);
+        for (place, cell) in seen_cells(&next) {
+            assert!(
+                shows(terminal.screen(), place, cell),
+                "{from}, {place:?}: {cell:?}\n{}",
+                terminal.screen().contents()
+            );
+        }
+        let is_step = shown == frame(from + 1) || from > 0 && shown == frame(from - 1);
+        assert!(!is_step || sent.len() < 120, "{} bytes for a step to {from}", sent.len());
+        shown = next;
+    }
+}
+
+/// What the terminal moves is told from what is not known to be as wide there as here.
+#[test]
+fn rows_with_wide_characters_are_written_anew() {
+    let area = Rect::new(0, 0, 40, 10);
+    let frame = |from: u16| {
+        let mut frame = Buffer::empty(area);
+        for line in 0..10 {
+            let name = if (line + from) % 4 == 0 { "日本語サーバー" } else { "machine" };
+            frame.set_string(0, line, format!("{name}-{}", u32::from(line + from) * 12_345), Style::new());
+        }
+        frame
+    };
+    let mut terse = Terse::new(Vec::new());
+    let mut terminal = vt100::Parser::new(10.try_into().unwrap(), 40.try_into().unwrap(), 0);
+    let mut shown = Buffer::empty(area);
+    for from in [0, 1, 2, 3, 2, 1] {
+        let next = frame(from);
+        terse.draw(shown.diff(&next).into_iter()).unwrap();
+        terminal.process(&std::mem::take(terse.writer_mut()));
+        for (place, cell) in seen_cells(&next) {
+            assert!(
+                shows(terminal.screen(), place, cell),
+                "{from}, {place:?}: {cell:?}\n{}",
+                terminal.screen().contents()
+            );
+        }
+        shown = next;
+    }
 }

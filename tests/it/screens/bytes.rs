@@ -119,6 +119,26 @@ fn an_arrow_key_costs_little_with_the_details_of_machines_that_differ() {
     }
 }
 
+/// Through a list that is longer than the screen and back: rows move, and none of them is like the next.
+#[test]
+fn an_arrow_key_that_scrolls_costs_little() {
+    let mut app = empty();
+    let vms = (0..100_u64).map(|i| {
+        let power = [PowerState::Running, PowerState::Off, PowerState::Paused][usize::try_from(i % 3).unwrap()];
+        let vm = vm(&format!("machine-{i:05}"), power);
+        vmdeck::domain::Vm { memory: Some((i % 7 + 1) << 30), disk: Some((i * 37 % 90) << 30), ..vm }
+    });
+    up(&mut app, "local", vms.collect());
+    app.update(Message::Resized(80, 24));
+    let mut line = Line::new(80, 24);
+    line.draw(&app);
+    for key in ["down"; 40].into_iter().chain(["up"; 40]) {
+        press(&mut app, key);
+        let cost = line.draw(&app);
+        assert!(cost <= 200, "{cost} bytes for `{key}`");
+    }
+}
+
 #[test]
 fn what_changes_nothing_on_the_screen_sends_nothing() {
     let mut app = machines(20);
