@@ -1,7 +1,7 @@
 //! What a SysAdm server costs: the time that is added to a call, a flood of progress, a connection that is cut, and hosts
 //! that hang beside those that do not. The server is the tests' own, on loopback.
 //!
-//! `cargo bench --bench sysadm` (half a minute).
+//! `cargo bench --bench sysadm` (half a minute), or its last part alone: `cargo bench --bench sysadm -- screen`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,6 +22,9 @@ mod support {
     #[path = "../../tests/it/support/tls.rs"]
     pub(crate) mod tls;
 }
+#[path = "support/peer.rs"]
+#[expect(dead_code, reason = "each bench uses a part of it")]
+mod peer;
 #[path = "support/terminal.rs"]
 #[expect(dead_code, reason = "each bench uses a part of it")]
 mod terminal;
@@ -128,7 +131,8 @@ async fn flood() {
     hosts.stop().await;
 }
 
-/// The same on a screen: frames, keys, memory.
+/// The same on a screen: frames, keys, memory, the end. Beside it, in the same flood, the keys of a plain table: both share
+/// the processors with who sends.
 fn screen(runtime: &tokio::runtime::Runtime) {
     let server = Arc::new(runtime.block_on(FakeSysadm::new(Face::Recorded)));
     for number in 0..30 {
@@ -144,11 +148,15 @@ fn screen(runtime: &tokio::runtime::Runtime) {
     let mut terminal = Terminal::sized(&[env!("CARGO_BIN_EXE_vmdeck"), "--config", path], &env, WIDE);
     terminal.until("vm03");
     terminal.settle(Duration::from_secs(1));
+    let me = std::env::current_exe().unwrap();
+    let mut plain = Terminal::sized(&[me.to_str().unwrap(), "--table"], &[], WIDE);
+    plain.until("machine-0003");
     let before = terminal.rss();
     let begun = Instant::now();
     let sender = server.clone();
     let sends = runtime.spawn(async move { tell_all(&sender).await });
     let (mut frames, mut watched, mut keys, mut most) = (0, Duration::ZERO, Vec::new(), before);
+    let mut plain_keys = Vec::new();
     let mut drained = None;
     while begun.elapsed() < Duration::from_secs(120) && drained.is_none() {
         for _ in 0..5 {
@@ -156,18 +164,26 @@ fn screen(runtime: &tokio::runtime::Runtime) {
             frames += usize::from(terminal.idle(Duration::from_millis(20)).0 > 0);
             watched += slice.elapsed();
         }
-        keys.push(terminal.press(if keys.len() % 2 == 0 { "\x1b[B" } else { "\x1b[A" }).first);
+        let key = if keys.len() % 2 == 0 { "\x1b[B" } else { "\x1b[A" };
+        keys.push(terminal.press(key).first);
+        plain_keys.push(plain.press(key).first);
         most = most.max(terminal.rss());
         drained = (sends.is_finished() && server.events.is_empty()).then(|| begun.elapsed());
     }
     let after_flood = terminal.rss();
+    terminal.type_in(&["3"]);
     server.tell(&end());
-    let (median, late) = spread(keys);
+    let told = Instant::now();
+    terminal.until("out of room");
+    let (told, (median, late), plain) = (ms(told.elapsed()), spread(keys), spread(plain_keys));
     println!(
-        "on the screen: {:.2} s until all were sent, {:.1} frames a second, a key seen after {median:.2} ms, p95 \
-         {late:.2}; memory {before} KiB, at most {most}, {after_flood} afterwards",
+        "on the screen: {:.2} s until all were sent, {:.1} frames a second [10], a key seen after {median:.2} ms, p95 \
+         {late:.2} [5], of a plain table {:.2}, p95 {:.2}; memory {before} KiB, at most {most}, {after_flood} \
+         afterwards; the end seen after {told:.0} ms",
         drained.expect("all were sent within two minutes").as_secs_f64(),
         f64::from(u32::try_from(frames).unwrap()) / watched.as_secs_f64(),
+        plain.0,
+        plain.1,
     );
 }
 
@@ -256,7 +272,13 @@ async fn cuts() {
 }
 
 fn main() {
+    if std::env::args().any(|word| word == "--table") {
+        return peer::table();
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    if std::env::args().any(|word| word == "screen") {
+        return screen(&runtime);
+    }
     runtime.block_on(async {
         calls("WebSocket", FakeSysadm::new(Face::Recorded).await).await;
         calls("WebSocket, TLS", FakeSysadm::secure(Face::Recorded, "first").await).await;

@@ -99,7 +99,7 @@ fn rest(_: &str) {
 }
 
 fn memory(terminal: &Terminal, what: &str) {
-    let [all, own, files] = ["VmRSS:", "RssAnon:", "RssFile:"].map(|name| terminal.status(name));
+    let (all, [own, files]) = (terminal.rss(), ["RssAnon:", "RssFile:"].map(|name| terminal.status(name)));
     println!(
         "memory       {what}    {all} KiB: {own} of its own, {files} of the program's file  [12288 at 1000 machines]"
     );

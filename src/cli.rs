@@ -20,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long hosts may take to answer where nobody waits at a screen.
@@ -212,7 +213,8 @@ impl Cli {
                     let settings = settings(&config, self.config.as_ref().unwrap_or(&paths.config))?;
                     let color = config.ui.has_color(std::env::var_os("NO_COLOR").as_deref());
                     let theme = Theme::new(color, settings.ascii);
-                    let shown = run_tui(&config, &paths, settings, theme).await;
+                    let shown = Box::pin(run_tui(&config, &paths, settings, theme));
+                    let shown = LocalSet::new().run_until(shown).await;
                     shown.map(|()| 0).map_err(|e| format!("the terminal: {e}"))
                 }
                 _ => {

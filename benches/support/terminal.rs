@@ -160,7 +160,7 @@ impl Terminal {
         let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
         let used = threads.filter_map(|thread| {
             let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            stat.split_whitespace().next()?.parse().ok()
+            stat.split_whitespace().next()?.parse::<u64>().ok()
         });
         Duration::from_nanos(used.sum())
     }

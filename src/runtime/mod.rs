@@ -37,7 +37,8 @@ use crate::{
 use std::io::Write as _;
 
 /// Shows the hosts of `config` on the terminal until the person quits. To be called on the program's main thread,
-/// inside a runtime with workers.
+/// inside a [`tokio::task::LocalSet`] of a runtime with workers: the screen and the keys stay on that thread, the workers
+/// serve the hosts.
 ///
 /// # Errors
 /// The terminal cannot be taken, or not be written to.

@@ -104,7 +104,7 @@ pub(super) struct TerminalGuard {
 }
 
 impl TerminalGuard {
-    /// Takes the terminal; and where keys and signals come out.
+    /// Takes the terminal; and where keys and signals come out. To be called inside a [`tokio::task::LocalSet`].
     pub(super) fn new() -> io::Result<(Self, mpsc::Receiver<Outside>)> {
         let (outside, inlet) = mpsc::channel(64);
         let mut signals = JoinSet::new();
@@ -131,10 +131,10 @@ impl TerminalGuard {
         Ok((guard, inlet))
     }
 
-    /// Reads keys from now on.
+    /// Reads keys from now on, on this thread: a key that had to pass through another would wait for its turn there.
     fn listen(&mut self) {
         let outside = self.outside.clone();
-        self.input.spawn(async move {
+        self.input.spawn_local(async move {
             let mut events = EventStream::new();
             while let Some(Ok(event)) = events.next().await {
                 if let Some(input) = Input::from_event(event)

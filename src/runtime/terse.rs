@@ -176,8 +176,10 @@ impl<W: Write> Backend for Terse<W> {
         // Since the last frame others may have moved the cursor, or the terminal was made smaller.
         self.at = None;
         let mut content: Vec<_> = content.collect();
-        let before = (content.len() >= MANY).then(|| self.rows.clone()).unwrap_or_default();
-        content.iter().for_each(|(x, y, cell)| self.keep((*x, *y), cell));
+        let before = if content.len() >= MANY { self.rows.clone() } else { Vec::new() };
+        for (x, y, cell) in &content {
+            self.keep((*x, *y), cell);
+        }
         let mut rest = Vec::new();
         if let Some(moved) = Moved::between(&before, &self.rows) {
             self.text.push_str(&moved.told());
