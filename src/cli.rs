@@ -58,7 +58,7 @@ Environment:
 /// A terminal UI for virtual machines on local and remote hosts.
 ///
 /// Without a command it opens the screen; without a terminal it prints hosts and machines.
-#[derive(Debug, Parser)]
+#[derive(Debug, Default, Parser)]
 #[command(name = "vmdeck", version, after_help = AFTER, max_term_width = 100)]
 pub struct Cli {
     /// Read this configuration instead of the user's own
@@ -130,7 +130,7 @@ pub enum Command {
 
 /// Runs the command line `words`; returns the exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(words) {
+    let cli = match Cli::read(words) {
         Ok(cli) => cli,
         Err(error) => {
             // Help asked for is no failure; a closed pipe neither.
@@ -163,6 +163,12 @@ pub fn generated(command: &Command) -> Option<Vec<u8>> {
 }
 
 impl Cli {
+    /// Without words there is nothing to parse: the parser stays out of memory where only the screen is wanted.
+    fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<_> = words.into_iter().collect();
+        if words.len() < 2 { Ok(Self::default()) } else { Self::try_parse_from(words) }
+    }
+
     fn execute(self) -> Result<u8, String> {
         if let Some(text) = self.command.as_ref().and_then(generated) {
             // Whoever closed the pipe has read enough.
@@ -257,4 +263,15 @@ fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
         config_path: file.display().to_string(),
         zone: jiff::tz::TimeZone::system(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_words_are_what_the_parser_makes_of_none() {
+        let parsed = Cli::try_parse_from(["vmdeck"]).unwrap();
+        assert_eq!(format!("{:?}", Cli::default()), format!("{parsed:?}"));
+    }
 }

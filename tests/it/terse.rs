@@ -168,7 +168,7 @@ fn rows_with_wide_characters_are_written_anew() {
     let frame = |from: u16| {
         let mut frame = Buffer::empty(area);
         for line in 0..10 {
-            let name = if (line + from) % 4 == 0 { "日本語サーバー" } else { "machine" };
+            let name = if (line + from).is_multiple_of(4) { "日本語サーバー" } else { "machine" };
             frame.set_string(0, line, format!("{name}-{}", u32::from(line + from) * 12_345), Style::new());
         }
         frame

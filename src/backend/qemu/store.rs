@@ -18,11 +18,15 @@ const LOCK_STEP: Duration = Duration::from_millis(10);
 /// What a file was when it was read: when this is the same, so is the file.
 type Print = (Option<SystemTime>, u64);
 
+/// A file, and what it says.
+type Known = (Print, Result<Record>);
+
 /// The machines of one user, as folders.
 #[derive(Debug)]
 pub struct Store {
     machines: PathBuf,
-    read: Mutex<HashMap<VmId, (Print, Result<Record>)>>,
+    /// In boxes: half the places of a table are empty.
+    read: Mutex<HashMap<VmId, Box<Known>>>,
 }
 
 /// The right to change a machine's folder, until it is dropped.
@@ -75,7 +79,7 @@ impl Store {
         let meta = fs::metadata(&path).map_err(|error| self.missing(vm, &path, error))?;
         let print = (meta.modified().ok(), meta.len());
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, record)) = read.get(vm)
+        if let Some((known, record)) = read.get(vm).map(AsRef::as_ref)
             && *known == print
         {
             return record.clone();
@@ -85,7 +89,7 @@ impl Store {
         // A file may change twice within one tick of the file system's clock: a young one is not trusted.
         let is_old = meta.modified().ok().and_then(|m| m.elapsed().ok()).is_some_and(|age| age.as_millis() > 100);
         if is_old {
-            read.insert(vm.clone(), (print, record.clone()));
+            read.insert(vm.clone(), Box::new((print, record.clone())));
         }
         record
     }
