@@ -119,7 +119,8 @@ fn an_arrow_key_costs_little_with_the_details_of_machines_that_differ() {
     }
 }
 
-/// Through a list that is longer than the screen and back: rows move, and none of them is like the next.
+/// Through a list that is longer than the screen and back: rows move, none of them is like the next, and the footer's grey
+/// moves with each. Written anew the rows alone would be three times as much.
 #[test]
 fn an_arrow_key_that_scrolls_costs_little() {
     let mut app = empty();
@@ -135,7 +136,7 @@ fn an_arrow_key_that_scrolls_costs_little() {
     for key in ["down"; 40].into_iter().chain(["up"; 40]) {
         press(&mut app, key);
         let cost = line.draw(&app);
-        assert!(cost <= 200, "{cost} bytes for `{key}`");
+        assert!(cost <= 300, "{cost} bytes for `{key}`");
     }
 }
 
