@@ -1,6 +1,6 @@
 //! The physical machines of hosts that keep many: which are shown, in which order, and which one is selected.
 use super::{App, HostState, Hosts, Listing, listing::natural};
-use crate::domain::{Amount, HostId, Node, NodeId};
+use crate::domain::{Amount, HostId, Link, Node, NodeId};
 use std::cmp::Ordering;
 
 /// A node's identity among all hosts.
@@ -113,6 +113,11 @@ impl App {
         let (host, node) = self.nodes.selected()?;
         let host = self.hosts.get(host)?;
         Some((host, host.node(node)?))
+    }
+
+    /// The hosts that do not tell yet what they keep.
+    pub fn still_connecting(&self) -> impl Iterator<Item = &HostState> {
+        self.hosts.iter().filter(|host| matches!(host.link, Link::Connecting))
     }
 
     /// Whether any host keeps nodes, so that there is something to show.

@@ -189,8 +189,10 @@ fn empty(app: &App) -> String {
         let text = cut(app.nodes.filter.text(), 40);
         return format!("\n No node matches `{text}`.  {} drop the filter", key(Action::Back));
     }
+    let waits: Vec<_> = app.still_connecting().map(|host| host.id().to_string()).collect();
     match app.keeps_nodes() {
         true => format!("\n No nodes yet.  {} add one", key(Action::NodeAdd)),
+        false if !waits.is_empty() => format!("\n Not known yet: connecting to {}", waits.join(", ")),
         false => "\n No host here keeps hypervisors: those of chypervisord and lochness do.".to_owned(),
     }
 }

@@ -22,6 +22,10 @@ impl App {
 
     /// Why an action on nodes cannot be taken, if so.
     pub(in crate::app) fn node_refusal(&self, action: Action) -> Option<String> {
+        // What a host keeps is known once it is connected: until then there is a screen that says so.
+        if action == Action::Nodes && self.still_connecting().next().is_some() {
+            return None;
+        }
         if !self.keeps_nodes() {
             return Some("no host here keeps hypervisors".to_owned());
         }

@@ -5,8 +5,10 @@ use crate::support::{
     screen::screen,
 };
 use vmdeck::{
-    app::{App, Effect, Message},
-    domain::{Error, ErrorKind, FieldKind, FieldSpec, Focus, HostEvent, Inventory, Reply, Request, TaskId, Values},
+    app::{App, Effect, Message, Settings},
+    domain::{
+        Error, ErrorKind, FieldKind, FieldSpec, Focus, Host, HostEvent, Inventory, Link, Reply, Request, TaskId, Values,
+    },
 };
 
 fn names(app: &App) -> Vec<String> {
@@ -69,6 +71,17 @@ fn where_no_host_keeps_nodes_the_key_says_so() {
     press(&mut app, "5");
     assert!(screen(&mut app, 80, 24).contains("no host here keeps hypervisors"));
     assert!(!screen(&mut app, 200, 60).contains("5 nodes"));
+}
+
+#[test]
+fn while_hosts_are_connecting_the_screen_says_so() {
+    let host = Host { id: "lab".into(), backend: "chypervisord", address: "http://lab:17000".to_owned() };
+    let mut app = App::new(Settings::default(), vec![host]);
+    tell(&mut app, "lab", HostEvent::Link(Link::Connecting));
+    press(&mut app, "5");
+    assert!(screen(&mut app, 80, 24).contains("Not known yet: connecting to lab"));
+    tell(&mut app, "lab", HostEvent::Link(Link::Up(Box::default())));
+    assert!(screen(&mut app, 80, 24).contains("No host here keeps hypervisors"));
 }
 
 #[test]
