@@ -64,12 +64,12 @@ fn path(home: &TempDir) -> &str {
 fn first_rows(me: &str) {
     let peer = first_frame(&[me, "--hello"], &[], "hello");
     println!("first frame  bare ratatui      {:6.1} ms, p95 {:6.1}", ms(peer.0), ms(peer.1));
-    let mut few = 0.0;
+    let mut few = None;
     for (count, target) in [(20, "3 x"), (1_000, "15 ms more than with 20")] {
         let home = machines(count);
         let own = first_frame(&[VMDECK], &[("VMDECK_HOME", path(&home))], "vm-0003");
-        let (ratio, more) = (ms(own.0) / ms(peer.0), ms(own.0) - few);
-        few = ms(own.0);
+        let ratio = ms(own.0) / ms(peer.0);
+        let more = ms(own.0) - *few.get_or_insert(ms(own.0));
         let (own, p95) = (ms(own.0), ms(own.1));
         println!(
             "first row    {count:5} machines    {own:6.1} ms, p95 {p95:6.1}; {ratio:.2} x, {more:+.1} ms  [{target}]"
@@ -188,7 +188,7 @@ fn watched(_: &str) {
     for (key, what, most) in [("4", "in the strip alone", 80), ("2", "with its row", 120), ("3", "with its task", 120)]
     {
         let mut terminal = Terminal::sized(&[VMDECK, "--demo=1"], &[("VMDECK_HOME", path(&home))], NARROW);
-        terminal.until("running");
+        terminal.until("vm00000");
         terminal.type_in(&["2", "f", "https://mirror.example/debian-13.0.0-amd64-netinst.iso", "\r"]);
         terminal.until("MiB/s");
         terminal.type_in(&[key]);
