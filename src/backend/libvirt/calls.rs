@@ -165,6 +165,10 @@ impl Client {
         self.done(procedure, if takes_flags { domain.arg().u32(0) } else { domain.arg() }).await
     }
 
+    pub async fn rename(&self, domain: &Domain, name: &str) -> Result<()> {
+        self.done(p::RENAME, domain.arg().maybe(Some(name)).u32(0)).await
+    }
+
     pub async fn define(&self, xml: &str) -> Result<Domain> {
         let body = self.call(p::DEFINE, Writer::default().text(xml).u32(0)).await?;
         Domain::read(&mut Reader::new(&body))

@@ -3,9 +3,11 @@ use super::{Libvirt, client::Client, pools, wire::Volume};
 use crate::{
     backend::{
         Call, Images,
-        fetching::{Library, wish},
+        fetching::{Library, fetches, wish},
     },
-    domain::{ByteSize, Error, ErrorKind, Expect, Image, Prospect, Result, Verdict, check_image_name, clean_line},
+    domain::{
+        ByteSize, Error, ErrorKind, Expect, Fetches, Image, Prospect, Result, Verdict, check_image_name, clean_line,
+    },
     fetch::{Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
@@ -97,6 +99,13 @@ impl Libvirt {
         client.pool_refresh(&place.pool).await
     }
 
+    /// The image that has come into the folder of the pool.
+    async fn fetched(&self, client: &Client, name: &str) -> Result<Image> {
+        self.refresh(client).await?;
+        let listed = list(client).await?.into_iter().find(|image| image.name == name);
+        listed.ok_or_else(|| Error::not_found(format_args!("{} is not among the images of libvirt", clean_line(name))))
+    }
+
     async fn folder(&self, client: &Client) -> Result<PathBuf> {
         self.own_folder(client).await.map_err(Error::refused)
     }
@@ -122,9 +131,7 @@ impl Images for Libvirt {
         let client = self.client()?;
         let folder = self.folder(&client).await?;
         let name = self.fetching.fetch(&folder, url, name, check_name, call).await?;
-        self.refresh(&client).await?;
-        let listed = list(&client).await?.into_iter().find(|image| image.name == name);
-        listed.ok_or_else(|| Error::not_found(format_args!("{} is not among the images of libvirt", clean_line(&name))))
+        self.fetched(&client, &name).await
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
@@ -135,6 +142,17 @@ impl Images for Libvirt {
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
         let folder = self.folder(&*self.client()?).await?;
         wish(&folder, image, Wish::Cancel)
+    }
+
+    async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
+        let client = self.client()?;
+        let folder = self.folder(&client).await?;
+        self.fetching.resume(&folder, image, call).await?;
+        self.fetched(&client, image).await
+    }
+
+    async fn fetches(&self) -> Result<Fetches> {
+        Ok(fetches(&self.folder(&*self.client()?).await?))
     }
 
     /// Libvirt renames no volumes: the file is renamed, and libvirt looks again.

@@ -1,5 +1,6 @@
 //! Reading back what a change should have brought about.
 use super::{Libvirt, describe, images};
+use crate::backend::Snapshots;
 use crate::domain::{Disk, Error, ErrorKind, Expect, PowerState, Reply, Result, Verdict, VmId};
 
 impl Libvirt {
@@ -40,9 +41,8 @@ impl Libvirt {
             },
             Expect::Medium { vm, image } => images::medium(self, vm, image.as_deref()).await?,
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(&*self.client()?, expect).await?,
-            Expect::Left(_) | Expect::Defined { .. } | Expect::Snapshot { .. } => {
-                Verdict::NotMet("it was not asked for".to_owned())
-            }
+            Expect::Snapshot { vm, snapshot, state } => Verdict::snapshot(snapshot, *state, &self.snapshots(vm).await?),
+            Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready | Expect::Nothing => Verdict::Met(None),
         })

@@ -192,6 +192,12 @@ impl Machines for Libvirt {
         self.make(values).await
     }
 
+    /// Its disks keep the names that they have.
+    async fn rename(&self, vm: &VmId, name: &str) -> Result<()> {
+        let (client, domain) = self.domain(vm).await?;
+        client.rename(&domain, name).await
+    }
+
     async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
         self.forget(vm, keep_disks).await
     }

@@ -18,13 +18,14 @@ mod power;
 mod properties;
 pub mod reach;
 mod setup;
+mod snapshots;
 pub mod wire;
 pub mod xdr;
 
 pub use reach::{Place, Scope, Uri, sockets};
 
 use crate::{
-    backend::{Backend, EventSink, Nodes, Snapshots, fetching::Fetching},
+    backend::{Backend, EventSink, Nodes, fetching::Fetching},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret,
         Verdict, Vm, VmId,
@@ -51,8 +52,11 @@ const OPS: OpSet = OpSet::of(&[
     Op::ShutDown,
     Op::PowerOff,
     Op::Reset,
+    Op::Reboot,
     Op::Pause,
     Op::Resume,
+    Op::Save,
+    Op::Rename,
     Op::Create,
     Op::Delete,
     Op::Install,
@@ -62,6 +66,10 @@ const OPS: OpSet = OpSet::of(&[
     Op::AddDisk,
     Op::ResizeDisk,
     Op::RemoveDisk,
+    Op::ListSnapshots,
+    Op::TakeSnapshot,
+    Op::RevertSnapshot,
+    Op::RemoveSnapshot,
     Op::ListProperties,
     Op::SetProperty,
     Op::ListImages,
@@ -69,22 +77,31 @@ const OPS: OpSet = OpSet::of(&[
     Op::FetchImage,
     Op::PauseFetch,
     Op::CancelFetch,
+    Op::ResumeFetch,
+    Op::ListFetches,
     Op::RenameImage,
     Op::RemoveImage,
     Op::CheckSetup,
 ]);
 /// What needs the folder of the images itself, which libvirt gives no way to.
-const NEED_FOLDER: [Op; 5] = [Op::ProbeImage, Op::FetchImage, Op::PauseFetch, Op::CancelFetch, Op::RenameImage];
+const NEED_FOLDER: [Op; 7] = [
+    Op::ProbeImage,
+    Op::FetchImage,
+    Op::PauseFetch,
+    Op::CancelFetch,
+    Op::ResumeFetch,
+    Op::ListFetches,
+    Op::RenameImage,
+];
 
 const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
 /// What is not made of libvirt's calls.
-const NEVER: [(Op, &str); 7] = [
+const NEVER: [(Op, &str); 6] = [
     (Op::Migrate, "run `virsh migrate --live NAME DESTINATION`: vmdeck moves the machines of a govirthost alone"),
     (Op::ShowDescription, WHOLE),
     (Op::Define, WHOLE),
     (Op::OpenConsole, "run `virsh console NAME` where libvirt is"),
-    (Op::ResumeFetch, "fetch the same address again: what came of it is gone on with"),
-    (Op::ListFetches, "no history of fetches is kept here: those of this run are among the tasks"),
+    (Op::Clone, "run `virt-clone -o NAME -n COPY --auto-clone` where libvirt is"),
     (Op::SetUp, "libvirt is set up on its own host"),
 ];
 
@@ -182,6 +199,13 @@ impl Libvirt {
     }
 }
 
+/// A start may have a saved memory to read; libvirt answers once a memory is written.
+fn patience() -> Vec<(Op, Duration)> {
+    let memory = Duration::from_secs(600);
+    let slow = [Op::Save, Op::TakeSnapshot, Op::RevertSnapshot, Op::RemoveSnapshot].map(|op| (op, memory));
+    [(Op::Start, Duration::from_secs(60))].into_iter().chain(slow).collect()
+}
+
 fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) -> Capabilities {
     let mut found = Capabilities {
         ops: OPS,
@@ -189,7 +213,7 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         cancel: Cancel::Sure,
         version: format!("libvirt {libvirt}"),
         is_set_up: Some(!qemu.is_empty()),
-        limits: Limits { patience: vec![(Op::Start, Duration::from_secs(60))], ..Limits::default() },
+        limits: Limits { patience: patience(), ..Limits::default() },
         missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         details: vec![("QEMU".to_owned(), if qemu.is_empty() { "missing" } else { qemu }.to_owned())],
         ..Capabilities::default()
@@ -266,4 +290,3 @@ impl Backend for Libvirt {
 }
 
 impl Nodes for Libvirt {}
-impl Snapshots for Libvirt {}

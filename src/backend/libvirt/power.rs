@@ -1,6 +1,6 @@
 use super::{Libvirt, disks::is_active, wire::procedure as p};
 use crate::{
-    backend::Power,
+    backend::{Call, Power},
     domain::{ErrorKind, Result, VmId},
 };
 
@@ -35,6 +35,14 @@ impl Power for Libvirt {
 
     async fn reset(&self, vm: &VmId) -> Result<()> {
         self.act(vm, p::RESET).await
+    }
+
+    async fn reboot(&self, vm: &VmId) -> Result<()> {
+        self.act(vm, p::REBOOT).await
+    }
+
+    async fn save(&self, vm: &VmId, _call: Call) -> Result<()> {
+        self.act(vm, p::MANAGED_SAVE).await
     }
 
     async fn pause(&self, vm: &VmId) -> Result<()> {

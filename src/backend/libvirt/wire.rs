@@ -15,6 +15,7 @@ pub mod procedure {
     pub const GET_AUTOSTART: u32 = 15;
     pub const XML: u32 = 14;
     pub const LOOKUP_BY_NAME: u32 = 23;
+    pub const REBOOT: u32 = 27;
     pub const RESUME: u32 = 28;
     pub const SET_AUTOSTART: u32 = 29;
     pub const SHUT_DOWN: u32 = 33;
@@ -37,6 +38,13 @@ pub mod procedure {
     pub const VOLUME_INFO: u32 = 98;
     pub const LIB_VERSION: u32 = 157;
     pub const UPDATE_DEVICE: u32 = 174;
+    pub const MANAGED_SAVE: u32 = 182;
+    pub const SNAPSHOT_CREATE: u32 = 185;
+    pub const SNAPSHOT_XML: u32 = 186;
+    pub const SNAPSHOT_BY_NAME: u32 = 189;
+    pub const SNAPSHOT_CURRENT: u32 = 191;
+    pub const SNAPSHOT_REVERT: u32 = 192;
+    pub const SNAPSHOT_DELETE: u32 = 193;
     pub const BLOCK_INFO: u32 = 194;
     pub const START: u32 = 196;
     pub const SET_CPUS: u32 = 199;
@@ -51,12 +59,14 @@ pub mod procedure {
     pub const DISK_ERRORS: u32 = 263;
     pub const SET_METADATA: u32 = 264;
     pub const LIST_DOMAINS: u32 = 273;
+    pub const LIST_SNAPSHOTS: u32 = 274;
     pub const LIST_POOLS: u32 = 281;
     pub const LIST_VOLUMES: u32 = 282;
     pub const LIST_NETWORKS: u32 = 283;
     pub const REGISTER_EVENT: u32 = 316;
     pub const STATS: u32 = 344;
     pub const DEFINE: u32 = 350;
+    pub const RENAME: u32 = 358;
 }
 
 /// A machine as libvirt names it.

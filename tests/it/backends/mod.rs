@@ -7,6 +7,7 @@ mod conformance_of_servers;
 mod govirthost;
 mod govirthost_wire;
 mod iohyve;
+mod libvirt_kept;
 mod libvirt_life;
 mod libvirt_ssh;
 mod libvirt_wire;

@@ -1,0 +1,80 @@
+//! What libvirt keeps of a machine: snapshots, its saved memory, another name.
+use crate::support::{
+    guests::{TINY, iso},
+    libvirt::{Daemon, small},
+    qemu::eventually,
+};
+use std::fs;
+use vmdeck::{
+    backend::{Backend, Call, Images, Machines, Power, Snapshots, libvirt::Libvirt},
+    domain::{Expect, PowerState, SnapshotState, Verdict, Vm, VmId},
+};
+
+async fn found(libvirt: &Libvirt, vm: &VmId) -> Vm {
+    libvirt.find(vm).await.unwrap()
+}
+
+/// A daemon with a machine that runs from its CD.
+async fn running() -> (Daemon, Libvirt, VmId) {
+    let daemon = Daemon::new().await;
+    let (libvirt, _heard) = daemon.connected().await;
+    let again = daemon.path("x.iso");
+    fs::write(&again, iso(TINY)).unwrap();
+    let url = format!("file://{}", again.display());
+    libvirt.fetch_image(&url, Some("tiny.iso"), Call::new().0).await.unwrap();
+    libvirt.create(&small("web"), Call::new().0).await.unwrap();
+    let vm = VmId::from("web");
+    libvirt.install(&vm, "tiny.iso").await.unwrap();
+    assert_eq!(found(&libvirt, &vm).await.power(), PowerState::Running);
+    (daemon, libvirt, vm)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_machine_goes_back_to_what_it_was() {
+    let (_daemon, libvirt, vm) = running().await;
+    libvirt.take_snapshot(&vm, "runs").await.unwrap();
+    libvirt.power_off(&vm).await.unwrap();
+    libvirt.take_snapshot(&vm, "rests").await.unwrap();
+    let all = libvirt.snapshots(&vm).await.unwrap();
+    let told: Vec<_> =
+        all.iter().map(|s| (s.name.as_str(), s.power, s.parent.as_deref(), s.is_current, s.taken.is_some())).collect();
+    assert_eq!(
+        told,
+        [
+            ("runs", Some(PowerState::Running), None, false, true),
+            ("rests", Some(PowerState::Off), Some("runs"), true, true)
+        ]
+    );
+    libvirt.revert_snapshot(&vm, "runs").await.unwrap();
+    assert_eq!(found(&libvirt, &vm).await.power(), PowerState::Running);
+    let back = |name: &str, state| Expect::Snapshot { vm: vm.clone(), snapshot: name.to_owned(), state };
+    assert_eq!(libvirt.look(&back("runs", SnapshotState::Current)).await, Verdict::Met(None));
+    let told = Verdict::NotMet("the machine is at another snapshot".to_owned());
+    assert_eq!(libvirt.look(&back("rests", SnapshotState::Current)).await, told);
+    libvirt.remove_snapshot(&vm, "runs").await.unwrap();
+    let names: Vec<_> = libvirt.snapshots(&vm).await.unwrap().into_iter().map(|s| s.name).collect();
+    assert_eq!(names, ["rests"]);
+    // A machine goes with its snapshots.
+    libvirt.power_off(&vm).await.unwrap();
+    libvirt.delete(&vm, false).await.unwrap();
+    assert!(libvirt.find(&vm).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_machine_goes_on_where_it_was_and_has_a_new_name_only_while_it_is_off() {
+    let (_daemon, libvirt, vm) = running().await;
+    assert!(libvirt.rename(&vm, "shop").await.is_err(), "it runs");
+    libvirt.reboot(&vm).await.unwrap();
+    let started = found(&libvirt, &vm).await.power();
+    assert_eq!(started, PowerState::Running);
+    libvirt.save(&vm, Call::new().0).await.unwrap();
+    eventually("the saved machine", async || found(&libvirt, &vm).await.power() == PowerState::Off).await;
+    assert_eq!(found(&libvirt, &vm).await.remark.as_deref(), Some("saved"));
+    libvirt.start(&vm).await.unwrap();
+    let now = found(&libvirt, &vm).await;
+    assert_eq!((now.power(), now.remark), (PowerState::Running, None));
+    libvirt.power_off(&vm).await.unwrap();
+    libvirt.rename(&vm, "shop").await.unwrap();
+    let names: Vec<_> = libvirt.inventory(false).await.unwrap().vms.unwrap().into_iter().map(|vm| vm.name).collect();
+    assert_eq!(names, ["shop"]);
+}
