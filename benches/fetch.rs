@@ -160,6 +160,8 @@ fn on_screen(place: &Place, server: &Served, url: &str) {
     );
     place.spawn(&call(&["cancel-fetch", "image=a.iso", "yes=a.iso"])).wait().unwrap();
     let _ = fetch.wait();
+    // It is a child of ours too, and does not end by itself.
+    drop(terminal);
     reap();
     server.manners.rate.store(0, Ordering::Relaxed);
 }
