@@ -2,7 +2,7 @@
 use super::{Backend, Call, Console};
 use crate::domain::{
     Error, ErrorKind, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, VmId, check_config_key, check_fields,
-    check_vm_name, clean_line, merge_changes, subnet_fields,
+    check_unchanged, check_vm_name, clean_line, merge_changes, subnet_fields,
 };
 
 /// A request that passed the guards, and what it should bring about.
@@ -86,14 +86,22 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
             expect = Expect::Node(NodeExpect::Is { node: node.clone(), values: touched });
             Request::UpdateNode { node, before, values }
         }
-        Request::SetConfig { node, key, value } => {
+        Request::SetConfig { node, key, before, value } => {
             check_config_key(&key).map_err(|why| Error::invalid(format_args!("key: {why}")))?;
-            Request::SetConfig { node, key, value }
+            if before.is_some() {
+                let now = backend.node(&node).await?.config.remove(&key).unwrap_or_default();
+                check_unchanged(&key, before.as_deref(), &now, &value)?;
+            }
+            Request::SetConfig { node, key, before, value }
         }
-        Request::SetSubnet { node, subnet, bridge } => {
+        Request::SetSubnet { node, subnet, before, bridge } => {
             let values = [("subnet".to_owned(), subnet.clone()), ("bridge".to_owned(), bridge.clone())];
             check_fields(&subnet_fields(), &values.into())?;
-            Request::SetSubnet { node, subnet, bridge }
+            if before.is_some() {
+                let now = backend.node(&node).await?.subnets.remove(&subnet).unwrap_or_default();
+                check_unchanged("bridge", before.as_deref(), &now, &bridge)?;
+            }
+            Request::SetSubnet { node, subnet, before, bridge }
         }
         other => other,
     };
@@ -185,8 +193,12 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::UpdateNode { before, values, .. } if before == values => Ok(Reply::Done),
         Request::UpdateNode { node, before, values } => backend.update_node(node, before, values).await.map(done),
         Request::RemoveNode(node) => backend.remove_node(node).await.map(done),
-        Request::SetConfig { node, key, value } => backend.set_config(node, key, value).await.map(done),
-        Request::SetSubnet { node, subnet, bridge } => backend.set_subnet(node, subnet, bridge).await.map(done),
+        Request::SetConfig { node, key, before, value } => {
+            backend.set_config(node, key, before.as_deref(), value).await.map(done)
+        }
+        Request::SetSubnet { node, subnet, before, bridge } => {
+            backend.set_subnet(node, subnet, before.as_deref(), bridge).await.map(done)
+        }
         Request::RemoveSubnet { node, subnet } => backend.remove_subnet(node, subnet).await.map(done),
         Request::NodeForm(node) => backend.node_form(node.as_ref()).await.map(Reply::Form),
         Request::CheckSetup => backend.check_setup().await.map(Reply::Setup),

@@ -14,6 +14,8 @@ pub mod govirthost;
 mod images;
 pub mod iohyve;
 pub mod libvirt;
+pub mod lochness;
+pub mod lochness_records;
 mod machines;
 mod nodes;
 mod power;

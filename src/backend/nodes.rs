@@ -31,13 +31,26 @@ pub trait Nodes {
         unsupported(Op::RemoveNode)
     }
 
-    /// Requires [`Op::SetConfig`]. The key is checked already; an empty value drops it.
-    fn set_config(&self, _: &NodeId, _key: &str, _value: &str) -> impl Future<Output = Result<()>> + Send {
+    /// Requires [`Op::SetConfig`]. The key is checked already, and so is that `before` stood there a moment ago (empty: no
+    /// such key; None: whatever stands there); an empty value drops the key.
+    fn set_config(
+        &self,
+        _: &NodeId,
+        _key: &str,
+        _before: Option<&str>,
+        _value: &str,
+    ) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::SetConfig)
     }
 
-    /// Requires [`Op::SetSubnet`]. Both words are checked already.
-    fn set_subnet(&self, _: &NodeId, _subnet: &str, _bridge: &str) -> impl Future<Output = Result<()>> + Send {
+    /// Requires [`Op::SetSubnet`]. All words are checked already; `before` as in [`Nodes::set_config`].
+    fn set_subnet(
+        &self,
+        _: &NodeId,
+        _subnet: &str,
+        _before: Option<&str>,
+        _bridge: &str,
+    ) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::SetSubnet)
     }
 

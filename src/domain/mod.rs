@@ -47,7 +47,7 @@ pub use id::{DiskId, Focus, HostId, JobId, NodeId, TaskId, VmId};
 pub use image::{Image, Partial, check_image_name, image_in_use, unpacked_name};
 pub use node::{Amount, Node, NodeReport, check_config_key, is_uuid};
 pub use node_expect::NodeExpect;
-pub use node_fields::{config_fields, in_order, merge_changes, overtaken, subnet_fields};
+pub use node_fields::{check_unchanged, config_fields, in_order, merge_changes, overtaken, subnet_fields};
 pub use op::{OPS, Op, OpRow, OpSet, Weight};
 pub use progress::Progress;
 pub use property::Property;

@@ -49,20 +49,31 @@ pub fn merge_changes(fields: &[FieldSpec], before: &Values, values: &Values) -> 
         let known = before.get(name).unwrap_or(now);
         let value = values.get(name).unwrap_or(now);
         let is_touched = value != known;
-        if is_touched && now != known && now != value {
-            clashes.push(format!(
-                "{name}: it was {}, is now {}, and should become {}",
-                shown(known),
-                shown(now),
-                shown(value)
-            ));
-        }
+        clashes.extend(clash(name, known, now, value).filter(|_| is_touched));
         wanted.insert(name.to_owned(), if is_touched { value.clone() } else { now.clone() });
     }
     if clashes.is_empty() {
         return Ok((now, wanted));
     }
-    Err(Error::conflict(format_args!("changed by somebody else meanwhile: {}", clashes.join("; "))))
+    Err(Error::conflict(format_args!("{MEANWHILE}: {}", clashes.join("; "))))
+}
+
+/// `Conflict` that tells all sides, where `now` is neither what was known when `value` was chosen nor `value` itself.
+/// Empty: it is not set. `known` None: nobody looked, and whatever stands there may go.
+pub fn check_unchanged(name: &str, known: Option<&str>, now: &str, value: &str) -> Result<()> {
+    match known.and_then(|known| clash(&clean(name, 80), known, now, value)) {
+        None => Ok(()),
+        Some(clash) => Err(Error::conflict(format_args!("{MEANWHILE}: {clash}"))),
+    }
+}
+
+const MEANWHILE: &str = "changed by somebody else meanwhile";
+
+/// What both sides did, where `now` is neither what was known nor what should be.
+fn clash(name: &str, known: &str, now: &str, value: &str) -> Option<String> {
+    let sides =
+        || format!("{name}: it was {}, is now {}, and should become {}", shown(known), shown(now), shown(value));
+    (now != known && now != value).then(sides)
 }
 
 /// A value in a sentence.

@@ -140,15 +140,19 @@ pub enum Request {
         values: Values,
     },
     RemoveNode(NodeId),
-    /// An empty `value` drops the key.
+    /// An empty `value` drops the key; `before` is what stood there when it was chosen, empty where there was none; None:
+    /// nobody looked.
     SetConfig {
         node: NodeId,
         key: String,
+        before: Option<String>,
         value: String,
     },
+    /// `before` as in [`Request::SetConfig`].
     SetSubnet {
         node: NodeId,
         subnet: String,
+        before: Option<String>,
         bridge: String,
     },
     RemoveSubnet {
@@ -319,10 +323,10 @@ impl Request {
             Self::RemoveImage { image } => Expect::ImageGone(image.clone()),
             // What a new node is called is known once its fields were filled: see `backend::prepare`.
             Self::RemoveNode(node) => Expect::Node(NodeExpect::Gone(node.clone())),
-            Self::SetConfig { node, key, value } => {
+            Self::SetConfig { node, key, value, .. } => {
                 Expect::Node(NodeExpect::Config { node: node.clone(), key: key.clone(), value: value.clone() })
             }
-            Self::SetSubnet { node, subnet, bridge } => {
+            Self::SetSubnet { node, subnet, bridge, .. } => {
                 let bridge = Some(bridge.clone());
                 Expect::Node(NodeExpect::Subnet { node: node.clone(), subnet: subnet.clone(), bridge })
             }

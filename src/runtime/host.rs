@@ -315,14 +315,16 @@ impl<B: Backend> Actor<B> {
             },
             HostEvent::Hint(vm) => {
                 let Some(capabilities) = self.capabilities().filter(|_| self.policy.is_watching) else { return };
+                let is_meant = |shown: &Focus| match (shown, &vm) {
+                    (Focus::Vm(shown), Some(vm)) => shown == vm,
+                    (Focus::Node(_), None) => true,
+                    _ => false,
+                };
+                if let Some(focus) = self.selected.clone().filter(is_meant) {
+                    self.reads.details(focus, &capabilities);
+                }
                 match vm {
-                    Some(vm) => {
-                        let focus = Focus::Vm(vm.clone());
-                        if self.selected.as_ref() == Some(&focus) {
-                            self.reads.details(focus, &capabilities);
-                        }
-                        self.reads.vm(vm, &capabilities);
-                    }
+                    Some(vm) => self.reads.vm(vm, &capabilities),
                     None => self.reads.list(false),
                 }
             }

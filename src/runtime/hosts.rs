@@ -89,8 +89,10 @@ impl Hosts {
     /// The way into the console of a machine, once its host has told it.
     pub fn console(&self, host: &HostId, vm: VmId) -> oneshot::Receiver<Result<Console>> {
         let (answer, console) = oneshot::channel();
-        let asked = self.ways.get(host).map(|way| way.try_send(Command::Console(vm, answer)));
-        if let Some(Err(mpsc::error::TrySendError::Full(Command::Console(_, answer)))) = asked {
+        let Some(way) = self.ways.get(host) else { return console };
+        if let Err(mpsc::error::TrySendError::Full(Command::Console(_, answer))) =
+            way.try_send(Command::Console(vm, answer))
+        {
             let _ = answer.send(Err(Error::new(ErrorKind::Busy, format_args!("{host} is behind with its work"))));
         }
         console

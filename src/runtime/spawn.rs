@@ -8,12 +8,13 @@ use crate::{
         govirthost::{self, Govirthost},
         iohyve::{self, Iohyve},
         libvirt::{self, Libvirt},
+        lochness::{self, Lochness},
         qemu::{self, Qemu},
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
     },
     config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
-    domain::{Capabilities, Error, ErrorKind, Inventory, Result},
+    domain::{Capabilities, Error, Inventory, Result},
     fetch,
     transport::{Known, Password, Program, Trust, find_program, now},
 };
@@ -81,9 +82,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
         BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own)), policy),
-        BackendConfig::Lochness(_) => {
-            let why = format_args!("this version of vmdeck cannot speak to {} hosts", host.backend.name());
-            hosts.add(id, Absent(Error::new(ErrorKind::Unsupported, why)), policy);
+        BackendConfig::Lochness(own) => {
+            let settings = lochness::Settings { endpoints: own.endpoints.clone(), headless: !policy.is_watching };
+            hosts.add(id, Lochness::new(settings), policy);
         }
     }
 }

@@ -121,15 +121,17 @@ impl App {
                 Request::UpdateNode { node, before, values }
             }
             (Purpose::ChooseConfig(node), Answer::Chosen(key)) => return self.chosen_key(host, node, &key),
-            (Purpose::SetConfig { node, key }, Answer::Values(mut values)) => Request::SetConfig {
+            (Purpose::SetConfig { node, key, before }, Answer::Values(mut values)) => Request::SetConfig {
                 node,
                 key: key.or_else(|| values.remove("key")).unwrap_or_default(),
+                before: Some(before),
                 value: values.remove("value").unwrap_or_default(),
             },
             (Purpose::ChooseSubnet(node), Answer::Chosen(subnet)) => return self.chosen_subnet(host, node, &subnet),
-            (Purpose::SetSubnet { node, subnet }, Answer::Values(mut values)) => Request::SetSubnet {
+            (Purpose::SetSubnet { node, subnet, before }, Answer::Values(mut values)) => Request::SetSubnet {
                 node,
                 subnet: subnet.or_else(|| values.remove("subnet")).unwrap_or_default(),
+                before: Some(before),
                 bridge: values.remove("bridge").unwrap_or_default(),
             },
             (Purpose::ChooseDetach(node), Answer::Chosen(subnet)) => return self.chosen_detach(host, node, subnet),

@@ -55,7 +55,7 @@ impl App {
 
     pub(super) fn node_edit(&mut self) -> Vec<Effect> {
         let Some((host, node, name)) = self.node_named() else { return Vec::new() };
-        let caution = self.caution(&host, Op::UpdateNode);
+        let caution = self.heartbeat_caution(&host, &node);
         let purpose = Purpose::EditNode { node: node.clone(), before: Values::new(), caution };
         let dialog = Dialog::new(format!("Change {name}"), host, purpose, Body::Reading("reading its record"));
         self.open_and_ask(dialog, Request::NodeForm(Some(node)))
@@ -84,18 +84,21 @@ impl App {
     pub(super) fn chosen_key(&mut self, host: HostId, node: NodeId, key: &str) -> Vec<Effect> {
         let [name, value] = config_fields();
         let now = self.report_of(&host, &node).and_then(|report| report.config.get(key)).cloned();
+        let before = now.clone().unwrap_or_default();
         let (title, fields, key) = match now {
             Some(now) => (clean_line(key).into_owned(), vec![value.default(now)], Some(key.to_owned())),
             None => ("Another key".to_owned(), vec![name, value], None),
         };
         let title = format!("{title} of {} on {host}", node.short());
-        self.open(Dialog::new(title, host, Purpose::SetConfig { node, key }, Body::Form(Form::new(fields, "set"))))
+        let purpose = Purpose::SetConfig { node, key, before };
+        self.open(Dialog::new(title, host, purpose, Body::Form(Form::new(fields, "set"))))
     }
 
     /// The form of one subnet's bridge, or of another subnet.
     pub(super) fn chosen_subnet(&mut self, host: HostId, node: NodeId, subnet: &str) -> Vec<Effect> {
         let [id, bridge] = subnet_fields();
         let now = self.report_of(&host, &node).and_then(|report| report.subnets.get(subnet)).cloned();
+        let before = now.clone().unwrap_or_default();
         let (title, fields, subnet) = match now {
             Some(now) => (
                 format!("Bridge to {}", NodeId::from(clean_line(subnet).as_ref()).short()),
@@ -105,12 +108,8 @@ impl App {
             None => ("Another subnet".to_owned(), vec![id, bridge], None),
         };
         let title = format!("{title} of {} on {host}", node.short());
-        self.open(Dialog::new(
-            title,
-            host,
-            Purpose::SetSubnet { node, subnet },
-            Body::Form(Form::new(fields, "attach")),
-        ))
+        let purpose = Purpose::SetSubnet { node, subnet, before };
+        self.open(Dialog::new(title, host, purpose, Body::Form(Form::new(fields, "attach"))))
     }
 
     pub(super) fn chosen_detach(&mut self, host: HostId, node: NodeId, subnet: String) -> Vec<Effect> {
@@ -137,24 +136,43 @@ impl App {
         self.hosts.get(host)?.report(node)
     }
 
-    /// Somebody else changed the record of a node meanwhile: tells both, and asks whether ours should stand.
+    /// What the host warns of before a record is changed; where the node is known to be dead, there is no heartbeat to end.
+    fn heartbeat_caution(&self, host: &HostId, node: &NodeId) -> Option<Note> {
+        let is_dead = self.hosts.get(host)?.node(node)?.is_alive == Some(false);
+        self.caution(host, Op::UpdateNode).filter(|_| !is_dead)
+    }
+
+    /// Somebody else changed what we changed of a node: tells both, and asks whether ours should stand.
     pub(in crate::app) fn node_clash(&mut self, task: &Task, result: &Result<Reply>) {
-        let (Err(Error { kind: ErrorKind::Conflict, message, .. }), Some(Request::UpdateNode { node, before, values })) =
-            (result, &task.request)
-        else {
-            return;
-        };
+        let Err(Error { kind: ErrorKind::Conflict, message, .. }) = result else { return };
         if self.dialog.is_some() || !self.on(Screen::Nodes) {
             return;
         }
-        let is_ours = |(name, value): &(&String, &String)| before.get(*name) != Some(value);
-        let values: Values = values.iter().filter(is_ours).map(|(name, value)| (name.clone(), value.clone())).collect();
-        let question = format!("{} on {} was changed by somebody else. Set it all the same?", node.short(), task.host);
+        let (what, again, caution) = match &task.request {
+            Some(Request::UpdateNode { node, before, values }) => {
+                let is_ours = |(name, value): &(&String, &String)| before.get(*name) != Some(value);
+                let ours = values.iter().filter(is_ours);
+                let values = ours.map(|(name, value)| (name.clone(), value.clone())).collect();
+                let again = Request::UpdateNode { node: node.clone(), before: Values::new(), values };
+                (node.short().to_owned(), again, self.heartbeat_caution(&task.host, node))
+            }
+            Some(Request::SetConfig { node, key, value, .. }) => {
+                let (node, key, value) = (node.clone(), key.clone(), value.clone());
+                let what = format!("{} of {}", clean_line(&key), node.short());
+                (what, Request::SetConfig { node, key, before: None, value }, None)
+            }
+            Some(Request::SetSubnet { node, subnet, bridge, .. }) => {
+                let (node, subnet, bridge) = (node.clone(), subnet.clone(), bridge.clone());
+                let what = format!("The bridge to {} of {}", clean_line(&subnet), node.short());
+                (what, Request::SetSubnet { node, subnet, before: None, bridge }, None)
+            }
+            _ => return,
+        };
+        let question = format!("{what} on {} was changed by somebody else. Set it all the same?", task.host);
         let mut confirm = Confirm::new(question, "set");
         confirm.notes.push(Note::warning(clean_line(message)));
-        confirm.notes.extend(self.caution(&task.host, Op::UpdateNode));
-        let purpose = Purpose::Call(Request::UpdateNode { node: node.clone(), before: Values::new(), values });
-        self.open(Dialog::new("Changed meanwhile", task.host.clone(), purpose, Body::Confirm(confirm)));
+        confirm.notes.extend(caution);
+        self.open(Dialog::new("Changed meanwhile", task.host.clone(), Purpose::Call(again), Body::Confirm(confirm)));
     }
 }
 

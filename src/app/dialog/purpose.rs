@@ -80,15 +80,18 @@ pub enum Purpose {
     },
     /// The key, or a new one, is chosen first.
     ChooseConfig(NodeId),
+    /// `before`: what stood there when the form was opened.
     SetConfig {
         node: NodeId,
         key: Option<String>,
+        before: String,
     },
     /// The subnet, or another one, is chosen first.
     ChooseSubnet(NodeId),
     SetSubnet {
         node: NodeId,
         subnet: Option<String>,
+        before: String,
     },
     /// The subnet to be taken off is chosen.
     ChooseDetach(NodeId),

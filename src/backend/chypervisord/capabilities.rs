@@ -1,23 +1,9 @@
 use super::Settings;
+use crate::backend::lochness_records::{self as records, HEARTBEAT, NODES};
 use crate::domain::{Capabilities, Events, Limits, OPS, Op, OpSet, Result, Vm};
 use std::{borrow::Cow, time::Duration};
 
-const NODES: &[Op] = &[
-    Op::List,
-    Op::ListNodes,
-    Op::ShowNode,
-    Op::AddNode,
-    Op::UpdateNode,
-    Op::RemoveNode,
-    Op::SetConfig,
-    Op::SetSubnet,
-    Op::RemoveSubnet,
-];
 const GUESTS: &[Op] = &[Op::Show, Op::Start, Op::ShutDown, Op::PowerOff];
-
-/// What stops a heartbeat: the daemon writes its own copy of the record, and ends when somebody else wrote.
-const HEARTBEAT: &str = "A change of a live node's record ends its heartbeat daemon, and the node counts as dead until \
-                         that is started again. Its configuration and its subnets are safe to change.";
 
 /// Why an operation is missing.
 fn why(op: Op, has_guests: bool) -> &'static str {
@@ -25,22 +11,7 @@ fn why(op: Op, has_guests: bool) -> &'static str {
         _ if GUESTS.contains(&op) && !has_guests => {
             "chypervisord knows the ids of guests alone: write guests_url = \"http://host:18000\""
         }
-        Op::Pause | Op::Resume => "cguestd takes a suspend, but the worker behind it refuses it",
-        Op::Reset => "lochness has no reset: its restart asks the guest to reboot",
-        Op::Create | Op::Delete => "lochness makes guests from flavors and networks, which only its own tools list",
-        Op::Migrate => "lochness places a guest once, and none of its services moves it",
-        Op::ListDisks => "no service of lochness tells the disks of a guest",
-        Op::ResizeDisk => "no service of lochness grows a disk: a guest has the size that its flavor gave it",
-        Op::AddDisk | Op::RemoveDisk | Op::Install | Op::InsertImage | Op::EjectImage => {
-            "no service of lochness changes what a guest has: its flavor decided"
-        }
-        Op::ShowDescription | Op::Define => {
-            "a guest of lochness has no description: its flavor and its network are all"
-        }
-        Op::OpenConsole => "no service of lochness offers a console",
-        Op::ListProperties | Op::SetProperty => "guests of lochness have no settings to change",
-        Op::CheckSetup | Op::SetUp => "lochness is set up by its own tools",
-        _ => "the images of lochness are kept by another service",
+        _ => records::why(op),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests to chypervisord and cguestd, each with what its refusals mean.
-use super::wire::{self, Hypervisor};
+use super::wire;
 use crate::{
+    backend::lochness_records::{self as records, Hypervisor},
     domain::{Error, ErrorKind, NodeId, Result, Vm, VmId, is_uuid},
     transport::{
         http::{Answer, Ask, Http, Method, Settings},
@@ -102,7 +103,7 @@ impl Client {
     }
 
     pub(super) async fn guests(&self) -> Result<Vec<Vm>> {
-        wire::guests(&self.list("guests").await?)
+        records::guests(&self.list("guests").await?)
     }
 
     pub(super) async fn guest(&self, vm: &VmId) -> Result<Vm> {
@@ -110,7 +111,7 @@ impl Client {
             ErrorKind::NotFound => Error::not_found(format_args!("no guest is called {vm}")),
             _ => error,
         });
-        wire::guest(&found?)
+        records::guest(&found?)
     }
 
     /// Asks for an action on a guest; the job that will do it comes back.

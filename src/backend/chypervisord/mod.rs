@@ -8,7 +8,7 @@ mod nodes;
 pub mod wire;
 
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Properties, Setup, Snapshots},
+    backend::{Backend, Disks, EventSink, Images, Properties, Setup, Snapshots, lochness_records::Hypervisor},
     domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, Vm, VmId},
 };
 use client::Client;
@@ -16,7 +16,6 @@ use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use wire::Hypervisor;
 
 /// Where chypervisord and cguestd take connections.
 const PORTS: (u16, u16) = (17000, 18000);

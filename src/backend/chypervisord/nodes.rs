@@ -1,10 +1,13 @@
 use super::{
     Chypervisord,
     client::{path, subnet_path},
-    wire::{self, Hypervisor},
+    wire,
 };
 use crate::{
-    backend::Nodes,
+    backend::{
+        Nodes,
+        lochness_records::{self as records, Hypervisor},
+    },
     domain::{Error, ErrorKind, FieldSpec, NodeExpect, NodeId, NodeReport, Result, Values, Verdict, VmId, overtaken},
     transport::http::Method,
 };
@@ -12,7 +15,7 @@ use serde_json::json;
 
 impl Chypervisord {
     async fn guests_of(&self, node: &NodeId) -> Result<Vec<VmId>> {
-        wire::ids(&self.nodes.get(&format!("{}/guests", path(node)?)).await?)
+        records::ids(&self.nodes.get(&format!("{}/guests", path(node)?)).await?)
     }
 
     async fn report(&self, node: &NodeId) -> Result<(Hypervisor, NodeReport)> {
@@ -24,7 +27,7 @@ impl Chypervisord {
             self.nodes.get(&subnets),
             self.guests_of(node)
         )?;
-        let (config, subnets) = (wire::map(&config)?, wire::map(&subnets)?);
+        let (config, subnets) = (records::map(&config)?, records::map(&subnets)?);
         let report = NodeReport { node: hypervisor.node(), config, subnets, guests };
         Ok((hypervisor, report))
     }
@@ -32,7 +35,7 @@ impl Chypervisord {
     /// What became of a change of a node.
     pub(super) async fn judge(&self, expect: &NodeExpect) -> Verdict {
         match self.report(expect.node()).await {
-            Ok((hypervisor, report)) => expect.judge(Some(&report), &hypervisor.fields()),
+            Ok((hypervisor, report)) => expect.judge(Some(&report), &wire::fields(&hypervisor)),
             Err(error) if error.kind == ErrorKind::NotFound => expect.judge(None, &[]),
             Err(error) => Verdict::Unknown(error),
         }
@@ -46,7 +49,7 @@ impl Nodes for Chypervisord {
 
     async fn node_form(&self, node: Option<&NodeId>) -> Result<Vec<FieldSpec>> {
         match node {
-            Some(node) => Ok(self.nodes.hypervisor(node).await?.fields()),
+            Some(node) => Ok(wire::fields(&self.nodes.hypervisor(node).await?)),
             None => Ok(Hypervisor::new_fields()),
         }
     }
@@ -61,7 +64,7 @@ impl Nodes for Chypervisord {
         match self.nodes.change(Method::PATCH, &path(node)?, Some(&body)).await {
             // Nothing was written. What stands there now is told beside what was to be.
             Err(error) if error.kind == ErrorKind::Conflict => match self.nodes.hypervisor(node).await {
-                Ok(now) => Err(overtaken(&now.fields(), before, values)),
+                Ok(now) => Err(overtaken(&wire::fields(&now), before, values)),
                 Err(_) => Err(error),
             },
             result => result.map(drop),
@@ -69,34 +72,25 @@ impl Nodes for Chypervisord {
     }
 
     async fn remove_node(&self, node: &NodeId) -> Result<()> {
-        let refused = |guests: &[VmId]| {
-            let names: Vec<_> = guests.iter().map(ToString::to_string).collect();
-            let why = match guests.len() {
-                0 => "it still has guests".to_owned(),
-                1 => format!("it still has a guest: {}", names.join(", ")),
-                n => format!("it still has {n} guests: {}", names.join(", ")),
-            };
-            Error::conflict(why)
-        };
         let guests = self.guests_of(node).await?;
         if !guests.is_empty() {
-            return Err(refused(&guests));
+            return Err(records::full(&guests));
         }
         match self.nodes.change(Method::DELETE, &path(node)?, None).await {
             // One was placed there meanwhile.
             Err(error) if error.kind == ErrorKind::Conflict => {
-                Err(refused(&self.guests_of(node).await.unwrap_or_default()))
+                Err(records::full(&self.guests_of(node).await.unwrap_or_default()))
             }
             result => result.map(drop),
         }
     }
 
-    async fn set_config(&self, node: &NodeId, key: &str, value: &str) -> Result<()> {
+    async fn set_config(&self, node: &NodeId, key: &str, _: Option<&str>, value: &str) -> Result<()> {
         let body = json!({ key: value });
         self.nodes.change(Method::PATCH, &format!("{}/config", path(node)?), Some(&body)).await.map(drop)
     }
 
-    async fn set_subnet(&self, node: &NodeId, subnet: &str, bridge: &str) -> Result<()> {
+    async fn set_subnet(&self, node: &NodeId, subnet: &str, _: Option<&str>, bridge: &str) -> Result<()> {
         // The node first: the server's "not found" does not tell which of the two it misses.
         self.nodes.hypervisor(node).await?;
         let body = json!({ subnet: bridge });

@@ -283,10 +283,12 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::UpdateNode => Request::UpdateNode { node: words.node()?, before: Values::new(), values: words.nested() },
         Op::RemoveNode => Request::RemoveNode(words.node()?),
         Op::SetConfig => {
-            Request::SetConfig { node: words.node()?, key: words.need("key")?, value: words.need("value")? }
+            let (node, key, value) = (words.node()?, words.need("key")?, words.need("value")?);
+            Request::SetConfig { node, key, before: None, value }
         }
         Op::SetSubnet => {
-            Request::SetSubnet { node: words.node()?, subnet: words.need("subnet")?, bridge: words.need("bridge")? }
+            let (node, subnet, bridge) = (words.node()?, words.need("subnet")?, words.need("bridge")?);
+            Request::SetSubnet { node, subnet, before: None, bridge }
         }
         Op::RemoveSubnet => Request::RemoveSubnet { node: words.node()?, subnet: words.need("subnet")? },
         Op::CheckSetup => Request::CheckSetup,

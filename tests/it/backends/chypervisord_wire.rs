@@ -16,7 +16,7 @@ use vmdeck::{
     backend::{
         Backend, Call, Nodes,
         chypervisord::{Chypervisord, Settings, wire},
-        dispatch, prepare,
+        dispatch, lochness_records as records, prepare,
     },
     domain::{ByteSize, Error, ErrorKind, NodeId, Reply, Request, Result, Values},
 };
@@ -109,8 +109,8 @@ async fn the_documents_examples_are_sent_and_read() {
     ];
     send(&host, Request::AddNode { values: values(&filled) }).await.unwrap();
     send(&host, update(&[], &[("metadata", "foo=bar")])).await.unwrap();
-    host.set_config(&node(), "bar", "").await.unwrap();
-    host.set_subnet(&node(), SUBNET, "br0").await.unwrap();
+    host.set_config(&node(), "bar", None, "").await.unwrap();
+    host.set_subnet(&node(), SUBNET, None, "br0").await.unwrap();
     host.remove_subnet(&node(), SUBNET).await.unwrap();
     let error = host.remove_node(&node()).await.unwrap_err();
     assert!(error.message.contains("2 guests: ad762efc-3c23-402b-8e1f-a248a005efb9, f2011319"), "{error}");
@@ -149,8 +149,8 @@ async fn replay(host: &Chypervisord, row: &Exchange) -> Option<Result<()>> {
         ("GET", []) if name.len() == 36 => host.node_form(Some(&id())).await.map(drop),
         ("GET", ["config" | "subnets" | "guests"]) => host.node(&id()).await.map(drop),
         ("PATCH", []) => host.update_node(&id(), &Values::new(), &Values::new()).await,
-        ("PATCH", ["config"]) => host.set_config(&id(), "key", "value").await,
-        ("PATCH", ["subnets"]) => host.set_subnet(&id(), SUBNET, "br0").await,
+        ("PATCH", ["config"]) => host.set_config(&id(), "key", None, "value").await,
+        ("PATCH", ["subnets"]) => host.set_subnet(&id(), SUBNET, None, "br0").await,
         ("DELETE", []) => host.remove_node(&id()).await,
         ("DELETE", ["subnets", subnet]) if subnet.len() == 36 => host.remove_subnet(&id(), subnet).await,
         _ => return None,
@@ -194,26 +194,26 @@ proptest! {
     /// Whatever comes, the readers end, and what they take for a record has a name.
     #[test]
     fn no_answer_breaks_the_readers(value in json()) {
-        for record in wire::Hypervisor::read_all(&value).unwrap_or_default() {
+        for record in records::Hypervisor::read_all(&value).unwrap_or_default() {
             prop_assert!(!record.id.is_empty());
             let node = record.node();
             prop_assert!(node.memory.is_none_or(|m| m.used <= m.total));
-            let fields = record.fields();
+            let fields = wire::fields(&record);
             let now: Values = fields.iter().map(|f| (f.name.to_owned(), f.default.clone())).collect();
             let body = wire::changes(&now, &now).unwrap();
             let keys: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
             prop_assert_eq!(keys, ["available_resources", "total_resources"]);
         }
-        let _ = (wire::guests(&value), wire::ids(&value), wire::map(&value));
+        let _ = (records::guests(&value), records::ids(&value), records::map(&value));
     }
 
     /// The same of what was recorded, after accidents, and of bytes that mean nothing.
     #[test]
     fn no_spoilt_answer_breaks_the_readers(bytes in spoilt(recorded().into_iter().map(|row| row.answer).collect())) {
         let Some(value) = spoilt::json(&bytes) else { return Ok(()) };
-        let ids: Vec<_> = wire::Hypervisor::read_all(&value).unwrap_or_default().into_iter().map(|one| one.id).collect();
+        let ids: Vec<_> = records::Hypervisor::read_all(&value).unwrap_or_default().into_iter().map(|one| one.id).collect();
         prop_assert!(ids.is_sorted_by(|a, b| a < b), "each once, in order: {:?}", ids);
-        let _ = (wire::Hypervisor::read(&value), wire::guests(&value), wire::ids(&value), wire::map(&value));
+        let _ = (records::Hypervisor::read(&value), records::guests(&value), records::ids(&value), records::map(&value));
     }
 }
 

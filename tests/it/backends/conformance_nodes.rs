@@ -1,6 +1,9 @@
 //! What every backend that manages nodes must do.
 use super::conformance::Check;
-use crate::support::fake_lochness::{Face, Lochness, SUBNET};
+use crate::support::{
+    etcd::{Etcd, lochness},
+    fake_lochness::{Face, Lochness, SUBNET},
+};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::Backend,
@@ -66,8 +69,18 @@ async fn record<B: Backend>(check: &Check<B>) {
 }
 
 async fn config<B: Backend>(check: &Check<B>) {
-    let set = |key: &str, value: &str| Request::SetConfig { node: node(), key: key.into(), value: value.into() };
-    check.good(set("guestDiskDir", "/mistify/guests")).await;
+    let from = |key: &str, before: Option<&str>, value: &str| Request::SetConfig {
+        node: node(),
+        key: key.into(),
+        before: before.map(str::to_owned),
+        value: value.into(),
+    };
+    let set = |key: &str, value: &str| from(key, None, value);
+    check.good(from("guestDiskDir", Some(""), "/mistify/guests")).await;
+    // Chosen when nothing, and when something else, stood there; both want the same in the end.
+    check.bad(from("guestDiskDir", Some(""), "/other"), ErrorKind::Conflict).await;
+    check.bad(from("guestDiskDir", Some("/old"), ""), ErrorKind::Conflict).await;
+    check.good(from("guestDiskDir", Some("/old"), "/mistify/guests")).await;
     check.good(set("other", "1")).await;
     for bad in ["a/b", "", "."] {
         check.bad(set(bad, "1"), ErrorKind::Invalid).await;
@@ -78,9 +91,15 @@ async fn config<B: Backend>(check: &Check<B>) {
 }
 
 async fn subnets<B: Backend>(check: &Check<B>) {
-    let set =
-        |subnet: &str, bridge: &str| Request::SetSubnet { node: node(), subnet: subnet.into(), bridge: bridge.into() };
-    check.good(set(SUBNET, "br0")).await;
+    let from = |subnet: &str, before: Option<&str>, bridge: &str| Request::SetSubnet {
+        node: node(),
+        subnet: subnet.into(),
+        before: before.map(str::to_owned),
+        bridge: bridge.into(),
+    };
+    let set = |subnet: &str, bridge: &str| from(subnet, None, bridge);
+    check.good(from(SUBNET, Some(""), "br0")).await;
+    check.bad(from(SUBNET, Some("br7"), "br1"), ErrorKind::Conflict).await;
     check.good(set(SUBNET, "br1")).await;
     check.bad(set(SUBNET, ""), ErrorKind::Invalid).await;
     check.bad(set("nope", "br0"), ErrorKind::Invalid).await;
@@ -97,6 +116,9 @@ async fn refused<B: Backend>(check: &Check<B>) {
         assert!(why != "this kind of host cannot do that", "{}: no reason", row.op.name());
         let vm = || ID.into();
         let request = match row.op {
+            Op::Start => Request::Start(vm()),
+            Op::ShutDown => Request::ShutDown(vm()),
+            Op::PowerOff => Request::PowerOff(vm()),
             Op::Pause => Request::Pause(vm()),
             Op::Reset => Request::Reset(vm()),
             Op::Create => Request::Create { values: Values::new() },
@@ -123,4 +145,12 @@ async fn chypervisord_conforms_with_all_its_faces() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn lochness_conforms_on_a_real_store() {
+    let etcd = Etcd::new().await;
+    etcd.put(&format!("subnets/{SUBNET}/metadata"), "{}").await;
+    check(lochness(&etcd.url())).await;
+    assert_eq!(etcd.get(&format!("hypervisors/{ID}")).await, None, "nothing is left of it");
 }

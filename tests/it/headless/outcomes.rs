@@ -49,8 +49,8 @@ fn every_end_has_its_exit_code() {
 #[tokio::test]
 async fn errors_go_to_stderr_and_json_to_stdout() {
     let (code, out, err) = call("far list").await;
-    assert_eq!((code, out.as_str()), (3, ""));
-    assert_eq!(err, "vmdeck: not connected: this version of vmdeck cannot speak to lochness hosts\n");
+    assert_eq!((code, out.as_str()), (4, ""));
+    assert_eq!(err, "vmdeck: not connected: 127.0.0.1:1: nothing listens there (connection refused)\n");
     let (code, out, err) = call("moon start vm=a --json").await;
     assert_eq!((code, err.as_str()), (2, ""));
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -73,6 +73,6 @@ async fn hosts_and_machines_have_a_row_each_whatever_their_link() {
     headless::machines(&config, &paths, Duration::from_secs(3), &mut streams).await;
     let text = String::from_utf8(out).unwrap();
     let rows: Vec<_> = text.lines().filter(|l| l.starts_with("far ")).collect();
-    assert!(rows[0].contains("lochness  http://127.0.0.1:1  down: this version"), "{text}");
-    assert!(rows[1].contains("down: this version"), "{text}");
+    assert!(rows[0].contains("lochness  http://127.0.0.1:1  down: 127.0.0.1:1: nothing listens there"), "{text}");
+    assert!(rows[1].contains("down: 127.0.0.1:1: nothing listens there"), "{text}");
 }

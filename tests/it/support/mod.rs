@@ -1,4 +1,5 @@
 //! What several folders of tests stand on.
+pub(crate) mod etcd;
 pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
 pub(crate) mod fake_iohyve;
@@ -23,5 +24,6 @@ pub(crate) mod racks;
 pub(crate) mod screen;
 pub(crate) mod spoilt;
 pub(crate) mod tls;
+pub(crate) mod valve;
 pub(crate) mod web;
 pub(crate) mod world;

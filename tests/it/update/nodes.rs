@@ -141,12 +141,13 @@ fn keys_of_the_configuration_are_set_added_and_dropped() {
     assert!(screen(&mut app, 100, 30).contains("/mistify/guests"));
     press(&mut app, "ctrl-u");
     assert!(screen(&mut app, 100, 30).contains("guestDiskDir will be dropped"));
-    let set = |key: &str, value: &str| Request::SetConfig {
+    let set = |key: &str, before: &str, value: &str| Request::SetConfig {
         node: id(0).as_str().into(),
         key: key.to_owned(),
+        before: Some(before.to_owned()),
         value: value.to_owned(),
     };
-    assert_eq!(asked(&press(&mut app, "enter")).1, set("guestDiskDir", ""));
+    assert_eq!(asked(&press(&mut app, "enter")).1, set("guestDiskDir", "/mistify/guests", ""));
     let (task, _) = asked(&press(&mut app, "c"));
     app.update(Message::TaskEnded(task, Ok(Reply::Node(Box::new(report())))));
     press(&mut app, "down down enter");
@@ -154,7 +155,7 @@ fn keys_of_the_configuration_are_set_added_and_dropped() {
     assert_eq!(press(&mut app, "tab x enter"), [], "a key with a slash is refused in the form");
     press(&mut app, "ctrl-u");
     type_in(&mut app, "ab");
-    assert_eq!(asked(&press(&mut app, "enter")).1, set("ab", "x"));
+    assert_eq!(asked(&press(&mut app, "enter")).1, set("ab", "", "x"));
 }
 
 #[test]
@@ -169,7 +170,12 @@ fn subnets_are_attached_moved_and_taken_off() {
         press(&mut app, if keys == "b" { "1 enter" } else { "y" })
     };
     let node = || id(0).as_str().into();
-    let moved = Request::SetSubnet { node: node(), subnet: SUBNET.into(), bridge: "br01".into() };
+    let moved = Request::SetSubnet {
+        node: node(),
+        subnet: SUBNET.into(),
+        before: Some("br0".to_owned()),
+        bridge: "br01".into(),
+    };
     assert_eq!(asked(&choose("b")).1, moved);
     assert_eq!(asked(&choose("-")).1, Request::RemoveSubnet { node: node(), subnet: SUBNET.into() });
 }
@@ -191,4 +197,38 @@ fn what_others_changed_is_no_clash_of_ours() {
     let (task, _) = asked(&press(&mut app, "n"));
     app.update(Message::TaskEnded(task, Err(Error::new(ErrorKind::Conflict, "it is there"))));
     assert!(app.dialog.is_none());
+}
+
+#[test]
+fn what_somebody_else_set_meanwhile_is_told_with_both_sides_and_set_by_choice() {
+    for (keys, choose) in [("c", "down enter"), ("b", "enter")] {
+        let mut app = reported(1);
+        press(&mut app, "5");
+        let (task, _) = asked(&press(&mut app, keys));
+        app.update(Message::TaskEnded(task, Ok(Reply::Node(Box::new(report())))));
+        press(&mut app, choose);
+        let (task, mut sent) = asked(&press(&mut app, "7 enter"));
+        let clash = "changed by somebody else meanwhile: x: it was /a, is now /c, and should become /b";
+        app.update(Message::TaskEnded(task, Err(Error::conflict(clash))));
+        let text = screen(&mut app, 100, 30);
+        assert!(text.contains("Changed meanwhile") && text.contains("is now /c"), "{text}");
+        assert!(!text.contains("heartbeat"), "it is safe to change");
+        let (Request::SetConfig { before, .. } | Request::SetSubnet { before, .. }) = &mut sent else {
+            panic!("{sent:?}")
+        };
+        assert!(before.take().is_some());
+        assert_eq!(asked(&press(&mut app, "y")).1, sent, "whatever stands there by then");
+    }
+}
+
+#[test]
+fn of_a_heartbeat_that_is_not_there_nobody_is_warned() {
+    let fields = || vec![FieldSpec::new("ip", "IP", FieldKind::Ip).default("10.0.0.1")];
+    for (keys, is_warned) in [("5 / 1 3 8 9 enter e", true), ("5 / 1 3 8 a enter e", false)] {
+        let mut app = racks(0);
+        let (task, request) = asked(&press(&mut app, keys));
+        assert!(matches!(request, Request::NodeForm(Some(_))));
+        app.update(Message::TaskEnded(task, Ok(Reply::Form(fields()))));
+        assert_eq!(screen(&mut app, 100, 30).contains("ends its heartbeat"), is_warned, "{keys}");
+    }
 }

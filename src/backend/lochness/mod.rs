@@ -1,0 +1,122 @@
+//! Hypervisors and guests of lochness straight from its store, which is etcd (second API): the same records that
+//! chypervisord gives out, and what it does not: which node is alive, and every change as it happens.
+mod capabilities;
+mod client;
+pub mod mirror;
+mod nodes;
+pub mod record;
+mod watch;
+pub mod wire;
+
+use crate::{
+    backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots},
+    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Verdict, Vm, VmId},
+};
+use client::Client;
+use mirror::Mirror;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::task::JoinSet;
+use watch::Watch;
+
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The addresses of its servers: `http://127.0.0.1:4001`.
+    pub endpoints: Vec<String>,
+    /// Whether nobody looks on: then nothing is watched.
+    pub headless: bool,
+}
+
+/// A connection: what is known, and what keeps it in step.
+#[derive(Debug)]
+struct Session {
+    mirror: Arc<Mutex<Mirror>>,
+    /// Ends with this.
+    _watching: JoinSet<()>,
+}
+
+/// The store of lochness.
+#[derive(Debug)]
+pub struct Lochness {
+    settings: Settings,
+    client: Arc<Client>,
+    session: Mutex<Option<Session>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lochness {
+    pub fn new(settings: Settings) -> Self {
+        let client = Arc::new(Client::new(&settings.endpoints));
+        Self { settings, client, session: Mutex::default() }
+    }
+
+    /// The way to the store, once one of its servers was found.
+    fn client(&self) -> Result<&Client> {
+        self.mirror().map(|_| &*self.client)
+    }
+
+    fn mirror(&self) -> Result<Arc<Mutex<Mirror>>> {
+        let session = locked(&self.session);
+        let session = session.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
+        Ok(session.mirror.clone())
+    }
+}
+
+impl Backend for Lochness {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        drop(locked(&self.session).take());
+        let (tree, index, version) = self.client.open().await?;
+        let mirror = Mirror::new(tree.as_ref(), index);
+        let server = (self.settings.endpoints.len() > 1).then(|| self.client.shown());
+        let capabilities = capabilities::of(version, server);
+        let mirror = Arc::new(Mutex::new(mirror));
+        let mut watching = JoinSet::new();
+        if !self.settings.headless {
+            let watch = Watch { client: self.client.clone(), mirror: mirror.clone(), events };
+            watching.spawn(watch.run());
+        }
+        *locked(&self.session) = Some(Session { mirror, _watching: watching });
+        Ok(capabilities)
+    }
+
+    /// The store is only asked whether it still answers: what it holds was told already, change by change.
+    async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        let mirror = self.mirror()?;
+        if self.settings.headless {
+            let (tree, index) = self.client.tree().await?;
+            return Ok(Mirror::new(tree.as_ref(), index).inventory());
+        }
+        if !quick {
+            self.client.ping().await?;
+        }
+        Ok(locked(&mirror).inventory())
+    }
+
+    async fn look(&self, expect: &Expect) -> Verdict {
+        match expect {
+            Expect::Node(expect) => self.judge(expect).await,
+            Expect::Nothing => Verdict::Met(None),
+            _ => Verdict::Unknown(Error::unsupported(Op::Show, "the store does not tell")),
+        }
+    }
+}
+
+impl Machines for Lochness {
+    async fn find(&self, vm: &VmId) -> Result<Vm> {
+        let gone = || Error::not_found(format_args!("no guest is called {vm}"));
+        let folder = client::path(&["guests", vm.as_str()]).map_err(|_| gone())?;
+        let folder = self.client()?.get(&folder).await?.ok_or_else(gone)?;
+        let record = folder.get("metadata").and_then(|entry| entry.value.as_deref());
+        Ok(mirror::guest(vm.as_str(), record))
+    }
+}
+
+impl Power for Lochness {}
+impl Disks for Lochness {}
+impl Images for Lochness {}
+impl Properties for Lochness {}
+impl Setup for Lochness {}
+impl Snapshots for Lochness {}
