@@ -27,7 +27,6 @@ impl Request {
             Self::Rename { name, .. } => format!("{target} is now {}", clean_line(name)),
             Self::Clone { name, .. } => format!("{} is a copy of {target}", clean_line(name)),
             Self::TakeSnapshot { name, .. } => format!("{target}: snapshot {} taken", clean_line(name)),
-            Self::RevertSnapshot { .. } => self.expects().to_string(),
             Self::RemoveSnapshot { snapshot, .. } => format!("{target}: snapshot {} removed", clean_line(snapshot)),
             Self::Migrate { to, .. } => format!("{target} has gone to {}", clean_line(to)),
             Self::Define { .. } => format!("{target} is defined anew"),
@@ -52,7 +51,10 @@ impl Request {
             Self::AddNode { .. } => format!("{target} added"),
             Self::UpdateNode { values, .. } if values.is_empty() => format!("{target} is as it was"),
             Self::UpdateNode { .. } => format!("{target} changed"),
-            Self::SetConfig { .. } | Self::SetSubnet { .. } | Self::RemoveSubnet { .. } => self.expects().to_string(),
+            Self::RevertSnapshot { .. }
+            | Self::SetConfig { .. }
+            | Self::SetSubnet { .. }
+            | Self::RemoveSubnet { .. } => self.expects().to_string(),
             Self::SetUp { .. } => "set up: machines can run here".to_owned(),
             _ => format!("{}: done", self.title()),
         }

@@ -40,7 +40,10 @@ impl SnapshotState {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        SnapshotState::{Current, Gone, There},
+        *,
+    };
 
     #[test]
     fn what_is_there_decides() {
@@ -48,7 +51,6 @@ mod tests {
             Snapshot { name: "a".into(), ..Snapshot::default() },
             Snapshot { name: "b".into(), is_current: true, ..Snapshot::default() },
         ];
-        use SnapshotState::{Current, Gone, There};
         assert!(There.is_so("a", &all).is_ok() && Current.is_so("b", &all).is_ok() && Gone.is_so("c", &all).is_ok());
         assert_eq!(Gone.is_so("a", &all), Err("it is still there"));
         assert_eq!(Current.is_so("a", &all), Err("the machine is at another snapshot"));

@@ -75,18 +75,15 @@ impl App {
     pub(super) fn snapshot_action(&mut self, host: HostId, vm: VmId, snapshot: String, what: &str) -> Vec<Effect> {
         let shown = clean_line(&snapshot).into_owned();
         let runs = self.hosts.get(&host).and_then(|host| host.machine(&vm)).map(|machine| machine.vm.power());
-        let (op, question, yes, note) = match what {
-            REMOVE => {
-                let note = Note::plain("The machine stays as it is, and cannot go back there any more.");
-                (Op::RemoveSnapshot, format!("Remove snapshot {shown} of {vm} on {host}?"), "remove", note)
-            }
-            _ => {
-                let note = match runs {
-                    Some(PowerState::Off) => "What its disks hold that came after the snapshot is lost.",
-                    _ => "It runs: its memory, and what its disks hold that came after the snapshot, are lost.",
-                };
-                (Op::RevertSnapshot, format!("Take {vm} on {host} back to {shown}?"), "go back", Note::warning(note))
-            }
+        let (op, question, yes, note) = if what == REMOVE {
+            let note = Note::plain("The machine stays as it is, and cannot go back there any more.");
+            (Op::RemoveSnapshot, format!("Remove snapshot {shown} of {vm} on {host}?"), "remove", note)
+        } else {
+            let note = match runs {
+                Some(PowerState::Off) => "What its disks hold that came after the snapshot is lost.",
+                _ => "It runs: its memory, and what its disks hold that came after the snapshot, are lost.",
+            };
+            (Op::RevertSnapshot, format!("Take {vm} on {host} back to {shown}?"), "go back", Note::warning(note))
         };
         let request = match op {
             Op::RemoveSnapshot => Request::RemoveSnapshot { vm, snapshot },
@@ -108,7 +105,7 @@ impl App {
         let (title, purpose, body) = match action {
             Action::Clone => {
                 let free =
-                    (2..).map(|n| format!("{name}-{n}")).find(|name| host.machine(&name.as_str().into()).is_none());
+                    (2..1000).map(|n| format!("{name}-{n}")).find(|name| host.machine(&name.as_str().into()).is_none());
                 let body = name_form("Name of the copy", free.unwrap_or_default(), "clone");
                 (format!("Clone {name} on {id}"), Purpose::Clone(vm), body)
             }

@@ -61,7 +61,7 @@ pub(super) fn property(property: &Property) -> Value {
 fn snapshot(snapshot: &Snapshot) -> Value {
     json!({
         "name": snapshot.name, "description": snapshot.description, "taken": snapshot.taken.map(|s| s.0),
-        "state": snapshot.power.map(|power| power.name()), "parent": snapshot.parent, "current": snapshot.is_current,
+        "state": snapshot.power.map(crate::domain::PowerState::name), "parent": snapshot.parent, "current": snapshot.is_current,
         "size": snapshot.size.map(|s| s.0),
     })
 }

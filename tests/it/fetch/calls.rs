@@ -80,9 +80,9 @@ async fn a_fetch_is_left_to_itself_and_followed_by_its_name() {
     assert!(lines.iter().rev().skip(1).all(|line| is_right(&line["progress"]["total"])), "{}", done.out);
     assert_eq!((done.code, &last["ok"], &last["result"]["size"]), (0, &true.into(), &400_000.into()), "{}", done.out);
     let listed = vmdeck(&home, "call local list-fetches --json").await.json();
-    let past = &listed["result"]["past"][0];
-    assert_eq!((&past["name"], &past["ok"], &past["source"]), (&"a.iso".into(), &true.into(), &url.into()));
-    assert_eq!(past["received"], 400_000 - HALF, "what was gone on with was not fetched again");
+    let ended = &listed["result"]["past"][0];
+    assert_eq!((&ended["name"], &ended["ok"], &ended["source"]), (&"a.iso".into(), &true.into(), &url.into()));
+    assert_eq!(ended["received"], 400_000 - HALF, "what was gone on with was not fetched again");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn an_interrupt_leaves_it_running_with_the_command_to_watch_it() {
 #[tokio::test]
 async fn what_is_configured_reaches_the_process_that_fetches() {
     let server = Http::secure("signed", |path| match path {
-        "/a.iso" => answer("200 OK", "", &[7; 100_000]),
+        "/a.iso" => answer("200 OK", "", &vec![7; 100_000]),
         _ => answer("404 Not Found", "", b""),
     });
     let rig = Rig::new();
