@@ -12,9 +12,9 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
-const STEP: Duration = Duration::from_millis(200);
+const STEP: Duration = Duration::from_secs(1);
 /// Bytes in a step.
-const CHUNK: u64 = 9_961_472;
+const CHUNK: u64 = 49_807_360;
 const SIZE: u64 = 735_051_776;
 
 pub(super) fn missing(image: &str) -> Error {

@@ -38,9 +38,18 @@ const FILES: &str = "govirthost knows no files of its host: put the image there,
 const DRIVE: &str = "govirthost changes no drives";
 const READY: &str = "libvirt and govirthost are set up on their own host";
 /// What the server has no request for.
+const SNAPSHOTS: &str = "govirthost keeps no snapshots: run `virsh snapshot-list NAME` on its host";
 const NEVER: &[(Op, &str)] = &[
     (Op::Pause, "govirthost pauses no machines: run `virsh suspend NAME` on its host"),
     (Op::Resume, "govirthost resumes no machines: run `virsh resume NAME` on its host"),
+    (Op::Reboot, "govirthost asks no guest to restart: run `virsh reboot NAME` on its host"),
+    (Op::Save, "govirthost keeps no machine's memory: run `virsh managedsave NAME` on its host"),
+    (Op::Rename, "govirthost renames no machines: run `virsh domrename NAME NEW` on its host"),
+    (Op::Clone, "govirthost copies no disks: run `virt-clone` on its host"),
+    (Op::ListSnapshots, SNAPSHOTS),
+    (Op::TakeSnapshot, SNAPSHOTS),
+    (Op::RevertSnapshot, SNAPSHOTS),
+    (Op::RemoveSnapshot, SNAPSHOTS),
     (Op::Install, "govirthost changes no drives: name the image when making the machine"),
     (Op::InsertImage, DRIVE),
     (Op::EjectImage, DRIVE),

@@ -97,6 +97,22 @@ const COPYING: Duration = Duration::from_secs(3600);
 
 const WHOLE: &str = "a machine of vmdeck has no description beside its settings: e changes those";
 
+const SNAPSHOTS: &str = "snapshots are not kept here: while it is off, `qemu-img snapshot` takes one of a qcow2 disk";
+/// What is not made of QEMU's own words.
+const NEVER: [(Op, &str); 11] = [
+    (Op::Reboot, "QEMU asks no guest to restart: shut it down (S) and start it, or reset it (R)"),
+    (Op::Save, "a machine's memory is not kept here: pause it (p), or shut it down (S)"),
+    (Op::Migrate, "these machines run below vmdeck, and nothing on another host takes them over"),
+    (Op::Rename, "a machine here is called as its folder: while it is off, rename the folder"),
+    (Op::Clone, "a machine here is its folder: while it is off, copy the folder, and give the copy another uuid"),
+    (Op::ListSnapshots, SNAPSHOTS),
+    (Op::TakeSnapshot, SNAPSHOTS),
+    (Op::RevertSnapshot, SNAPSHOTS),
+    (Op::RemoveSnapshot, SNAPSHOTS),
+    (Op::ShowDescription, WHOLE),
+    (Op::Define, WHOLE),
+];
+
 /// What cannot be done before QEMU is installed.
 const NEED_QEMU: [Op; 3] = [Op::Start, Op::Create, Op::Install];
 
@@ -165,11 +181,7 @@ impl Local {
             is_set_up: Some(self.settings.qemu().is_some()),
             // A large image may be copied to make a disk.
             limits: Limits { patience: COPIES.map(|op| (op, COPYING)).to_vec(), ..Limits::default() },
-            missing: vec![
-                (Op::Migrate, "these machines run below vmdeck, and nothing on another host takes them over".into()),
-                (Op::ShowDescription, WHOLE.into()),
-                (Op::Define, WHOLE.into()),
-            ],
+            missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
             ..Capabilities::default()
         };
         if let Some(probe) = self.known_probe() {

@@ -24,11 +24,20 @@ const CHANGES: &[Op] = &[
 ];
 const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
 /// What the class has no action for.
+const SNAPSHOTS: &str = "SysAdm keeps no snapshots of machines: run `iohyve snap`, `roll` and `snaplist` there";
 const NEVER: &[(Op, &str)] = &[
     (Op::PowerOff, "SysAdm offers no way to power off: its stop asks the guest, and its force does nothing"),
     (Op::Reset, "SysAdm offers no reset"),
+    (Op::Reboot, "SysAdm asks no guest to restart: shut it down (S), then start it"),
     (Op::Pause, "bhyve cannot pause a machine"),
     (Op::Resume, "bhyve cannot pause a machine"),
+    (Op::Save, "bhyve keeps no machine's memory"),
+    (Op::Rename, "SysAdm renames no machines: run `iohyve rename` there"),
+    (Op::Clone, "SysAdm clones no machines: run `iohyve clone` there"),
+    (Op::ListSnapshots, SNAPSHOTS),
+    (Op::TakeSnapshot, SNAPSHOTS),
+    (Op::RevertSnapshot, SNAPSHOTS),
+    (Op::RemoveSnapshot, SNAPSHOTS),
     (Op::Migrate, "bhyve moves no machines while they run"),
     (Op::ShowDescription, WHOLE),
     (Op::Define, WHOLE),

@@ -30,8 +30,17 @@ const STATES: &[Op] = &[Op::Start, Op::ShutDown, Op::PowerOff, Op::Pause, Op::Re
 const MADE: &str = "media are chosen when a machine is made: Velocity changes nothing of it afterwards";
 const LIBRARY: &str = "the media of a Velocity server are kept by whoever runs it";
 /// What no version of the server can do.
+const SNAPSHOTS: &str = "Velocity keeps no snapshots";
 const NEVER: &[(Op, &str)] = &[
     (Op::Reset, "Velocity has no reset: shut the machine down or power it off, then start it"),
+    (Op::Reboot, "Velocity asks no guest to restart: shut it down, then start it"),
+    (Op::Save, "Velocity keeps no machine's memory: pause it (p)"),
+    (Op::Rename, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
+    (Op::Clone, "Velocity copies no machines"),
+    (Op::ListSnapshots, SNAPSHOTS),
+    (Op::TakeSnapshot, SNAPSHOTS),
+    (Op::RevertSnapshot, SNAPSHOTS),
+    (Op::RemoveSnapshot, SNAPSHOTS),
     (Op::Migrate, "Velocity moves no machines to another Mac"),
     (Op::Delete, "Velocity deletes no machines"),
     (Op::Install, "a Velocity machine has its media from the start: choose the image when making one"),
