@@ -1,7 +1,7 @@
 //! What there is after a change, whatever the command said of it.
 use super::{Iohyve, missing, sizes, values};
 use crate::{
-    backend::Properties,
+    backend::{Properties, Snapshots},
     domain::{ByteSize, DiskId, Error, ErrorKind, Expect, PowerState, Reply, Result, Verdict, VmId, clean_line},
 };
 
@@ -62,6 +62,7 @@ impl Iohyve {
                 let (disks, _) = self.volumes(vm).await?;
                 verdict(!disks.keys().any(|n| format!("disk{n}") == disk.as_str()), "it is still there")
             }
+            Expect::Snapshot { snapshot, state, .. } => Verdict::snapshot(snapshot, *state, &self.snapshots(vm).await?),
             Expect::PropertyIs { name, value, .. } => {
                 let all = self.properties(vm).await?;
                 match all.iter().find(|p| p.spec.name == name).map(|p| p.value.as_str()) {

@@ -1,13 +1,15 @@
 use super::{CHANGE, Iohyve, differs, missing, names, sizes};
 use crate::{
-    backend::{Call, Machines},
-    domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Result, Values, Vm, VmId},
+    backend::{Call, Machines, Snapshots},
+    domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Progress, Result, Values, Vm, VmId},
 };
 use std::time::Duration;
 
 /// iohyve waits ten seconds before it deletes.
 const DELETE: Duration = Duration::from_secs(50);
 const INSTALL: Duration = Duration::from_secs(45);
+/// All that is on its disks is copied.
+pub(super) const CLONE: Duration = Duration::from_secs(3600);
 
 /// The size of a disk, of a new machine or beside others.
 pub(in crate::backend) fn size_field(name: &'static str, label: &'static str) -> FieldSpec {
@@ -17,6 +19,20 @@ pub(in crate::backend) fn size_field(name: &'static str, label: &'static str) ->
 pub(in crate::backend) fn size_of(values: &Values, field: &str) -> Result<ByteSize> {
     let text = values.get(field).map(String::as_str).unwrap_or_default();
     text.parse().map_err(|why| Error::invalid(format_args!("{field}: {why}")))
+}
+
+impl Iohyve {
+    /// Refuses a machine that runs, or that has ended and is still in memory under its name.
+    pub(super) async fn check_off(&self, vm: &VmId) -> Result<()> {
+        let (row, _) = self.row(vm).await?;
+        match (row.is_running, row.is_loaded) {
+            (true, _) => Err(Error::conflict(format_args!("{vm} is running: shut it down first"))),
+            (false, true) => {
+                Err(Error::conflict(format_args!("{vm} is still in the host's memory: power it off first")))
+            }
+            (false, false) => Ok(()),
+        }
+    }
 }
 
 impl Machines for Iohyve {
@@ -53,6 +69,47 @@ impl Machines for Iohyve {
                 Err(differs(&output, what))
             }
         }
+    }
+
+    async fn rename(&self, vm: &VmId, name: &str) -> Result<()> {
+        let (_, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        names::check_new(name, &others)?;
+        self.check_off(vm).await?;
+        let output = self.shell.run(&["rename", vm.as_str(), name], CHANGE).await?;
+        let rows = self.rows().await?;
+        let has = |name: &str| rows.iter().any(|row| row.name == name);
+        match (has(vm.as_str()), has(name)) {
+            (false, true) => Ok(()),
+            (true, false) => Err(differs(&output, format_args!("{vm} has its old name"))),
+            (true, true) => Err(differs(&output, format_args!("there are both {vm} and {name} now"))),
+            (false, false) => Err(differs(&output, format_args!("there is neither {vm} nor {name} now"))),
+        }
+    }
+
+    async fn clone_machine(&self, vm: &VmId, name: &str, call: Call) -> Result<()> {
+        let (_, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        names::check_new(name, &self.rows().await?)?;
+        self.check_off(vm).await?;
+        // iohyve sends a snapshot that it calls as the copy, and removes it: also one that was there.
+        if self.snapshots(vm).await?.iter().any(|snapshot| snapshot.name == name) {
+            return Err(Error::conflict(format_args!(
+                "iohyve would remove the snapshot {name} of {vm}: choose another name for the copy"
+            )));
+        }
+        let (disks, _) = self.volumes(vm).await?;
+        call.progress(Progress::note("iohyve copies its disks"));
+        // -r: a tap and a console of its own.
+        let output = self.shell.run(&["clone", "-r", vm.as_str(), name], CLONE).await?;
+        let (copies, _) = self.volumes(&name.into()).await.map_err(|error| match error.kind {
+            ErrorKind::NotFound => Error::refused(super::command::words(&output)),
+            _ => error,
+        })?;
+        if copies == disks {
+            return Ok(());
+        }
+        Err(differs(&output, format_args!("the copy {name} has other disks than {vm}: delete it and try again")))
     }
 
     async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {

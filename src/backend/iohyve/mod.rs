@@ -11,12 +11,13 @@ mod properties;
 mod read;
 mod setup;
 pub(in crate::backend) mod sizes;
+mod snapshots;
 pub(in crate::backend) mod values;
 
 pub use command::Place;
 
 use crate::{
-    backend::{Backend, EventSink, Nodes, Snapshots},
+    backend::{Backend, EventSink, Nodes},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
         Result, Verdict, Vm, VmId, clean_line,
@@ -122,21 +123,27 @@ pub struct Iohyve {
 }
 
 /// What iohyve does for root alone.
-const READS: [Op; 5] = [Op::List, Op::Show, Op::ListProperties, Op::ListImages, Op::CheckSetup];
+const READS: [Op; 6] = [Op::List, Op::Show, Op::ListSnapshots, Op::ListProperties, Op::ListImages, Op::CheckSetup];
 
-const ALL: [Op; 24] = [
+const ALL: [Op; 30] = [
     Op::List,
     Op::Show,
     Op::Start,
     Op::ShutDown,
     Op::PowerOff,
     Op::Create,
+    Op::Rename,
+    Op::Clone,
     Op::Delete,
     Op::Install,
     Op::ListDisks,
     Op::AddDisk,
     Op::ResizeDisk,
     Op::RemoveDisk,
+    Op::ListSnapshots,
+    Op::TakeSnapshot,
+    Op::RevertSnapshot,
+    Op::RemoveSnapshot,
     Op::ListProperties,
     Op::SetProperty,
     Op::ListImages,
@@ -154,8 +161,10 @@ const ALL: [Op; 24] = [
 const DRIVE: &str = "machines of iohyve have no CD drive but during an installation";
 const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
 /// What no iohyve does.
-const NEVER: [(Op, &str); 10] = [
+const NEVER: [(Op, &str); 12] = [
     (Op::Reset, "iohyve has no reset: power the machine off, then start it"),
+    (Op::Reboot, "iohyve asks no guest to restart: shut it down, then start it"),
+    (Op::Save, "bhyve keeps no memory of a machine that is stopped"),
     (Op::Pause, "bhyve cannot pause a machine"),
     (Op::Resume, "bhyve cannot pause a machine"),
     (Op::Migrate, "bhyve moves no machines while they run"),
@@ -213,7 +222,6 @@ fn differs(output: &crate::transport::Output, what: std::fmt::Arguments<'_>) -> 
 }
 
 impl Nodes for Iohyve {}
-impl Snapshots for Iohyve {}
 
 impl Backend for Iohyve {
     async fn connect(&self, _: EventSink) -> Result<Capabilities> {
@@ -238,6 +246,7 @@ impl Backend for Iohyve {
                     (Op::Delete, Duration::from_secs(60)),
                     (Op::Start, Duration::from_secs(60)),
                     (Op::Install, Duration::from_secs(60)),
+                    (Op::Clone, machines::CLONE + READ),
                 ],
                 settle: vec![(Op::Start, Duration::from_secs(20)), (Op::PowerOff, Duration::from_secs(10))],
             },

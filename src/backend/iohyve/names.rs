@@ -102,6 +102,15 @@ pub(in crate::backend) fn check_new(name: &str, others: &[Row]) -> Result<()> {
     }
 }
 
+/// A name of a snapshot, which stands after a machine's name and an `@`.
+pub(super) fn check_snapshot(name: &str) -> Result<()> {
+    if check(name).is_ok() {
+        return Ok(());
+    }
+    let shown = clean(name, 60);
+    Err(Error::invalid(format_args!("name: `{shown}`: iohyve takes letters, digits, `.`, `_` and `-` for a snapshot")))
+}
+
 /// A name of an image, which becomes a dataset and stands unquoted in commands.
 pub(in crate::backend) fn check_iso(name: &str) -> Result<()> {
     let is_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -51,6 +51,13 @@ pub(super) fn names(text: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
+/// The snapshots of `iohyve snaplist`, oldest first: `web@first`. What is of no machine has no name before its `@`.
+pub(super) fn snapshots(text: &str) -> Vec<(String, String)> {
+    let pairs = text.lines().filter_map(|line| line.trim().split_once('@'));
+    let named = pairs.filter(|(vm, name)| !vm.is_empty() && !name.is_empty());
+    named.map(|(vm, name)| (vm.to_owned(), name.to_owned())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +86,7 @@ mod tests {
         assert_eq!(disks("Not a valid guest name\n"), None);
         assert_eq!(names("Listing ISO's...\na.iso\nb.iso\n"), ["a.iso", "b.iso"]);
         assert!(names("Listing ISO's...\n").is_empty());
+        let pair = |vm: &str, name: &str| (vm.to_owned(), name.to_owned());
+        assert_eq!(snapshots("web@a\n@of-the-pool\nISO\nweb2@b\n"), [pair("web", "a"), pair("web2", "b")]);
     }
 }

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
-        Backend, Call, Disks, Images, Machines, Power, Properties, Setup,
+        Backend, Call, Disks, Images, Machines, Power, Properties, Setup, Snapshots,
         iohyve::{Iohyve, Place, Settings},
     },
     domain::{ByteSize, Capabilities, ErrorKind, Expect, Op, ResizePlan, Values, Verdict, VmId},
@@ -63,6 +63,13 @@ impl Rig {
         let iohyve = self.here();
         let capabilities = iohyve.connect(mpsc::channel(8).0).await.unwrap();
         (iohyve, capabilities)
+    }
+
+    /// What it was asked to change with one of these words, in order.
+    fn sent(&self, words: &[&str]) -> Vec<String> {
+        let log = fs::read_to_string(self.path("calls.log")).unwrap();
+        let calls = log.lines().filter_map(|line| line.strip_prefix("iohyve "));
+        calls.filter(|call| words.contains(&call.split(' ').next().unwrap())).map(str::to_owned).collect()
     }
 
     fn image(&self) -> String {
@@ -202,4 +209,85 @@ async fn a_host_is_set_up_with_a_pool_and_a_device() {
     assert_eq!(wrong.message, "There are errors with the pool or pool name.");
     iohyve.set_up(&answers("tank"), Call::new().0).await.unwrap();
     assert!(iohyve.check_setup().await.unwrap().is_ready());
+}
+
+#[tokio::test]
+async fn names_snapshots_and_copies_are_sent_as_iohyve_takes_them() {
+    let rig = Rig::new();
+    let (iohyve, capabilities) = rig.connected().await;
+    assert_eq!([Op::Rename, Op::Clone, Op::TakeSnapshot].map(|op| capabilities.check(op)), [Ok(()); 3]);
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    iohyve.take_snapshot(&web(), "fresh").await.unwrap();
+    iohyve.take_snapshot(&web(), "later").await.unwrap();
+    let all = iohyve.snapshots(&web()).await.unwrap();
+    let told: Vec<_> = all.iter().map(|s| (s.name.as_str(), s.parent.as_deref(), s.is_current)).collect();
+    assert_eq!(told, [("fresh", None, false), ("later", Some("fresh"), true)]);
+    iohyve.revert_snapshot(&web(), "later").await.unwrap();
+    iohyve.remove_snapshot(&web(), "later").await.unwrap();
+    iohyve.clone_machine(&web(), "twin", Call::new().0).await.unwrap();
+    iohyve.rename(&"twin".into(), "other").await.unwrap();
+    let told = rig.sent(&["snap", "roll", "rmsnap", "clone", "rename"]);
+    let wanted = ["snap web@fresh", "snap web@later", "roll web@later", "rmsnap -f web@later", "clone -r web twin"];
+    assert_eq!(told, [&wanted[..], &["rename twin other"]].concat());
+    let world = rig.world();
+    assert_ne!(world["guests"]["other"]["settings"]["con"], world["guests"]["web"]["settings"]["con"]);
+}
+
+#[tokio::test]
+async fn no_snapshot_and_no_machine_goes_with_another_one() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    for name in ["fresh", "later"] {
+        iohyve.take_snapshot(&web(), name).await.unwrap();
+    }
+    let older = iohyve.revert_snapshot(&web(), "fresh").await.unwrap_err();
+    assert_eq!(older.message, "iohyve would remove what is newer than fresh: later; remove that first");
+    for name in ["", "a@b", "-f", "a b", "$x"] {
+        assert_eq!(iohyve.remove_snapshot(&web(), name).await.unwrap_err().kind, ErrorKind::Invalid, "{name}");
+    }
+    let hidden = iohyve.take_snapshot(&web(), "disk-full").await.unwrap_err();
+    assert_eq!(hidden.message, "name: with `disk` in it `disk-full` vanishes from iohyve's list");
+    let copy = iohyve.clone_machine(&web(), "later", Call::new().0).await.unwrap_err();
+    assert!(copy.message.contains("would remove the snapshot later of web"), "{copy}");
+    for name in ["mydisk", "a b", "-f"] {
+        assert_eq!(iohyve.rename(&web(), name).await.unwrap_err().kind, ErrorKind::Invalid, "{name}");
+    }
+    rig.set("stays", json!(true));
+    iohyve.start(&web()).await.unwrap();
+    let running = iohyve.revert_snapshot(&web(), "later").await.unwrap_err();
+    assert_eq!(running.message, "web is running: shut it down first");
+    iohyve.shut_down(&web()).await.unwrap();
+    let stale = iohyve.rename(&web(), "db").await.unwrap_err();
+    assert_eq!(stale.message, "web is still in the host's memory: power it off first");
+    let mut guests = rig.world()["guests"].clone();
+    guests["web2"] = guests["web"].clone();
+    rig.set("guests", guests);
+    let near = iohyve.remove_snapshot(&web(), "later").await.unwrap_err();
+    assert!(near.message.contains("would mix up web with web2"), "{near}");
+    assert_eq!(rig.sent(&["roll", "rmsnap", "clone"]), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_name_a_snapshot_or_a_copy_that_did_not_come_to_be_is_no_success() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    iohyve.take_snapshot(&web(), "fresh").await.unwrap();
+    rig.set("lies", json!(["rename", "snap", "roll", "rmsnap", "clone"]));
+    let told = [
+        iohyve.rename(&web(), "db").await,
+        iohyve.take_snapshot(&web(), "later").await,
+        iohyve.revert_snapshot(&web(), "fresh").await,
+        iohyve.remove_snapshot(&web(), "fresh").await,
+        iohyve.clone_machine(&web(), "twin", Call::new().0).await,
+    ];
+    let wanted = [
+        "web has its old name; iohyve said: Renaming web to db...",
+        "web@later: there is no such snapshot; iohyve said: Taking snapshot web@later",
+        "cannot rollback to 'tank/iohyve/web@fresh': dataset is busy",
+        "web@fresh: it is still there; iohyve said: Deleting snapshot web@fresh...",
+        "Cloning web to twin",
+    ];
+    assert_eq!(told.map(|told| told.unwrap_err().message), wanted);
 }

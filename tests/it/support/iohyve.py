@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -S -E
 """Stands in for iohyve 0.7.9 and what it needs of FreeBSD, each by the name that it is called by.
 
-Prints what iohyve prints, ends as it ends, and keeps what it changed in `world.json` beside itself. Where that holds
+Prints what iohyve prints, ends as it ends, and keeps what it changed in `world.json` beside itself, and each call in
+`calls.log`. Where that holds
 `lies`, those commands say what they say and change nothing. What runs a machine keeps the output open, as iohyve's does.
 """
 
@@ -42,7 +43,8 @@ class World:
 def iohyve(world, command, *words):
     guests, isos = world.all["guests"], world.all["isos"]
     lies = command in world.all.get("lies", [])
-    guest = guests.get(next((word for word in words if word != "-f"), ""))
+    of = next((word for word in words if word not in ("-f", "-r")), "").split("@")[0]
+    guest = guests.get(of)
     match [command, *words]:
         case ["version"]:
             print(f"iohyve {world.all['version']} 2017/06/26 I Believe in You, You Can Do the Thing Edition")
@@ -106,6 +108,52 @@ def iohyve(world, command, *words):
             print(f"\n[WARNING] Forcing permanent deletion of {name}\nDeleting {name} at tank/iohyve/{name}...")
             if not lies:
                 del guests[name]
+        case ["rename", *_] if guest is None:
+            print(f"guest {of} doesn't exist")
+            return 1
+        case ["rename", name, new]:
+            print(f"Renaming {name} to {new}...")
+            if not lies:
+                guests[new] = guests.pop(name)
+        case ["snap" | "roll" | "clone" | "rmsnap", *_] if guest is None:
+            print("Not a valid guest name")
+        case ["snap", full]:
+            print(f"Taking snapshot {full}")
+            taken, name = guest.setdefault("snapshots", []), full.split("@")[1]
+            if name in [snapshot["name"] for snapshot in taken]:
+                print(f"cannot create snapshot 'tank/iohyve/{full}': dataset already exists", file=sys.stderr)
+            elif not lies:
+                taken.append({"name": name, "disks": dict(guest["disks"])})
+        case ["snaplist"]:
+            # What is not a machine's has snapshots, too; without any, its last grep fails.
+            full = [f"{name}@{one['name']}" for name, of in sorted(guests.items()) for one in of.get("snapshots", [])]
+            print(*["ISO@nightly"] * bool(full), *full, sep="\n", end="\n" * bool(full))
+            return 0 if full else 1
+        case ["roll", full]:
+            print(f"Rolling back to {full}")
+            taken = guest.get("snapshots", [])
+            at = [snapshot["name"] for snapshot in taken].index(full.split("@")[1])
+            if guest["running"]:
+                print("Please stop the guest first")
+            elif lies:
+                print(f"cannot rollback to 'tank/iohyve/{full}': dataset is busy", file=sys.stderr)
+            else:
+                # Whatever is newer goes.
+                guest["disks"], guest["snapshots"] = dict(taken[at]["disks"]), taken[: at + 1]
+        case ["rmsnap", "-f", full] if "@" not in full:
+            # It removes the machine.
+            del guests[full]
+        case ["rmsnap", "-f", full]:
+            print(f"Deleting snapshot {full}...")
+            if not lies:
+                guest["snapshots"] = [one for one in guest["snapshots"] if one["name"] != full.split("@")[1]]
+        case ["clone", "-r", name, new]:
+            print(f"Cloning {name} to {new}")
+            if not lies:
+                # The snapshot that it sends is called as the copy; it is removed, whoever took it.
+                guest["snapshots"] = [one for one in guest.get("snapshots", []) if one["name"] != new]
+                guests[new] = json.loads(json.dumps(guest))
+                guests[new]["settings"] |= {"tap": f"tap{len(guests)}", "con": f"nmdm{len(guests)}"}
         case ["add", name, size, *_]:
             print(f"Creating new zvol for {name}...")
             if guest and not lies:
@@ -149,6 +197,8 @@ def iohyve(world, command, *words):
 def main():
     called, words = os.path.basename(sys.argv[0]), sys.argv[1:]
     with World() as world:
+        with open(os.path.join(FOLDER, "calls.log"), "a") as log:
+            print(called, *words, file=log)
         match called:
             case "iohyve":
                 code = iohyve(world, *words)
