@@ -25,6 +25,7 @@ mod setup;
 mod snapshots;
 pub mod sysadm;
 pub mod velocity;
+mod way;
 
 pub use disks::Disks;
 pub use dispatch::{Prepared, dispatch, prepare};

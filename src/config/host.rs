@@ -1,7 +1,8 @@
 //! `[[host]]`: the one closed list of backends and what each needs to know.
 use super::{
-    PasswordSource,
+    Certificates, PasswordSource, Tls,
     address::{libvirt_uri, ssh, url},
+    certificates::tls,
     read::{Result, Table, with_nearest},
 };
 use crate::domain::{Host, HostId, Op, OpSet, check_vm_name};
@@ -11,20 +12,6 @@ use std::path::PathBuf;
 pub const LOCAL: &str = "local";
 /// The name of the host that is there where a libvirt daemon of this computer is found.
 pub const LOCAL_LIBVIRT: &str = "local-libvirt";
-
-/// How a server's certificate is judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Tls {
-    /// By the authorities that the system trusts, and those in the file `ca`.
-    #[default]
-    System,
-    /// By its fingerprint, which is written here.
-    Pin(String),
-    /// The first one is shown and asked about, then remembered.
-    AcceptNew,
-    /// Not at all.
-    Insecure,
-}
 
 /// Machines run by QEMU on this computer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +49,8 @@ pub struct Chypervisord {
     pub guests_url: Option<String>,
     /// Whether that cguestd keeps a job that is looked at.
     pub follow_jobs: bool,
+    /// For both.
+    pub certificates: Certificates,
 }
 
 /// A govirthost server.
@@ -69,22 +58,17 @@ pub struct Chypervisord {
 pub struct Govirthost {
     /// `http://host:33345`, or `https://` with certificates on both sides.
     pub url: String,
-    pub tls: Tls,
-    pub ca: Option<PathBuf>,
-    /// The client's certificate and key.
-    pub cert: Option<PathBuf>,
-    pub key: Option<PathBuf>,
+    pub certificates: Certificates,
 }
 
 /// A Velocity server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Velocity {
-    /// `http://host:8090`.
+    /// `http://host:8090`, or `https://` through a proxy.
     pub url: String,
     pub user: Option<String>,
     pub password: PasswordSource,
-    pub tls: Tls,
-    pub ca: Option<PathBuf>,
+    pub certificates: Certificates,
 }
 
 /// libvirt, here or through ssh.
@@ -106,6 +90,8 @@ pub struct Iohyve {
 pub struct Lochness {
     /// etcd's addresses: `http://127.0.0.1:4001`.
     pub endpoints: Vec<String>,
+    /// For all of them.
+    pub certificates: Certificates,
 }
 
 /// Which machines in memory.
@@ -219,20 +205,17 @@ impl HostConfig {
                 url: url(&table.need("url", "write url = \"http://host:17000\"")?, &["http", "https"])?,
                 guests_url: table.get("guests_url").map(|v| url(&v, &["http", "https"])).transpose()?,
                 follow_jobs: table.get("follow_jobs").map(|v| v.flag()).transpose()?.unwrap_or(false),
+                certificates: Certificates::read(table)?,
             }),
             "govirthost" => BackendConfig::Govirthost(Govirthost {
                 url: url(&table.need("url", "write url = \"http://host:33345\"")?, &["http", "https"])?,
-                tls: tls(table)?,
-                ca: table.path("ca")?,
-                cert: table.path("cert")?,
-                key: table.path("key")?,
+                certificates: Certificates::read(table)?,
             }),
             "velocity" => BackendConfig::Velocity(Velocity {
                 url: url(&table.need("url", "write url = \"http://host:8090\"")?, &["http", "https"])?,
                 user: table.word("user")?,
                 password: password(table)?,
-                tls: tls(table)?,
-                ca: table.path("ca")?,
+                certificates: Certificates::read(table)?,
             }),
             "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)? }),
             "iohyve" => BackendConfig::Iohyve(Iohyve { ssh: ssh(table)? }),
@@ -240,7 +223,7 @@ impl HostConfig {
                 let kv = table.need("kv", "write kv = \"http://127.0.0.1:4001\"")?;
                 let items = kv.list().unwrap_or_else(|| vec![kv]);
                 let endpoints = items.iter().map(|v| url(v, &["http", "https"])).collect::<Result<_>>()?;
-                BackendConfig::Lochness(Lochness { endpoints })
+                BackendConfig::Lochness(Lochness { endpoints, certificates: Certificates::read(table)? })
             }
             "demo" => BackendConfig::Demo(demo(table)?),
             other => return Err(backend.wrong(&with_nearest(other, &names, &format!("one of {known}")))),
@@ -338,28 +321,4 @@ fn demo(table: &mut Table<'_>) -> Result<Demo> {
 
 fn password(table: &mut Table<'_>) -> Result<PasswordSource> {
     table.get("password").map(|v| PasswordSource::read(&v)).transpose().map(Option::unwrap_or_default)
-}
-
-fn tls(table: &mut Table<'_>) -> Result<Tls> {
-    let pin = table.word("pin")?;
-    let Some(value) = table.get("tls") else {
-        return match pin {
-            Some(_) => Err(table.error("`pin` needs tls = \"pin\"")),
-            None => Ok(Tls::System),
-        };
-    };
-    let choices = [("system", 0), ("pin", 1), ("accept-new", 2), ("insecure", 3)];
-    match (value.choice(&choices)?, pin) {
-        (1, Some(pin)) => {
-            let digits: String = pin.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
-            let is_sum = digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit());
-            let sum = is_sum.then_some(Tls::Pin(digits));
-            sum.ok_or_else(|| value.error("`pin` is the SHA-256 fingerprint of the certificate: 64 hexadecimal digits"))
-        }
-        (1, None) => Err(value.error("write pin = \"..\" too: the SHA-256 fingerprint of the certificate")),
-        (_, Some(_)) => Err(value.error("`pin` needs tls = \"pin\"")),
-        (0, None) => Ok(Tls::System),
-        (2, None) => Ok(Tls::AcceptNew),
-        _ => Ok(Tls::Insecure),
-    }
 }

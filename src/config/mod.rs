@@ -1,15 +1,17 @@
 //! What the user wrote, checked: every value has its default, every mistake its file and line.
 mod address;
+mod certificates;
 mod file;
 mod host;
 mod paths;
 mod read;
 mod secret;
 
+pub use certificates::{Certificates, Tls};
 pub use file::{Color, Config, Fetch, Refresh, Theme, Ui};
 pub use host::{
     BACKENDS, BackendConfig, Chypervisord, Demo, Fault, Govirthost, HostConfig, Iohyve, LOCAL, LOCAL_LIBVIRT, Libvirt,
-    Lochness, Qemu, Scene, Sysadm, Tls, Velocity,
+    Lochness, Qemu, Scene, Sysadm, Velocity,
 };
 pub use paths::Paths;
 pub use secret::{PasswordSource, Words};

@@ -13,10 +13,10 @@ use crate::{
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
     },
-    config::{self, BackendConfig, Config, HostConfig, PasswordSource, Paths, Tls},
+    config::{self, BackendConfig, Certificates, Config, HostConfig, PasswordSource, Paths, Tls},
     domain::{Capabilities, Error, Inventory, Result},
     fetch,
-    transport::{Known, Password, Program, Trust, find_program, now},
+    transport::{Known, Password, Program, Trust, find_program, now, tls::Identity},
 };
 use std::path::PathBuf;
 
@@ -81,9 +81,11 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
         BackendConfig::Sysadm(own) => hosts.add(id, Sysadm::new(sysadm(own, paths)), policy),
         BackendConfig::Govirthost(own) => hosts.add(id, Govirthost::new(govirthost(own, paths)), policy),
         BackendConfig::Velocity(own) => hosts.add(id, Velocity::new(velocity(own, paths)), policy),
-        BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own)), policy),
+        BackendConfig::Chypervisord(own) => hosts.add(id, Chypervisord::new(chypervisord(own, paths)), policy),
         BackendConfig::Lochness(own) => {
-            let settings = lochness::Settings { endpoints: own.endpoints.clone(), headless: !policy.is_watching };
+            let (endpoints, headless) = (own.endpoints.clone(), !policy.is_watching);
+            let (trust, identity) = certificates(&own.certificates, paths);
+            let settings = lochness::Settings { endpoints, headless, trust, identity };
             hosts.add(id, Lochness::new(settings), policy);
         }
     }
@@ -97,6 +99,15 @@ fn trust(tls: &Tls, ca: Option<&PathBuf>, paths: &Paths) -> Trust {
         Tls::AcceptNew => Trust::AcceptNew(Known { file: paths.state.join("certificates") }),
         Tls::Insecure => Trust::Insecure,
     }
+}
+
+/// How a server's certificate is judged, and the one by which it knows us. A file may hold both certificate and key.
+fn certificates(own: &Certificates, paths: &Paths) -> (Trust, Option<Identity>) {
+    let identity = own.cert.clone().map(|certificate| {
+        let key = own.key.clone().unwrap_or_else(|| certificate.clone());
+        Identity { certificate, key }
+    });
+    (trust(&own.tls, own.ca.as_ref(), paths), identity)
 }
 
 /// How every host of this computer fetches.
@@ -115,9 +126,10 @@ fn worker(config: &Config) -> PathBuf {
     config.fetch.worker.clone().unwrap_or_else(own)
 }
 
-fn chypervisord(own: &config::Chypervisord) -> chypervisord::Settings {
+fn chypervisord(own: &config::Chypervisord, paths: &Paths) -> chypervisord::Settings {
     let (url, guests_url, follow_jobs) = (own.url.clone(), own.guests_url.clone(), own.follow_jobs);
-    chypervisord::Settings { url, guests_url, follow_jobs }
+    let (trust, identity) = certificates(&own.certificates, paths);
+    chypervisord::Settings { url, guests_url, follow_jobs, trust, identity }
 }
 
 fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
@@ -130,13 +142,14 @@ fn sysadm(own: &config::Sysadm, paths: &Paths) -> sysadm::Settings {
 }
 
 fn govirthost(own: &config::Govirthost, paths: &Paths) -> govirthost::Settings {
-    let trust = trust(&own.tls, own.ca.as_ref(), paths);
-    govirthost::Settings { url: own.url.clone(), trust, cert: own.cert.clone(), key: own.key.clone() }
+    let (trust, identity) = certificates(&own.certificates, paths);
+    govirthost::Settings { url: own.url.clone(), trust, identity }
 }
 
 fn velocity(own: &config::Velocity, paths: &Paths) -> velocity::Settings {
-    let trust = trust(&own.tls, own.ca.as_ref(), paths);
-    velocity::Settings { url: own.url.clone(), user: own.user.clone(), password: password(&own.password), trust }
+    let (trust, identity) = certificates(&own.certificates, paths);
+    let (user, password) = (own.user.clone(), password(&own.password));
+    velocity::Settings { url: own.url.clone(), user, password, trust, identity }
 }
 
 /// Where a password comes from when a host wants it; what a program prints is read at each sign-in.

@@ -4,7 +4,11 @@ use super::{
     tls::{self, Identity, Server},
 };
 use crate::domain::{Error, ErrorKind, Result};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
+use tokio::time::timeout;
+
+/// How long a server may take to show its certificate.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the server's certificate is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,17 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// The rule for connections to `server`, where nobody has to be asked; else the file of what was answered before.
+    pub fn rule(&self, server: &Server) -> std::result::Result<tls::Trust, &Known> {
+        match self {
+            Self::System { ca } => Ok(tls::Trust::System { ca: ca.clone() }),
+            Self::Pin(pin) => Ok(tls::Trust::Pin(pin.clone())),
+            Self::Insecure => Ok(tls::Trust::Any),
+            Self::AcceptNew(_) if !server.is_secure => Ok(tls::Trust::Any),
+            Self::AcceptNew(known) => Err(known),
+        }
+    }
+
     /// The rule for all connections to `server` from now on. With [`Trust::AcceptNew`] the server is asked for its
     /// certificate, and `ask` says whether a new or changed one is right.
     pub async fn settle(
@@ -27,15 +42,13 @@ impl Trust {
         identity: Option<&Identity>,
         ask: impl AsyncFnOnce(String) -> Result<bool>,
     ) -> Result<tls::Trust> {
-        let known = match self {
-            Self::System { ca } => return Ok(tls::Trust::System { ca: ca.clone() }),
-            Self::Pin(pin) => return Ok(tls::Trust::Pin(pin.clone())),
-            Self::Insecure => return Ok(tls::Trust::Any),
-            Self::AcceptNew(_) if !server.is_secure => return Ok(tls::Trust::Any),
-            Self::AcceptNew(known) => known,
+        let known = match self.rule(server) {
+            Ok(rule) => return Ok(rule),
+            Err(known) => known,
         };
         let shown = server.shown();
-        let seen = tls::certificate(server, identity).await?;
+        let silence = |_| Error::new(ErrorKind::Unreachable, format_args!("{shown}: no answer"));
+        let seen = timeout(PATIENCE, tls::certificate(server, identity)).await.map_err(silence)??;
         let before = known.get(&shown)?;
         if before.as_ref() != Some(&seen) {
             let text = match &before {
@@ -57,6 +70,18 @@ impl Trust {
             known.set(&shown, &seen)?;
         }
         Ok(tls::Trust::Pin(seen))
+    }
+
+    /// How a connection by `rule` is judged, in words; `plain`: what it means that a server elsewhere has no TLS.
+    pub fn judged(&self, rule: &tls::Trust, server: &Server, identity: Option<&Identity>, plain: &str) -> String {
+        let own = if identity.is_some() { ", and the server judges ours" } else { "" };
+        match (self, rule) {
+            _ if !server.is_secure && server.is_loopback() => "none: the connection stays on this computer".to_owned(),
+            _ if !server.is_secure => format!("none: {plain}"),
+            (Self::Insecure, _) => format!("NOT CHECKED (tls = \"insecure\"){own}"),
+            (_, tls::Trust::Pin(pin)) => format!("{}{own}", spaced(pin)),
+            _ => format!("by an authority that is trusted here{own}"),
+        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! Requests to chypervisord and cguestd, each with what its refusals mean.
 use super::wire;
 use crate::{
-    backend::lochness_records::{self as records, Hypervisor},
-    domain::{Error, ErrorKind, NodeId, Result, Vm, VmId, is_uuid},
-    transport::{
-        http::{Answer, Ask, Http, Method, Settings},
-        tls::{Server, Trust},
+    backend::{
+        lochness_records::{self as records, Hypervisor},
+        way::Way,
     },
+    domain::{Error, ErrorKind, NodeId, Result, Vm, VmId, is_uuid},
+    transport::http::{Answer, Ask, Method},
 };
 use serde_json::Value;
 
-/// One of the services; or why its address is none.
+/// One of the services.
 #[derive(Debug)]
-pub(super) struct Client(Result<Http>);
+pub(super) struct Client(pub(super) Way);
 
 /// The part of a path that stands for a node. What is no UUID names none, and is never sent.
 fn word(id: &str, what: &str) -> Result<String> {
@@ -37,17 +37,12 @@ fn guest_path(vm: &VmId) -> Result<String> {
 }
 
 impl Client {
-    pub(super) fn new(url: &str, port: u16) -> Self {
-        let server = Server::read(url, port);
-        Self(server.map(|server| Http::new(Settings::new(server, Trust::System { ca: None }))))
-    }
-
     pub(super) fn shown(&self) -> String {
-        self.0.as_ref().map(Http::shown).unwrap_or_default()
+        self.0.shown()
     }
 
     async fn send(&self, ask: &Ask) -> Result<Answer> {
-        self.0.as_ref().map_err(Clone::clone)?.send(ask).await
+        self.0.http()?.send(ask).await
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value> {

@@ -8,8 +8,12 @@ mod nodes;
 pub mod wire;
 
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Properties, Setup, Snapshots, lochness_records::Hypervisor},
-    domain::{Capabilities, Error, Expect, Inventory, Result, Verdict, Vm, VmId},
+    backend::{
+        Backend, Disks, EventSink, Images, Properties, Setup, Snapshots, asking::Asking, lochness_records::Hypervisor,
+        way::Way,
+    },
+    domain::{Capabilities, Error, Expect, Inventory, Result, Secret, Verdict, Vm, VmId},
+    transport::{Trust, tls::Identity},
 };
 use client::Client;
 use std::{
@@ -29,6 +33,10 @@ pub struct Settings {
     pub guests_url: Option<String>,
     /// Whether jobs may be looked at until they end: some builds of cguestd lose a job that is looked at.
     pub follow_jobs: bool,
+    /// For both.
+    pub trust: Trust,
+    /// By which they know us.
+    pub identity: Option<Identity>,
 }
 
 /// A chypervisord.
@@ -41,6 +49,7 @@ pub struct Chypervisord {
     taken: Mutex<HashMap<VmId, String>>,
     /// What connecting brought: the first list is there already, and a long one takes its server a while.
     first: Mutex<Option<Inventory>>,
+    asking: Asking,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,9 +58,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Chypervisord {
     pub fn new(settings: Settings) -> Self {
-        let nodes = Client::new(&settings.url, PORTS.0);
-        let guests = settings.guests_url.as_ref().map(|url| Client::new(url, PORTS.1));
-        Self { settings, nodes, guests, taken: Mutex::default(), first: Mutex::default() }
+        let way = |url: &String, port| Client(Way::new(url, port, &settings.trust, settings.identity.as_ref()));
+        let (nodes, guests) = (way(&settings.url, PORTS.0), settings.guests_url.as_ref().map(|url| way(url, PORTS.1)));
+        let (taken, first, asking) = (Mutex::default(), Mutex::default(), Asking::default());
+        Self { settings, nodes, guests, taken, first, asking }
     }
 }
 
@@ -63,12 +73,31 @@ impl Chypervisord {
     async fn lists(&self) -> Result<(Vec<Hypervisor>, Guests)> {
         let (nodes, guests) = tokio::join!(self.nodes.hypervisors(), async {
             match &self.guests {
-                Some(client) => Some(client.guests().await.inspect_err(|error| tracing::info!("guests: {error}"))),
+                Some(client) => Some(guests(client).await.inspect_err(|error| tracing::info!("guests: {error}"))),
                 None => None,
             }
         });
         Ok((nodes.map_err(|error| named(error, &self.nodes))?, guests))
     }
+
+    /// Settles how the certificates are judged. Guests that cannot be asked for do not keep the hypervisors away.
+    async fn open(&self, events: &EventSink) -> Result<Vec<(String, String)>> {
+        let ask = async |text| self.asking.confirm(events, text).await;
+        let mut told = vec![("Certificate".to_owned(), self.nodes.0.open(ask).await?)];
+        if let Some(client) = &self.guests {
+            match client.0.open(ask).await {
+                Ok(judged) => told.push(("of cguestd".to_owned(), judged)),
+                Err(error) => tracing::info!("guests: {error}"),
+            }
+        }
+        Ok(told)
+    }
+}
+
+/// All guests. A cguestd that was away while connecting may be back.
+async fn guests(client: &Client) -> Result<Vec<Vm>> {
+    client.0.open_again().await?;
+    client.guests().await
 }
 
 /// Guests that could not be asked for are not none.
@@ -78,9 +107,11 @@ fn inventory(nodes: &[Hypervisor], guests: Guests) -> Inventory {
 }
 
 impl Backend for Chypervisord {
-    async fn connect(&self, _: EventSink) -> Result<Capabilities> {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        let certificates = self.open(&events).await?;
         let (nodes, guests) = self.lists().await?;
-        let capabilities = capabilities::of(&self.settings, guests.as_ref());
+        let mut capabilities = capabilities::of(&self.settings, guests.as_ref());
+        capabilities.details.extend(certificates);
         *locked(&self.first) = Some(inventory(&nodes, guests));
         Ok(capabilities)
     }
@@ -100,6 +131,10 @@ impl Backend for Chypervisord {
             Expect::Nothing => Verdict::Met(None),
             _ => Verdict::Unknown(Error::unsupported(crate::domain::Op::Show, "lochness does not tell")),
         }
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.asking.answer(question, answer);
     }
 }
 

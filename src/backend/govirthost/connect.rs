@@ -6,11 +6,8 @@ use super::{
 };
 use crate::{
     backend::EventSink,
-    domain::{Cancel, Capabilities, Error, Events, Limits, Op, OpSet, Result},
-    transport::{
-        Trust, http, spaced,
-        tls::{self, Identity},
-    },
+    domain::{Cancel, Capabilities, Events, Limits, Op, OpSet, Result},
+    transport::{http, tls},
 };
 use std::{borrow::Cow, collections::HashMap, sync::Mutex, time::Duration};
 
@@ -77,23 +74,16 @@ const NEVER: &[(Op, &str)] = &[
 impl Govirthost {
     /// Finds the server, and out which build it is.
     pub(super) async fn begin(&self, events: EventSink) -> Result<(Session, Capabilities)> {
-        let Settings { url, trust, cert, key } = &self.settings;
+        let Settings { url, trust, identity } = &self.settings;
         let server = tls::Server::read(url, PORT)?;
         let path = url::Url::parse(url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        let identity = match (cert.clone(), key.clone()) {
-            (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
-            (None, None) => None,
-            (Some(certificate), None) => Some(Identity { key: certificate.clone(), certificate }),
-            (None, Some(_)) => {
-                return Err(Error::invalid("key: write cert = \"/file\" too: the certificate of the key"));
-            }
-        };
         let rule = {
             let (asking, sink) = (&self.asking, events.clone());
             let ask = async move |text| asking.confirm(&sink, text).await;
             trust.settle(&server, identity.as_ref(), ask).await?
         };
-        let judged = judged(trust, &rule, &server, identity.is_some());
+        let judged = trust.judged(&rule, &server, identity.as_ref(), "whoever reaches the port can do everything");
+        let identity = identity.clone();
         let client = Client::new(http::Settings { identity, ..http::Settings::new(server, rule) }, path);
         let told = client.get("vm", "").await?;
         let (_, build) = wire::domains(&told).map_err(|error| error.context(client.shown()))?;
@@ -108,17 +98,6 @@ impl Govirthost {
             pending: Mutex::default(),
         };
         Ok((session, found))
-    }
-}
-
-fn judged(trust: &Trust, rule: &tls::Trust, server: &tls::Server, is_known: bool) -> String {
-    let own = if is_known { ", and the server judges ours" } else { "" };
-    match (trust, rule) {
-        _ if !server.is_secure && server.is_loopback() => "none: the connection stays on this computer".to_owned(),
-        _ if !server.is_secure => "none: whoever reaches the port can do everything".to_owned(),
-        (Trust::Insecure, _) => format!("NOT CHECKED (tls = \"insecure\"){own}"),
-        (_, tls::Trust::Pin(pin)) => format!("{}{own}", spaced(pin)),
-        _ => format!("by an authority that is trusted here{own}"),
     }
 }
 

@@ -18,13 +18,12 @@ use crate::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Node, Op, Result, Secret, Verdict, Vm,
         VmId, clean_line, span,
     },
-    transport::{Stopwatch, Trust},
+    transport::{Stopwatch, Trust, tls::Identity},
 };
 use client::Client;
 use futures_util::{StreamExt, stream};
 use std::{
     collections::HashMap,
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -43,9 +42,8 @@ pub struct Settings {
     /// `http://host:33345`, or `https://`.
     pub url: String,
     pub trust: Trust,
-    /// The certificate and the key by which the server knows us.
-    pub cert: Option<PathBuf>,
-    pub key: Option<PathBuf>,
+    /// By which the server knows us.
+    pub identity: Option<Identity>,
 }
 
 /// What a machine's description said, in which run, and when.

@@ -1,11 +1,12 @@
 //! Requests to etcd, each with what its refusals mean.
-use super::wire::{self, Code, Entry, Event};
+use super::{
+    Settings,
+    wire::{self, Code, Entry, Event},
+};
 use crate::{
+    backend::{EventSink, asking::Asking, way::Way},
     domain::{Error, ErrorKind, Result, clean},
-    transport::{
-        http::{Answer, Ask, Http, Method, Settings},
-        tls::{Server, Trust},
-    },
+    transport::http::{Answer, Ask, Method},
 };
 use std::{
     fmt::Write as _,
@@ -86,48 +87,62 @@ pub(super) fn path(parts: &[&str]) -> Result<String> {
     Ok(path)
 }
 
+/// What a server told first, and how its certificate is judged.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) tree: Option<Entry>,
+    pub(super) index: u64,
+    pub(super) version: String,
+    pub(super) certificate: String,
+}
+
 /// The servers of one store. One of them is spoken to until the connection is lost.
 #[derive(Debug)]
 pub(super) struct Client {
-    servers: Vec<Result<Http>>,
+    servers: Vec<Way>,
     at: AtomicUsize,
 }
 
 impl Client {
-    pub(super) fn new(endpoints: &[String]) -> Self {
-        let http = |url: &String| {
-            let server = Server::read(url, PORT)?;
-            Ok(Http::new(Settings { largest: LARGEST, ..Settings::new(server, Trust::System { ca: None }) }))
-        };
-        Self { servers: endpoints.iter().map(http).collect(), at: AtomicUsize::new(0) }
+    pub(super) fn new(settings: &Settings) -> Self {
+        let Settings { endpoints, trust, identity, .. } = settings;
+        let way = |url: &String| Way::new(url, PORT, trust, identity.as_ref()).largest(LARGEST);
+        Self { servers: endpoints.iter().map(way).collect(), at: AtomicUsize::new(0) }
     }
 
     /// `host:port` of the server that is spoken to.
     pub(super) fn shown(&self) -> String {
-        self.server().map(Http::shown).unwrap_or_default()
+        self.server().map(Way::shown).unwrap_or_default()
     }
 
-    fn server(&self) -> Result<&Http> {
+    fn server(&self) -> Result<&Way> {
         let server = self.servers.get(self.at.load(Ordering::Relaxed));
-        server.ok_or_else(|| Error::invalid("kv: no address"))?.as_ref().map_err(Clone::clone)
+        server.ok_or_else(|| Error::invalid("kv: no address"))
     }
 
     async fn send(&self, ask: &Ask) -> Result<Answer> {
-        self.server()?.send(ask).await
+        self.server()?.http()?.send(ask).await
     }
 
-    /// Finds a server that answers, beginning with the one that did last; reads its tree and its version.
-    pub(super) async fn open(&self) -> Result<(Option<Entry>, u64, String)> {
+    /// Finds a server that answers, beginning with the one that did last; reads its tree and its version. A person may
+    /// be asked whether its certificate is right.
+    pub(super) async fn open(&self, asking: &Asking, events: &EventSink) -> Result<Opened> {
         let first = self.at.load(Ordering::Relaxed);
         let mut last = Error::invalid("kv: no address");
         for step in 0..self.servers.len() {
             self.at.store((first + step) % self.servers.len().max(1), Ordering::Relaxed);
-            match tokio::try_join!(self.tree(), self.version()) {
-                Ok(((tree, index), version)) => return Ok((tree, index, version)),
+            match self.try_server(asking, events).await {
+                Ok(opened) => return Ok(opened),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    async fn try_server(&self, asking: &Asking, events: &EventSink) -> Result<Opened> {
+        let certificate = self.server()?.open(async |text| asking.confirm(events, text).await).await?;
+        let ((tree, index), version) = tokio::try_join!(self.tree(), self.version())?;
+        Ok(Opened { tree, index, version, certificate })
     }
 
     async fn version(&self) -> Result<String> {

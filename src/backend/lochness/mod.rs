@@ -9,10 +9,11 @@ mod watch;
 pub mod wire;
 
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots},
-    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Verdict, Vm, VmId},
+    backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots, asking::Asking},
+    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Secret, Verdict, Vm, VmId},
+    transport::{Trust, tls::Identity},
 };
-use client::Client;
+use client::{Client, Opened};
 use mirror::Mirror;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinSet;
@@ -25,6 +26,9 @@ pub struct Settings {
     pub endpoints: Vec<String>,
     /// Whether nobody looks on: then nothing is watched.
     pub headless: bool,
+    pub trust: Trust,
+    /// By which the servers know us.
+    pub identity: Option<Identity>,
 }
 
 /// A connection: what is known, and what keeps it in step.
@@ -41,6 +45,7 @@ pub struct Lochness {
     settings: Settings,
     client: Arc<Client>,
     session: Mutex<Option<Session>>,
+    asking: Asking,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,8 +54,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Lochness {
     pub fn new(settings: Settings) -> Self {
-        let client = Arc::new(Client::new(&settings.endpoints));
-        Self { settings, client, session: Mutex::default() }
+        let client = Arc::new(Client::new(&settings));
+        Self { settings, client, session: Mutex::default(), asking: Asking::default() }
     }
 
     /// The way to the store, once one of its servers was found.
@@ -68,10 +73,12 @@ impl Lochness {
 impl Backend for Lochness {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
         drop(locked(&self.session).take());
-        let (tree, index, version) = self.client.open().await?;
+        let opened = self.client.open(&self.asking, &events).await?;
+        let Opened { tree, index, version, certificate } = opened;
         let mirror = Mirror::new(tree.as_ref(), index);
         let server = (self.settings.endpoints.len() > 1).then(|| self.client.shown());
-        let capabilities = capabilities::of(version, server);
+        let mut capabilities = capabilities::of(version, server);
+        capabilities.details.push(("Certificate".to_owned(), certificate));
         let mirror = Arc::new(Mutex::new(mirror));
         let mut watching = JoinSet::new();
         if !self.settings.headless {
@@ -101,6 +108,10 @@ impl Backend for Lochness {
             Expect::Nothing => Verdict::Met(None),
             _ => Verdict::Unknown(Error::unsupported(Op::Show, "the store does not tell")),
         }
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.asking.answer(question, answer);
     }
 }
 

@@ -6,9 +6,8 @@ use crate::{
         Cancel, Capabilities, Error, ErrorKind, Events, Limits, Op, OpSet, QuestionKind, Result, Secret, clean_line,
     },
     transport::{
-        Trust,
         http::{self, Http},
-        spaced, tls,
+        tls,
     },
 };
 use serde_json::json;
@@ -71,19 +70,21 @@ const NEVER: &[(Op, &str)] = &[
 impl Velocity {
     /// Connects and signs in.
     pub(super) async fn begin(&self, events: EventSink) -> Result<(Session, Capabilities)> {
-        let Settings { url, user, trust, .. } = &self.settings;
+        let Settings { url, user, trust, identity, .. } = &self.settings;
         let server = tls::Server::read(url, PORT)?;
         let prefix = url::Url::parse(url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let rule = {
             let asking = &self.asking;
             let sink = events.clone();
-            trust.settle(&server, None, async move |text| asking.confirm(&sink, text).await).await?
+            trust.settle(&server, identity.as_ref(), async move |text| asking.confirm(&sink, text).await).await?
         };
-        let judged = judged(trust, &rule, &server);
+        let plain = "all that is sent can be read on the way, the password too";
+        let judged = trust.judged(&rule, &server, identity.as_ref(), plain);
         let shown = server.shown();
         let user = user.clone().unwrap_or_else(|| "root".to_owned());
         let password = self.password(&user, &shown, &events).await?;
-        let client = Client::new(Http::new(http::Settings::new(server, rule)), prefix, user.clone(), password.clone());
+        let http = Http::new(http::Settings { identity: identity.clone(), ..http::Settings::new(server, rule) });
+        let client = Client::new(http, prefix, user.clone(), password.clone());
         client.sign_in_once().await.inspect_err(|error| {
             if error.kind == ErrorKind::Unauthorized {
                 *locked(&self.typed) = None;
@@ -123,16 +124,6 @@ impl Velocity {
         let text = format!("Password of {} on {shown}", clean_line(user));
         let typed = self.asking.ask(events, QuestionKind::Secret, text).await?;
         typed.ok_or_else(|| Error::new(ErrorKind::NeedsAnswer, "no password was given"))
-    }
-}
-
-fn judged(trust: &Trust, rule: &tls::Trust, server: &tls::Server) -> String {
-    match (trust, rule) {
-        _ if !server.is_secure && server.is_loopback() => "none: the connection stays on this computer".to_owned(),
-        _ if !server.is_secure => "none: all that is sent can be read on the way, the password too".to_owned(),
-        (Trust::Insecure, _) => "NOT CHECKED (tls = \"insecure\")".to_owned(),
-        (_, tls::Trust::Pin(pin)) => spaced(pin),
-        _ => "by an authority that is trusted here".to_owned(),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     domain::{
         Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Node, Result, Secret, Verdict, VmId,
     },
-    transport::{Password, Trust},
+    transport::{Password, Trust, tls::Identity},
 };
 use catalogue::Catalogue;
 use client::Client;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub user: Option<String>,
     pub password: Password,
     pub trust: Trust,
+    /// By which the proxy knows us.
+    pub identity: Option<Identity>,
 }
 
 /// What is known since the last sign-in.

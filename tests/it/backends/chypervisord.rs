@@ -1,6 +1,6 @@
 //! chypervisord and cguestd: every documented request and answer, what servers really answer, and every way of going wrong.
 use crate::support::{
-    fake_lochness::{Face, Lochness, NODE, SUBNET},
+    fake_lochness::{Face, Lochness, NODE, SUBNET, settings},
     web::{Told, Web},
 };
 use serde_json::json;
@@ -24,7 +24,7 @@ fn values(pairs: &[(&str, &str)]) -> Values {
 }
 
 fn backend(url: String) -> Chypervisord {
-    Chypervisord::new(Settings { url, guests_url: None, follow_jobs: false })
+    Chypervisord::new(settings(url))
 }
 
 async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {

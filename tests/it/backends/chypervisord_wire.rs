@@ -1,7 +1,7 @@
 //! What chypervisord is asked and answers: the document's examples word for word, all that a running server answered when
 //! it was recorded, and what none should.
 use crate::support::{
-    fake_lochness::{NODE, SUBNET},
+    fake_lochness::{NODE, SUBNET, settings},
     spoilt::{self, spoilt},
     web::{Told, Web},
 };
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
         Backend, Call, Nodes,
-        chypervisord::{Chypervisord, Settings, wire},
+        chypervisord::{Chypervisord, wire},
         dispatch, lochness_records as records, prepare,
     },
     domain::{ByteSize, Error, ErrorKind, NodeId, Reply, Request, Result, Values},
@@ -48,7 +48,7 @@ fn values(pairs: &[(&str, &str)]) -> Values {
 }
 
 fn backend(url: String) -> Chypervisord {
-    Chypervisord::new(Settings { url, guests_url: None, follow_jobs: false })
+    Chypervisord::new(settings(url))
 }
 
 async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {

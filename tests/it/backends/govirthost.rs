@@ -13,7 +13,7 @@ use vmdeck::{
         prepare,
     },
     domain::{Capabilities, ErrorKind, HostEvent, Op, PowerState, Reply, Request, Result, Values, Verdict, VmId},
-    transport::Trust,
+    transport::{Trust, tls::Identity},
 };
 
 struct Stage {
@@ -334,6 +334,6 @@ async fn a_first_connection_says_what_is_wrong() {
     let url = mutual.web.url().replace("127.0.0.1", "localhost");
     let error = connect(Settings { trust: trust.clone(), ..settings(&url) }).await;
     assert!(error.message.contains("certificate of ours") || error.message.contains("without an answer"), "{error}");
-    let (cert, key) = (Some(certificate("signed.pem")), Some(certificate("signed.key")));
-    Govirthost::new(Settings { trust, cert, key, ..settings(&url) }).connect(mpsc::channel(8).0).await.unwrap();
+    let identity = Some(Identity { certificate: certificate("signed.pem"), key: certificate("signed.key") });
+    Govirthost::new(Settings { trust, identity, ..settings(&url) }).connect(mpsc::channel(8).0).await.unwrap();
 }

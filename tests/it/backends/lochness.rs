@@ -1,6 +1,6 @@
 //! The store of lochness on a real etcd: what is read, and changes that never undo those of others.
 use crate::support::{
-    etcd::{Etcd, lochness},
+    etcd::{Etcd, lochness, settings},
     fake_lochness::{NODE, SUBNET},
 };
 use futures_util::{StreamExt, stream};
@@ -237,7 +237,7 @@ async fn a_thousand_hypervisors_are_read_in_one_answer() {
 #[tokio::test]
 async fn without_a_screen_the_store_is_read_anew_each_time() {
     let etcd = Etcd::new().await;
-    let host = Lochness::new(Settings { endpoints: vec![etcd.url()], headless: true });
+    let host = Lochness::new(Settings { headless: true, ..settings(&[&etcd.url()]) });
     host.connect(mpsc::channel(1).0).await.unwrap();
     etcd.add(NODE, &json!({})).await;
     assert_eq!(host.inventory(false).await.unwrap().nodes.unwrap().len(), 1);
@@ -246,8 +246,7 @@ async fn without_a_screen_the_store_is_read_anew_each_time() {
 #[tokio::test]
 async fn of_several_servers_one_that_answers_is_taken() {
     let etcd = Etcd::new().await;
-    let host =
-        Lochness::new(Settings { endpoints: vec!["http://127.0.0.1:1".to_owned(), etcd.url()], headless: false });
+    let host = Lochness::new(settings(&["http://127.0.0.1:1", &etcd.url()]));
     let capabilities = host.connect(mpsc::channel(1).0).await.unwrap();
     let server = format!("127.0.0.1:{}", etcd.port());
     assert!(capabilities.details.contains(&("Server".to_owned(), server)), "{:?}", capabilities.details);

@@ -1,3 +1,4 @@
+mod certificates;
 mod chypervisord;
 mod chypervisord_wire;
 mod conformance;

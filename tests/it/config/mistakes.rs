@@ -91,6 +91,12 @@ fn addresses_must_fit_their_backend() {
         ("backend = \"lochness\"\nkv = [\"http://a:4001\", \"b\"]", "this is not an address"),
         ("backend = \"velocity\"\nurl = \"https://v\"\ntls = \"pin\"", "the SHA-256 fingerprint"),
         ("backend = \"velocity\"\nurl = \"https://v\"\npin = \"ab\"", "`pin` needs tls = \"pin\""),
+        (
+            "backend = \"chypervisord\"\nurl = \"https://c\"\nkey = \"/k\"",
+            "5: [[host]] h key: write cert = \"/file\" too: the certificate of the key",
+        ),
+        ("backend = \"chypervisord\"\nurl = \"https://c\"\ntls = \"none\"", "accept-new"),
+        ("backend = \"velocity\"\nurl = \"https://v\"\ncert = \"c.pem\"", "[[host]] h cert"),
     ] {
         let told = host(lines);
         assert!(told.contains(part) && !told.contains("hunter2"), "{lines}: {told}");

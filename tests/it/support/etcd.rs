@@ -14,7 +14,7 @@ use vmdeck::{
     },
     domain::HostEvent,
     transport::{
-        find_program,
+        self, find_program,
         http::{self, Answer, Ask, Http, Method},
         tls::{Server, Trust},
     },
@@ -186,11 +186,17 @@ impl Etcd {
 
 /// A backend for one address, not connected yet.
 pub(crate) fn lochness(url: &str) -> Lochness {
-    Lochness::new(Settings { endpoints: vec![url.to_owned()], headless: false })
+    Lochness::new(settings(&[url]))
 }
 
 impl Drop for Etcd {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The servers of a store, judged by the authorities of the system.
+pub(crate) fn settings(urls: &[&str]) -> Settings {
+    let endpoints = urls.iter().map(|url| (*url).to_owned()).collect();
+    Settings { endpoints, headless: false, trust: transport::Trust::System { ca: None }, identity: None }
 }

@@ -23,7 +23,7 @@ pub(crate) fn govirthost(url: &str) -> Govirthost {
 }
 
 pub(crate) fn settings(url: &str) -> Settings {
-    Settings { url: url.to_owned(), trust: Trust::System { ca: None }, cert: None, key: None }
+    Settings { url: url.to_owned(), trust: Trust::System { ca: None }, identity: None }
 }
 
 /// A machine.

@@ -9,7 +9,7 @@ use std::{
 };
 use vmdeck::{
     backend::chypervisord::{Chypervisord, Settings},
-    transport::Stopwatch,
+    transport::{Stopwatch, Trust},
 };
 
 /// How the servers answer.
@@ -55,6 +55,8 @@ pub(crate) struct Store {
     pub(crate) listed: Option<Stopwatch>,
 }
 
+type Script = Box<dyn Fn(&Asked) -> Told + Send + Sync>;
+
 /// Both servers.
 pub(crate) struct Lochness {
     pub(crate) chypervisord: Web,
@@ -64,6 +66,15 @@ pub(crate) struct Lochness {
 
 impl Lochness {
     pub(crate) fn new(face: Face) -> Self {
+        Self::serve(face, |script| Web::serve(script))
+    }
+
+    /// With TLS; `mutual`: for clients with a certificate alone.
+    pub(crate) fn secure(certificate: &str, mutual: bool) -> Self {
+        Self::serve(Face::Etcd, |script| Web::secure(certificate, mutual, script))
+    }
+
+    fn serve(face: Face, web: impl Fn(Script) -> Web) -> Self {
         let store = Arc::new(Mutex::new(Store {
             face,
             is_touched: false,
@@ -84,8 +95,8 @@ impl Lochness {
             let mut store = store.lock().unwrap();
             store.odd.take().unwrap_or_else(|| of(&mut store, asked))
         };
-        let chypervisord = Web::serve(move |asked| answer(&hypervisors, asked, Store::hypervisors));
-        let cguestd = Web::serve(move |asked| answer(&guests, asked, Store::guests));
+        let chypervisord = web(Box::new(move |asked| answer(&hypervisors, asked, Store::hypervisors)));
+        let cguestd = web(Box::new(move |asked| answer(&guests, asked, Store::guests)));
         Self { chypervisord, cguestd, store }
     }
 
@@ -94,7 +105,7 @@ impl Lochness {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        Settings { url: self.chypervisord.url(), guests_url: Some(self.cguestd.url()), follow_jobs: true }
+        Settings { guests_url: Some(self.cguestd.url()), follow_jobs: true, ..settings(self.chypervisord.url()) }
     }
 
     pub(crate) fn backend(&self) -> Chypervisord {
@@ -125,6 +136,11 @@ impl Lochness {
         self.store().placed.entry(node.to_owned()).or_default().push(guest.to_owned());
         self.store().guests.insert(guest.to_owned(), record);
     }
+}
+
+/// A chypervisord alone, judged by the authorities of the system.
+pub(crate) fn settings(url: String) -> Settings {
+    Settings { url, guests_url: None, follow_jobs: false, trust: Trust::System { ca: None }, identity: None }
 }
 
 fn empty(id: &str) -> Value {

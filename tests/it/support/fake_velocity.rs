@@ -34,7 +34,7 @@ pub(crate) fn velocity(url: &str) -> Velocity {
 
 pub(crate) fn settings(url: &str) -> Settings {
     let password = Password::Given(Secret::new("secret".to_owned()));
-    Settings { url: url.to_owned(), user: None, password, trust: Trust::System { ca: None } }
+    Settings { url: url.to_owned(), user: None, password, trust: Trust::System { ca: None }, identity: None }
 }
 
 /// A machine.
@@ -86,7 +86,20 @@ pub(crate) struct FakeVelocity {
 
 impl FakeVelocity {
     pub(crate) fn new(face: Face) -> Self {
-        let world = Arc::new(Mutex::new(World {
+        let world = Self::world_of(face);
+        let shared = world.clone();
+        Self { world, web: Web::serve(move |asked| shared.lock().unwrap().answer(asked)) }
+    }
+
+    /// Behind a proxy with TLS, for clients with a certificate alone.
+    pub(crate) fn secure(face: Face) -> Self {
+        let world = Self::world_of(face);
+        let shared = world.clone();
+        Self { world, web: Web::secure("signed", true, move |asked| shared.lock().unwrap().answer(asked)) }
+    }
+
+    fn world_of(face: Face) -> Arc<Mutex<World>> {
+        Arc::new(Mutex::new(World {
             face,
             guests: BTreeMap::new(),
             groups: vec![(0, 0, "root", ALL.to_vec()), (3, 0, "lab", Vec::new())],
@@ -109,10 +122,7 @@ impl FakeVelocity {
             latency: Duration::ZERO,
             breaks_halfway: false,
             slowness: 0,
-        }));
-        let shared = world.clone();
-        let web = Web::serve(move |asked| shared.lock().unwrap().answer(asked));
-        Self { world, web }
+        }))
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
