@@ -2,6 +2,7 @@
 use super::{
     hints::Hints,
     packet::{KEEPALIVE, Kind, Packet, REMOTE, Status},
+    stream::{Piece, Stream},
     wire::refusal,
     xdr::Writer,
 };
@@ -33,6 +34,8 @@ const PONG: u32 = 2;
 #[derive(Debug, Default)]
 struct Pending {
     calls: HashMap<u32, oneshot::Sender<Result<Vec<u8>>>>,
+    /// The streams that are open, by the number of the call that opened each.
+    streams: HashMap<u32, mpsc::Sender<Piece>>,
     /// Why there will be no more answers.
     lost: Option<Error>,
 }
@@ -104,7 +107,34 @@ impl Client {
 
     /// Calls a procedure and waits for its answer, for as long as the connection lasts.
     pub async fn call(&self, procedure: u32, args: Writer) -> Result<Vec<u8>> {
+        self.call_as(self.next.fetch_add(1, Ordering::Relaxed), procedure, args).await
+    }
+
+    /// Calls a procedure that opens a stream, which ends when it is dropped.
+    pub(super) async fn stream(self: Arc<Self>, procedure: u32, args: Writer) -> Result<Stream> {
         let serial = self.next.fetch_add(1, Ordering::Relaxed);
+        // Its first piece may come before the answer was taken.
+        let (pieces, stream) = Stream::new(self.clone(), procedure, serial);
+        self.pending().streams.insert(serial, pieces);
+        self.call_as(serial, procedure, args).await.map(|_| stream)
+    }
+
+    /// Sends a piece of a stream; waits while the socket takes no more.
+    pub(super) async fn send(&self, piece: &Packet) -> Result<()> {
+        let gone = |_| Error::new(ErrorKind::Unreachable, "the connection is gone");
+        self.out.send(piece.encode()?).await.map_err(gone)
+    }
+
+    /// Lets go of a stream, and tells libvirt where there is room to.
+    pub(super) fn let_go(&self, serial: u32, end: &Packet) {
+        if self.pending().streams.remove(&serial).is_some()
+            && let Ok(bytes) = end.encode()
+        {
+            let _ = self.out.try_send(bytes);
+        }
+    }
+
+    async fn call_as(&self, serial: u32, procedure: u32, args: Writer) -> Result<Vec<u8>> {
         let bytes = Packet::call(procedure, serial, args.done()).encode()?;
         let (answered, answer) = oneshot::channel();
         {
@@ -133,6 +163,7 @@ impl Client {
         let waiting = {
             let mut pending = self.pending();
             pending.lost.get_or_insert_with(|| error.clone());
+            pending.streams.clear();
             std::mem::take(&mut pending.calls)
         };
         for answer in waiting.into_values() {
@@ -149,6 +180,18 @@ impl Client {
                 if let Some(answer) = waiting {
                     let is_good = packet.status == Status::Good;
                     let _ = answer.send(if is_good { Ok(packet.body) } else { Err(refusal(&packet.body)) });
+                }
+            }
+            (REMOTE, Kind::Stream) => {
+                let piece = match packet.status {
+                    Status::More => Piece::Bytes(packet.body),
+                    Status::Good => Piece::End(Ok(())),
+                    Status::Bad => Piece::End(Err(refusal(&packet.body))),
+                };
+                let mut pending = self.pending();
+                // Who does not take what comes loses the stream: nothing else may wait for them.
+                if pending.streams.get(&packet.serial).is_some_and(|pieces| pieces.try_send(piece).is_err()) {
+                    pending.streams.remove(&packet.serial);
                 }
             }
             (REMOTE, Kind::Event) => self.hints.heard(packet.procedure, &packet.body),

@@ -4,6 +4,7 @@
 //! tells of its own accord is a hint to look again, and what it says was done is read back.
 pub mod calls;
 pub mod client;
+mod console;
 mod describe;
 mod disks;
 mod figures;
@@ -19,6 +20,7 @@ mod properties;
 pub mod reach;
 mod setup;
 mod snapshots;
+mod stream;
 pub mod wire;
 pub mod xdr;
 
@@ -34,7 +36,7 @@ use crate::{
 };
 use calls::group;
 use client::{Client, Connection};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, stream::iter};
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -72,6 +74,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::RemoveSnapshot,
     Op::ListProperties,
     Op::SetProperty,
+    Op::OpenConsole,
     Op::ListImages,
     Op::ProbeImage,
     Op::FetchImage,
@@ -96,11 +99,10 @@ const NEED_FOLDER: [Op; 7] = [
 
 const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
 /// What is not made of libvirt's calls.
-const NEVER: [(Op, &str); 6] = [
+const NEVER: [(Op, &str); 5] = [
     (Op::Migrate, "run `virsh migrate --live NAME DESTINATION`: vmdeck moves the machines of a govirthost alone"),
     (Op::ShowDescription, WHOLE),
     (Op::Define, WHOLE),
-    (Op::OpenConsole, "run `virsh console NAME` where libvirt is"),
     (Op::Clone, "run `virt-clone -o NAME -n COPY --auto-clone` where libvirt is"),
     (Op::SetUp, "libvirt is set up on its own host"),
 ];
@@ -133,8 +135,8 @@ struct Known {
 #[derive(Debug)]
 struct Session {
     connection: Connection,
-    /// Tells of fetches of others; ends with this.
-    _watching: JoinSet<()>,
+    /// Tells of fetches of others, carries serial lines; all ends with this.
+    tasks: JoinSet<()>,
 }
 
 /// A host with libvirt.
@@ -241,7 +243,11 @@ impl Backend for Libvirt {
         let (versions, registered, folder) =
             tokio::join!(client.versions(), client.register(), self.own_folder(&client));
         registered?;
-        let capabilities = capabilities(&versions?, folder.as_ref().err());
+        let mut capabilities = capabilities(&versions?, folder.as_ref().err());
+        if self.settings.headless {
+            capabilities.ops = capabilities.ops.without(Op::OpenConsole);
+            capabilities.missing.push((Op::OpenConsole, console::HEADLESS.into()));
+        }
         let mut watching = JoinSet::new();
         if let Ok(folder) = folder
             && !self.settings.headless
@@ -252,7 +258,7 @@ impl Backend for Libvirt {
             });
         }
         client.is_up()?;
-        *locked(&self.session) = Some(Session { connection, _watching: watching });
+        *locked(&self.session) = Some(Session { connection, tasks: watching });
         Ok(capabilities)
     }
 
@@ -263,7 +269,7 @@ impl Backend for Libvirt {
         if quick {
             return Ok(Inventory { vms: Some(stats.iter().map(describe::brief).collect()), ..Inventory::default() });
         }
-        let described = stream::iter(stats).map(|stats| {
+        let described = iter(stats).map(|stats| {
             let client = client.clone();
             async move { self.read(&client, &stats).await }
         });

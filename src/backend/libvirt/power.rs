@@ -1,6 +1,6 @@
 use super::{Libvirt, disks::is_active, wire::procedure as p};
 use crate::{
-    backend::{Call, Power},
+    backend::{Call, Console, Power},
     domain::{ErrorKind, Result, VmId},
 };
 
@@ -43,6 +43,10 @@ impl Power for Libvirt {
 
     async fn save(&self, vm: &VmId, _call: Call) -> Result<()> {
         self.act(vm, p::MANAGED_SAVE).await
+    }
+
+    async fn open_console(&self, vm: &VmId) -> Result<Console> {
+        self.serial_line(vm).await
     }
 
     async fn pause(&self, vm: &VmId) -> Result<()> {

@@ -48,6 +48,7 @@ pub mod procedure {
     pub const BLOCK_INFO: u32 = 194;
     pub const START: u32 = 196;
     pub const SET_CPUS: u32 = 199;
+    pub const OPEN_CONSOLE: u32 = 201;
     pub const SET_MEMORY: u32 = 204;
     pub const STATE: u32 = 212;
     pub const NODE_MEMORY: u32 = 228;

@@ -4,10 +4,15 @@ use crate::support::{
     libvirt::{Daemon, small},
     qemu::eventually,
 };
-use std::fs;
+use std::{fs, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    time::timeout,
+};
 use vmdeck::{
-    backend::{Backend, Call, Images, Machines, Power, Snapshots, libvirt::Libvirt},
-    domain::{Expect, PowerState, SnapshotState, Verdict, Vm, VmId},
+    backend::{Backend, Call, Console, Images, Machines, Power, Snapshots, libvirt::Libvirt},
+    domain::{ErrorKind, Expect, PowerState, SnapshotState, Verdict, Vm, VmId},
 };
 
 async fn found(libvirt: &Libvirt, vm: &VmId) -> Vm {
@@ -77,4 +82,36 @@ async fn a_saved_machine_goes_on_where_it_was_and_has_a_new_name_only_while_it_i
     libvirt.rename(&vm, "shop").await.unwrap();
     let names: Vec<_> = libvirt.inventory(false).await.unwrap().vms.unwrap().into_iter().map(|vm| vm.name).collect();
     assert_eq!(names, ["shop"]);
+}
+
+/// Types until the guest has echoed it.
+async fn speaks(libvirt: &Libvirt, vm: &VmId) -> UnixStream {
+    let Console::Unix { socket, history } = libvirt.open_console(vm).await.unwrap();
+    assert_eq!(history, None);
+    let mut line = UnixStream::connect(socket).await.unwrap();
+    let (mut heard, mut part) = (String::new(), [0; 512]);
+    let echoed = async {
+        while !heard.contains("hello") {
+            line.write_all(b"hello").await.unwrap();
+            let count = line.read(&mut part).await.unwrap();
+            assert!(count > 0, "the line was closed after {heard:?}");
+            heard.push_str(&String::from_utf8_lossy(&part[..count]));
+        }
+    };
+    timeout(Duration::from_secs(60), echoed).await.expect("the guest echoes what is typed");
+    line
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serial_line_is_carried_for_one_at_a_time_and_ends_with_its_machine() {
+    let (_daemon, libvirt, vm) = running().await;
+    let line = speaks(&libvirt, &vm).await;
+    let error = libvirt.open_console(&vm).await.unwrap_err();
+    assert!(error.message.contains("console"), "{error}");
+    // Calls go on beside the line.
+    assert_eq!(found(&libvirt, &vm).await.power(), PowerState::Running);
+    drop(line);
+    eventually("the line is free again", async || libvirt.open_console(&vm).await.is_ok()).await;
+    libvirt.power_off(&vm).await.unwrap();
+    assert_eq!(libvirt.open_console(&vm).await.unwrap_err().kind, ErrorKind::Conflict, "it is off");
 }
