@@ -56,17 +56,42 @@ pub(super) fn chip(host: &HostState, now: Stamp, theme: &Theme) -> (&'static str
         Link::Asks(_) => ("?", "?", theme.warning, format!("{id} asks")),
         Link::Down { error, retry_at } => {
             let again = retry_at.map(|at| again(now, at)).unwrap_or_default();
-            ("○", "-", theme.bad, format!("{id} down: {error}{again}"))
+            ("○", "-", theme.bad, format!("{id} down: {}{again}", reason(&error.message, &host.host.address)))
         }
     };
     (if theme.ascii { plain } else { fine }, style, text)
 }
 
+/// What went wrong, without the server's name before it: that stands beside or above, and the reason must not be cut for
+/// its sake.
+fn reason<'a>(message: &'a str, address: &str) -> &'a str {
+    let named = |(shown, _): &(&str, &str)| {
+        let server = shown.rsplit_once(':').map_or("", |(server, _)| server);
+        !server.is_empty() && !shown.contains(char::is_whitespace) && address.contains(server)
+    };
+    message.split_once(": ").filter(named).map_or(message, |(_, reason)| reason)
+}
+
 /// When the next try comes: `, again in 8 s`.
-fn again(now: Stamp, at: Stamp) -> String {
+pub(super) fn again(now: Stamp, at: Stamp) -> String {
     match now.until(at) {
         time if time.is_zero() => ", trying again".to_owned(),
         time if time.as_secs() < 60 => format!(", again in {} s", time.as_secs().max(1)),
         time => format!(", again in {}", span(time)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    #[test]
+    fn a_reason_stands_without_the_server_before_it() {
+        let told = |message| reason(message, "https://office.example http://[::1]:7");
+        assert_eq!(told("office.example:8090: it does not take this password"), "it does not take this password");
+        assert_eq!(told("[::1]:7: nothing listens there"), "nothing listens there");
+        assert_eq!(told("key: write cert = \"/file\" too"), "key: write cert = \"/file\" too");
+        assert_eq!(told("other.example:1: it leads there"), "other.example:1: it leads there");
+        assert_eq!(told("refused"), "refused");
     }
 }

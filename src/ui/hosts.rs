@@ -113,6 +113,10 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     // The name stands above.
     let link = match &host.link {
         Link::Up(c) if c.is_set_up != Some(false) && host.stale.is_none() => "up".to_owned(),
+        // Here is room for the whole sentence, with the server that is meant.
+        Link::Down { error, retry_at } => {
+            format!("down: {error}{}", retry_at.map(|at| header::again(app.now(), at)).unwrap_or_default())
+        }
         _ => link.strip_prefix(&format!("{id} ")).map_or(link.clone(), str::to_owned),
     };
     let mut lines =

@@ -120,7 +120,7 @@ impl Client {
             Said::Yes(value) => value,
             Said::No(refusal) if matches!(refusal.status, 401 | 403) => {
                 let user = crate::domain::clean_line(&self.user);
-                let why = format_args!("{user}: {shown} does not take this user or this password");
+                let why = format_args!("{shown}: it does not take this user or this password ({user})");
                 return Err(Error::new(ErrorKind::Unauthorized, why));
             }
             Said::No(refusal) if refusal.status == 404 => {
