@@ -7,6 +7,7 @@ use crate::{
     input::{self, KeyMap},
     logging,
     runtime::{
+        has_iohyve,
         headless::{self, Streams},
         interrupt, libvirt_here, run_tui,
         setup::Errand,
@@ -184,10 +185,13 @@ impl Cli {
         let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
         let config = match self.demo {
             Some(count) => config.demo((count > 0).then_some(count)),
-            None => match libvirt_here() {
-                Some(uri) => config.with_libvirt(uri),
-                None => config,
-            },
+            None => {
+                let config = match libvirt_here() {
+                    Some(uri) => config.with_libvirt(uri),
+                    None => config,
+                };
+                if has_iohyve() { config.with_iohyve() } else { config }
+            }
         };
         if let Err(why) = logging::start(&paths.state) {
             // A program that manages machines is of use without a log, too.

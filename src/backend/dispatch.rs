@@ -174,10 +174,10 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
             backend.check_description(vm, Some(before), text).await.map(done)
         }
         Request::Define { vm, text, .. } => backend.define(vm, text).await.map(done),
-        Request::OpenConsole(vm) => {
-            let Console::Unix { socket, history } = backend.open_console(vm).await?;
-            Ok(Reply::Console { socket, history })
-        }
+        Request::OpenConsole(vm) => Ok(match backend.open_console(vm).await? {
+            Console::Unix { socket, history } => Reply::Console { socket, history },
+            Console::Program { program, leave } => Reply::ConsoleProgram { line: program.shown(), leave },
+        }),
         Request::ListImages => backend.images().await.map(Reply::Images),
         Request::ProbeImage { url } => backend.probe_image(url).await.map(Reply::Probed),
         Request::FetchImage { url, name } => backend.fetch_image(url, name.as_deref(), call).await.map(Reply::Fetched),

@@ -107,7 +107,7 @@ impl Fetching {
         folder: &Path,
         url: &str,
         name: Option<&str>,
-        check: fn(&str) -> Result<()>,
+        check: impl Fn(&str) -> Result<()> + Send,
         call: Call,
     ) -> Result<String> {
         let order = Order::new(url, name)?;

@@ -37,8 +37,12 @@ pub use properties::Properties;
 pub use setup::Setup;
 pub use snapshots::Snapshots;
 
-use crate::domain::{
-    Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret, Verdict, VmId,
+use crate::{
+    domain::{
+        Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret, Verdict,
+        VmId,
+    },
+    transport::Program,
 };
 use std::{
     future::{Future, ready},
@@ -76,6 +80,8 @@ impl Call {
 pub enum Console {
     /// A socket that carries the serial line; `history`: a file with what was said before.
     Unix { socket: PathBuf, history: Option<PathBuf> },
+    /// A program that shows the serial line on the terminal that it is given; `leave`: the keys that end it.
+    Program { program: Program, leave: &'static str },
 }
 
 /// The answer of what is not overridden.

@@ -1,7 +1,7 @@
 //! The file's sections and their defaults.
 use super::{
     BackendConfig, ConfigError, HostConfig,
-    host::{Demo, LOCAL, LOCAL_LIBVIRT, Scene},
+    host::{Demo, LOCAL, LOCAL_IOHYVE, LOCAL_LIBVIRT, Scene},
     read::{Result, Source, Table},
 };
 use crate::{
@@ -114,6 +114,8 @@ pub struct Config {
     pub hosts: Vec<HostConfig>,
     /// A libvirt daemon of this computer is shown where one is found: the file says nothing of one.
     pub shows_libvirt: bool,
+    /// The same for an `iohyve` of this computer.
+    pub shows_iohyve: bool,
     /// Keys of actions that have others than their own.
     pub keys: Overrides,
     pub ui: Ui,
@@ -126,6 +128,7 @@ impl Default for Config {
         Self {
             hosts: vec![HostConfig::local()],
             shows_libvirt: true,
+            shows_iohyve: true,
             keys: Overrides::new(),
             ui: Ui::default(),
             refresh: Refresh::default(),
@@ -156,13 +159,18 @@ impl Config {
                 BackendConfig::Libvirt(libvirt) => libvirt.uri.starts_with("qemu:///"),
                 _ => host.name.as_str() == LOCAL_LIBVIRT,
             };
+            let is_iohyve = |host: &HostConfig| match &host.backend {
+                BackendConfig::Iohyve(iohyve) => iohyve.ssh.is_none(),
+                _ => host.name.as_str() == LOCAL_IOHYVE,
+            };
             let shows_libvirt = !hosts.iter().any(is_libvirt);
+            let shows_iohyve = !hosts.iter().any(is_iohyve);
             let hosts = hosts.into_iter().filter(|host| host.enabled).collect();
             let keys = keys(top)?;
             let ui = section(top, "ui", ui)?;
             let refresh = section(top, "refresh", refresh)?;
             let fetch = section(top, "fetch", fetch)?;
-            Ok(Self { hosts, shows_libvirt, keys, ui, refresh, fetch })
+            Ok(Self { hosts, shows_libvirt, shows_iohyve, keys, ui, refresh, fetch })
         })
     }
 
@@ -171,6 +179,15 @@ impl Config {
     pub fn with_libvirt(mut self, uri: &str) -> Self {
         if self.shows_libvirt {
             self.hosts.push(HostConfig::local_libvirt(uri));
+        }
+        self
+    }
+
+    /// With the `iohyve` of this computer that was found, unless the file speaks of it.
+    #[must_use]
+    pub fn with_iohyve(mut self) -> Self {
+        if self.shows_iohyve {
+            self.hosts.push(HostConfig::local_iohyve());
         }
         self
     }

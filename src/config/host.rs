@@ -12,6 +12,8 @@ use std::path::PathBuf;
 pub const LOCAL: &str = "local";
 /// The name of the host that is there where a libvirt daemon of this computer is found.
 pub const LOCAL_LIBVIRT: &str = "local-libvirt";
+/// The name of the host that is there where this computer has the command `iohyve`.
+pub(super) const LOCAL_IOHYVE: &str = "local-iohyve";
 
 /// Machines run by QEMU on this computer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,6 +175,12 @@ impl HostConfig {
         Self { name: HostId::from(LOCAL_LIBVIRT), enabled: true, backend }
     }
 
+    /// The host of an `iohyve` that was found.
+    pub fn local_iohyve() -> Self {
+        let backend = BackendConfig::Iohyve(Iohyve::default());
+        Self { name: HostId::from(LOCAL_IOHYVE), enabled: true, backend }
+    }
+
     /// As the screens know it.
     pub fn host(&self) -> Host {
         Host { id: self.name.clone(), backend: self.backend.name(), address: self.backend.address() }
@@ -193,9 +201,13 @@ impl HostConfig {
             table.end()?;
             return Ok(Self { name: HostId::from(text), enabled, backend });
         }
-        if text == LOCAL_LIBVIRT && !enabled && table.get("backend").is_none() {
+        let found = [Self::local_libvirt("qemu:///system"), Self::local_iohyve()];
+        if let Some(found) = found.into_iter().find(|host| host.name.as_str() == text)
+            && !enabled
+            && table.get("backend").is_none()
+        {
             table.end()?;
-            return Ok(Self { enabled, ..Self::local_libvirt("qemu:///system") });
+            return Ok(Self { enabled, ..found });
         }
         let backend = table.need("backend", &format!("one of {known}"))?;
         let backend = match backend.text()? {

@@ -41,6 +41,11 @@ pub enum Reply {
         socket: PathBuf,
         history: Option<PathBuf>,
     },
+    /// The command line that shows a machine's serial line; `leave`: the keys that end it.
+    ConsoleProgram {
+        line: String,
+        leave: &'static str,
+    },
     /// Asked for and taken, and that is all that is known: what became of it, in words.
     Taken(String),
     /// Done, with something that the person should know.

@@ -1,9 +1,6 @@
 //! The serial console of a machine, full screen, until the person detaches.
 use super::console_filter::Filter;
-use crate::{
-    backend::Console,
-    domain::{Error, ErrorKind, Result, clean},
-};
+use crate::domain::{Error, ErrorKind, Result, clean};
 use std::{
     fs::{File, TryLockError},
     io::{self, SeekFrom},
@@ -40,12 +37,17 @@ pub enum Left {
 
 /// Shows what was said before, then carries bytes both ways. `input` and `output` are a terminal in raw mode; what the
 /// guest does to its modes is undone at the end.
-pub async fn attach<R, W>(name: &str, console: &Console, mut input: R, mut output: W) -> Result<Left>
+pub async fn attach<R, W>(
+    name: &str,
+    socket: &Path,
+    history: Option<&Path>,
+    mut input: R,
+    mut output: W,
+) -> Result<Left>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let Console::Unix { socket, history } = console;
     let title = clean(name, 60);
     let entry = format!("\x1b[?25h\x1b[H\x1b[2J\x1b[7m Serial console of {title} · Ctrl-] leaves \x1b[0m\r\n");
     output.write_all(entry.as_bytes()).await?;

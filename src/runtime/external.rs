@@ -1,8 +1,7 @@
 //! The terminal lent: to a machine's serial console, to the person's editor.
 use super::console::{RESET, attach};
 use crate::{
-    backend::Console,
-    domain::{Error, ErrorKind, Result},
+    domain::{Error, ErrorKind, Result, clean},
     transport::Program,
 };
 use rustix::fs::{Mode, OFlags, open};
@@ -11,6 +10,7 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Write as _, stdout},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
     time::Duration,
 };
 use tokio::{io::AsyncReadExt, net::unix::pipe, time::timeout};
@@ -35,18 +35,37 @@ impl Drop for Undo {
 }
 
 /// Attaches the terminal, which is in raw mode, to a machine's console until the person leaves or the machine goes off.
-pub(super) async fn serial(title: &str, console: &Console) -> Result<()> {
+pub(super) async fn serial(title: &str, socket: &Path, history: Option<&Path>) -> Result<()> {
     let ends = || -> io::Result<_> {
         let input = pipe::Receiver::from_file_unchecked(terminal(OFlags::RDONLY)?)?;
         Ok((input, pipe::Sender::from_file_unchecked(terminal(OFlags::WRONLY)?)?))
     };
     let (mut input, output) = ends().map_err(|why| Error::from(why).context("the terminal cannot be read"))?;
     let undo = Undo;
-    let left = attach(title, console, &mut input, output).await;
+    let left = attach(title, socket, history, &mut input, output).await;
     std::mem::forget(undo);
     let mut buffer = [0; 1024];
     while let Ok(Ok(1..)) = timeout(ANSWERS, input.read(&mut buffer)).await {}
     left.map(|_| ())
+}
+
+/// Gives the terminal, which is in nobody's modes, to a program that shows a machine's console; says before how the
+/// person leaves it.
+pub(super) async fn show(title: &str, program: &Program, leave: &str) -> Result<()> {
+    let mut out = stdout();
+    writeln!(out, "Serial console of {} · {leave}", clean(title, 60))?;
+    out.flush()?;
+    ended_well(program, program.with_terminal().await?)
+}
+
+/// A program that had the terminal ends with 0 where all is well.
+fn ended_well(program: &Program, code: Option<i32>) -> Result<()> {
+    let how = match code {
+        Some(0) => return Ok(()),
+        Some(code) => format!("it ended with {code}"),
+        None => "a signal ended it".to_owned(),
+    };
+    Err(Error::new(ErrorKind::Cancelled, format_args!("{}: {how}", program.name())))
 }
 
 /// The largest text that is taken from an editor, in bytes.
@@ -58,11 +77,7 @@ pub(super) async fn edit(name: &str, text: &str) -> Result<String> {
     let path = folder.path().join(file_name(name));
     File::options().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
     let program = editor().operand(&path)?;
-    let code = program.with_terminal().await?;
-    if code != Some(0) {
-        let how = code.map_or_else(|| "a signal ended it".to_owned(), |code| format!("it ended with {code}"));
-        return Err(Error::new(ErrorKind::Cancelled, format_args!("{}: {how}", program.name())));
-    }
+    ended_well(&program, program.with_terminal().await?)?;
     if fs::metadata(&path)?.len() > LARGEST {
         return Err(Error::invalid("the text is longer than any description"));
     }

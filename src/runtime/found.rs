@@ -1,5 +1,8 @@
 //! What is on this computer beside QEMU.
-use crate::backend::libvirt::{Scope, sockets};
+use crate::{
+    backend::libvirt::{Scope, sockets},
+    transport::find_program,
+};
 use rustix::fs::{Access, access};
 use std::path::Path;
 
@@ -15,4 +18,9 @@ pub fn libvirt_here() -> Option<&'static str> {
         return Some("qemu:///system");
     }
     is_here(Scope::Session).then_some("qemu:///session")
+}
+
+/// Whether this computer has the command `iohyve`. Not in an installation that keeps to one folder.
+pub fn has_iohyve() -> bool {
+    std::env::var_os("VMDECK_HOME").is_none() && find_program("iohyve").is_some()
 }

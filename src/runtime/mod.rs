@@ -22,7 +22,7 @@ mod terse;
 mod throttle;
 
 pub use console::{Left, attach};
-pub use found::libvirt_here;
+pub use found::{has_iohyve, libvirt_here};
 pub use hosts::Hosts;
 pub use policy::Policy;
 pub use screen_loop::{ScreenLoop, Stage};

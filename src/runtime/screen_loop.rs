@@ -264,7 +264,8 @@ where
             Ok(console) => {
                 let title = format!("{vm} on {host}");
                 let Self { app, hosts, stage, inbox, outside, .. } = self;
-                match lend(stage.console(&title, console), false, (app, hosts, inbox, outside)).await {
+                let is_program = matches!(console, Console::Program { .. });
+                match lend(stage.console(&title, console), is_program, (app, hosts, inbox, outside)).await {
                     Ok(ended) => ended,
                     Err(Outside::Suspend) => self.stage.suspend().await.map(Ok)?,
                     Err(_) => {

@@ -215,7 +215,13 @@ impl Stage for TerminalGuard {
 
     async fn console(&mut self, title: &str, console: Console) -> Outcome<()> {
         self.deafen().await;
-        let ended = external::serial(title, &console).await;
+        let ended = match console {
+            Console::Unix { socket, history } => external::serial(title, &socket, history.as_deref()).await,
+            Console::Program { program, leave } => {
+                give_back();
+                external::show(title, &program, leave).await
+            }
+        };
         self.retake()?;
         ended
     }

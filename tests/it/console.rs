@@ -5,18 +5,15 @@ use tokio::{
     net::UnixListener,
     task::JoinHandle,
 };
-use vmdeck::{
-    backend::Console,
-    runtime::{Left, attach},
-};
+use vmdeck::runtime::{Left, attach};
 
 /// A person before the console of `web1`: what they type into, what they see, and how it ended.
 #[expect(clippy::disallowed_methods, reason = "the test joins it")]
 fn person(folder: &Path) -> (DuplexStream, DuplexStream, JoinHandle<Left>) {
-    let console = Console::Unix { socket: folder.join("serial"), history: Some(folder.join("serial.log")) };
+    let (socket, history) = (folder.join("serial"), folder.join("serial.log"));
     let (typing, input) = duplex(1024);
     let (output, seeing) = duplex(64 * 1024);
-    let attached = tokio::spawn(async move { attach("web1", &console, input, output).await.unwrap() });
+    let attached = tokio::spawn(async move { attach("web1", &socket, Some(&history), input, output).await.unwrap() });
     (typing, seeing, attached)
 }
 

@@ -57,10 +57,15 @@ impl Shell {
 
     /// ssh with a command line for the other side. One connection is kept for a minute: a new one takes long.
     fn ssh(&self, program: &Path, host: &str, remote: String) -> Result<Program> {
+        self.ssh_with(&["-T"], program, host, remote)
+    }
+
+    fn ssh_with(&self, how: &[&str], program: &Path, host: &str, remote: String) -> Result<Program> {
         self.make_run()?;
         let kept = format!("ControlPath={}", self.run.join("ssh-%C").display());
         let options = ["BatchMode=yes", "ConnectTimeout=8", "ControlMaster=auto", "ControlPersist=60", &kept];
-        let ssh = Program::new(program).arg("-T").args(options.iter().flat_map(|option| ["-o", *option]));
+        let ssh =
+            Program::new(program).args(how.iter().copied()).args(options.iter().flat_map(|option| ["-o", *option]));
         Ok(ssh.operand(host)?.arg(remote))
     }
 
@@ -111,6 +116,16 @@ impl Shell {
         let command = self.command();
         let words: Vec<_> = std::iter::once(command.as_str()).chain(arguments.iter().copied()).collect();
         self.output(self.program(&words)?.patience(Some(patience))).await
+    }
+
+    /// iohyve on the terminal of a person. ssh has no keys of its own there: all are the program's.
+    pub(super) fn on_terminal(&self, arguments: &[&str]) -> Result<Program> {
+        let command = self.command();
+        let words: Vec<_> = std::iter::once(command.as_str()).chain(arguments.iter().copied()).collect();
+        match &self.place {
+            Place::Here(_) => self.program(&words),
+            Place::Ssh { program, host } => self.ssh_with(&["-t", "-e", "none"], program, host, line(&words)?),
+        }
     }
 
     /// Runs iohyve where it leaves something behind that goes on writing: into a file, which nobody has to read.

@@ -1,11 +1,14 @@
 use super::{CHANGE, Iohyve, differs, names};
 use crate::{
-    backend::{Call, Images},
-    domain::{Error, ErrorKind, Image, Progress, Prospect, Result, clean_line},
-    fetch::{self, Order, Origin, Wish},
+    backend::{
+        Call, Images,
+        fetching::{fetches, wish},
+    },
+    domain::{Error, Fetches, Image, Progress, Prospect, Result, clean_line},
+    fetch::{Origin, Wish},
     transport::at,
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, sync::OnceLock, time::Duration};
 
 /// A whole image is copied, on a slow disk or through ssh.
 const COPY: Duration = Duration::from_secs(3600);
@@ -24,41 +27,48 @@ impl Iohyve {
         self.settings.images.join("whole").join(name)
     }
 
-    /// Fetches it into a folder of ours with the engine of all hosts; returns its name there.
-    async fn fetched(&self, url: &str, name: Option<&str>, isos: &[String], call: &Call) -> Result<String> {
-        let (folder, settings) = (&self.settings.images, &self.settings);
-        let order = Order::new(url, name)?;
-        fs::create_dir_all(folder).map_err(at(folder))?;
-        call.progress(Progress::note(format!("asking {}", order.address.place())));
-        let name = if let Some(name) = order.find(folder) {
-            name
-        } else {
-            let look = tokio::select! {
-                look = fetch::look(&order, folder, &settings.fetch) => look?,
-                () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
-            };
-            names::check_iso(&look.name)?;
-            if isos.contains(&look.name) {
-                return Err(taken(&look.name));
-            }
-            if self.whole(&look.name).is_file() {
-                return Ok(look.name);
-            }
-            fetch::ask(&order, &look, folder)?;
-            look.name
-        };
-        let login = order.address.login();
-        fetch::start_with(&settings.worker, folder, &name, settings.fetch_at_once, &settings.fetch, login)?;
-        fetch::follow(folder, &name, &call.cancel, |progress| call.progress(progress)).await?;
-        let (fetched, whole) = (folder.join(&name), self.whole(&name));
-        fs::create_dir_all(folder.join("whole")).and_then(|()| fs::rename(&fetched, &whole)).map_err(at(&whole))?;
-        Origin::remove(folder, &name);
-        Ok(name)
+    /// Whether it has come whole, and iohyve has not taken it yet.
+    fn waits(&self, name: &str) -> bool {
+        self.whole(name).is_file() || self.settings.images.join(name).is_file()
     }
 
-    fn wish(&self, name: &str, wish: Wish) -> Result<()> {
-        fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
-        fetch::ask_to(&self.settings.images, name, wish)
+    /// Fetches it into a folder of ours with the engine of all hosts; returns its name there.
+    async fn fetched(&self, url: &str, name: Option<&str>, isos: &[String], call: &Call) -> Result<String> {
+        let waiting = OnceLock::new();
+        let check = |name: &str| {
+            names::check_iso(name)?;
+            if !isos.iter().any(|iso| iso == name) && self.waits(name) {
+                let _ = waiting.set(name.to_owned());
+            }
+            let is_free = !isos.iter().any(|iso| iso == name) && waiting.get().is_none();
+            if is_free { Ok(()) } else { Err(taken(name)) }
+        };
+        let fetched = self.fetching.fetch(&self.settings.images, url, name, check, call.clone()).await;
+        fetched.or_else(|error| waiting.into_inner().ok_or(error))
+    }
+
+    /// Has iohyve copy what has come into its library, and throws ours away then.
+    async fn hand_over(&self, name: &str, call: &Call) -> Result<Image> {
+        let (folder, whole) = (&self.settings.images, self.whole(name));
+        let fetched = folder.join(name);
+        if fetched.is_file() {
+            fs::create_dir_all(folder.join("whole")).and_then(|()| fs::rename(&fetched, &whole)).map_err(at(&whole))?;
+        }
+        call.progress(Progress::note("iohyve copies it into its library"));
+        let output = self.shell.copy_image(&whole, name, COPY).await?;
+        let is_there = self.isos().await?.iter().any(|iso| iso == name);
+        if !is_there || !output.is_success() {
+            // An entry that holds half an image looks like any other.
+            let kept = format!("{} is whole and tried again next time", whole.display());
+            if is_there {
+                self.shell.run(&["rmiso", name], CHANGE).await?;
+            }
+            return Err(differs(&output, format_args!("iohyve did not take {name}; {kept}")));
+        }
+        let checked = fs::metadata(&whole).ok().and_then(|meta| Origin::read(folder, name, &meta)?.checked);
+        fs::remove_file(&whole).map_err(at(&whole))?;
+        Origin::remove(folder, name);
+        Ok(Image { checked, ..Image::new(name) })
     }
 }
 
@@ -68,7 +78,7 @@ impl Images for Iohyve {
     }
 
     async fn probe_image(&self, url: &str) -> Result<Prospect> {
-        fetch::probe(&Order::new(url, None)?.address, &self.settings.images, &self.settings.fetch).await
+        self.fetching.probe(&self.settings.images, url).await
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
@@ -80,31 +90,30 @@ impl Images for Iohyve {
             return Err(taken(name));
         }
         let name = self.fetched(url, name, &isos, &call).await?;
-        call.progress(Progress::note("iohyve copies it into its library"));
-        let path = self.whole(&name);
-        let output = self.shell.copy_image(&path, &name, COPY).await?;
-        let is_there = self.isos().await?.contains(&name);
-        if !is_there || !output.is_success() {
-            // An entry that holds half an image looks like any other.
-            let kept = format!("{} is whole and tried again next time", path.display());
-            if is_there {
-                self.shell.run(&["rmiso", &name], CHANGE).await?;
-            }
-            return Err(differs(&output, format_args!("iohyve did not take {name}; {kept}")));
-        }
-        let checked =
-            fs::metadata(&path).ok().and_then(|meta| Origin::read(&self.settings.images, &name, &meta)?.checked);
-        fs::remove_file(&path).map_err(at(&path))?;
-        Origin::remove(&self.settings.images, &name);
-        Ok(Image { checked, ..Image::new(name) })
+        self.hand_over(&name, &call).await
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(self.wish(image, Wish::Pause)).await
+        std::future::ready(wish(&self.settings.images, image, Wish::Pause)).await
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(self.wish(image, Wish::Cancel)).await
+        std::future::ready(wish(&self.settings.images, image, Wish::Cancel)).await
+    }
+
+    async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
+        names::check_iso(image)?;
+        if self.isos().await?.iter().any(|iso| iso == image) {
+            return Err(taken(image));
+        }
+        if !self.waits(image) {
+            self.fetching.resume(&self.settings.images, image, call.clone()).await?;
+        }
+        self.hand_over(image, &call).await
+    }
+
+    async fn fetches(&self) -> Result<Fetches> {
+        std::future::ready(Ok(fetches(&self.settings.images))).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {

@@ -17,10 +17,10 @@ pub(in crate::backend) mod values;
 pub use command::Place;
 
 use crate::{
-    backend::{Backend, EventSink, Nodes},
+    backend::{Backend, EventSink, Nodes, fetching::Fetching},
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
-        Result, Verdict, Vm, VmId, clean_line,
+        Result, Secret, Verdict, Vm, VmId, clean_line,
     },
     fetch,
     transport::Stopwatch,
@@ -118,14 +118,24 @@ pub struct Settings {
 pub struct Iohyve {
     settings: Settings,
     shell: Shell,
+    fetching: Fetching,
     seen: Seen,
     version: Mutex<Option<names::Version>>,
 }
 
 /// What iohyve does for root alone.
-const READS: [Op; 6] = [Op::List, Op::Show, Op::ListSnapshots, Op::ListProperties, Op::ListImages, Op::CheckSetup];
+const READS: [Op; 8] = [
+    Op::List,
+    Op::Show,
+    Op::ListSnapshots,
+    Op::ListProperties,
+    Op::ListImages,
+    Op::ProbeImage,
+    Op::ListFetches,
+    Op::CheckSetup,
+];
 
-const ALL: [Op; 30] = [
+const ALL: [Op; 32] = [
     Op::List,
     Op::Show,
     Op::Start,
@@ -151,6 +161,8 @@ const ALL: [Op; 30] = [
     Op::FetchImage,
     Op::PauseFetch,
     Op::CancelFetch,
+    Op::ResumeFetch,
+    Op::ListFetches,
     Op::RenameImage,
     Op::RemoveImage,
     Op::CheckSetup,
@@ -161,7 +173,7 @@ const ALL: [Op; 30] = [
 const DRIVE: &str = "machines of iohyve have no CD drive but during an installation";
 const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
 /// What no iohyve does.
-const NEVER: [(Op, &str); 12] = [
+const NEVER: [(Op, &str); 10] = [
     (Op::Reset, "iohyve has no reset: power the machine off, then start it"),
     (Op::Reboot, "iohyve asks no guest to restart: shut it down, then start it"),
     (Op::Save, "bhyve keeps no memory of a machine that is stopped"),
@@ -172,14 +184,13 @@ const NEVER: [(Op, &str); 12] = [
     (Op::EjectImage, DRIVE),
     (Op::ShowDescription, WHOLE),
     (Op::Define, WHOLE),
-    (Op::ResumeFetch, "fetch the same address again: what came of it is gone on with"),
-    (Op::ListFetches, "no history of fetches is kept here: those of this run are among the tasks"),
 ];
 
 impl Iohyve {
     pub fn new(settings: Settings) -> Self {
         let shell = Shell { place: settings.place.clone(), run: settings.run.clone() };
-        Self { settings, shell, seen: Seen::default(), version: Mutex::default() }
+        let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
+        Self { settings, shell, fetching, seen: Seen::default(), version: Mutex::default() }
     }
 
     /// What a command that only reads prints.
@@ -224,14 +235,15 @@ fn differs(output: &crate::transport::Output, what: std::fmt::Arguments<'_>) -> 
 impl Nodes for Iohyve {}
 
 impl Backend for Iohyve {
-    async fn connect(&self, _: EventSink) -> Result<Capabilities> {
+    async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        self.fetching.ask_by(events);
         let (version, user) = tokio::join!(self.read(&["version"]), self.shell.other(&["id", "-u"]));
         let version = version?;
         let line = version.lines().next().unwrap_or_default();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = names::Version::read(line);
         let is_root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
-        let ops = ALL.iter().filter(|op| is_root || READS.contains(op) || **op == Op::ProbeImage);
-        let ops = ops.fold(OpSet::default(), |set, op| set.with(*op)).without(Op::OpenConsole);
+        let ops = ALL.iter().filter(|op| is_root || READS.contains(op));
+        let ops = ops.fold(OpSet::default(), |set, op| set.with(*op));
         let why = if is_root { "iohyve cannot do that" } else { "iohyve does this for root only" };
         let is_set_up = self.isos().await.is_ok();
         Ok(Capabilities {
@@ -241,7 +253,7 @@ impl Backend for Iohyve {
             limits: Limits {
                 // It hands out numbers of taps and consoles without a lock.
                 changes_at_once: Some(1),
-                beside: OpSet::default().with(Op::FetchImage).with(Op::PauseFetch).with(Op::CancelFetch),
+                beside: OpSet::of(&[Op::FetchImage, Op::ResumeFetch, Op::PauseFetch, Op::CancelFetch]),
                 patience: vec![
                     (Op::Delete, Duration::from_secs(60)),
                     (Op::Start, Duration::from_secs(60)),
@@ -268,5 +280,10 @@ impl Backend for Iohyve {
 
     async fn look(&self, expect: &Expect) -> Verdict {
         self.judge(expect).await.unwrap_or_else(Verdict::Unknown)
+    }
+
+    async fn answer(&self, question: u64, answer: Option<Secret>) {
+        self.fetching.answer(question, answer);
+        std::future::ready(()).await;
     }
 }

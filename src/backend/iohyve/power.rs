@@ -1,6 +1,6 @@
 use super::{CHANGE, Iohyve, READ, command::words, differs, names};
 use crate::{
-    backend::Power,
+    backend::{Console, Power},
     domain::{Error, Result, VmId, clean_line},
 };
 use std::time::Duration;
@@ -11,7 +11,15 @@ impl Iohyve {
     async fn check_kill(&self, vm: &VmId) -> Result<()> {
         let found = self.shell.other(&["pgrep", "-fl", vm.as_str()]).await?;
         let own = format!("ioh-{vm}");
-        let is_own = |line: &str| line.split([' ', ':', '(', ')']).any(|word| word == own);
+        let is_bhyve = |line: &str| line.split([' ', ':', '(', ')']).any(|word| word == own);
+        // The loop that starts it again after a restart, which has to go too; and consoles.
+        let is_script = |line: &str| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let is_iohyve = |word: &str| word.rsplit('/').next() == Some("iohyve");
+            matches!(words.as_slice(), [.., script, "start" | "install" | "console", name]
+                if is_iohyve(script) && *name == vm.as_str())
+        };
+        let is_own = |line: &str| is_bhyve(line) || is_script(line);
         match String::from_utf8_lossy(&found.stdout).lines().find(|line| !line.is_empty() && !is_own(line)) {
             Some(other) => Err(Error::conflict(format_args!(
                 "iohyve kills whatever has `{vm}` in its command line, so also `{}`: nothing was sent",
@@ -57,5 +65,15 @@ impl Power for Iohyve {
         }
         self.check_kill(vm).await?;
         self.shell.run(&["forcekill", vm.as_str()], CHANGE.max(READ)).await.map(drop)
+    }
+
+    async fn open_console(&self, vm: &VmId) -> Result<Console> {
+        let (row, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        if !row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is off")));
+        }
+        let program = self.shell.on_terminal(&["console", vm.as_str()])?;
+        Ok(Console::Program { program, leave: "Enter, then ~. leaves" })
     }
 }

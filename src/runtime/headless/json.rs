@@ -130,6 +130,7 @@ pub(super) fn reply(reply: &Reply) -> Value {
             json!({ "node": node(&report.node), "config": report.config, "subnets": report.subnets, "guests": guests })
         }
         Reply::Console { socket, history } => json!({ "socket": socket, "history": history }),
+        Reply::ConsoleProgram { line, leave } => json!({ "command": line, "leave": leave }),
         Reply::Taken(text) => json!({ "taken": text }),
         Reply::Remark(text) => json!({ "remark": text }),
     }

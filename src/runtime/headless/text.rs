@@ -225,6 +225,7 @@ pub(super) fn reply(reply: &Reply) -> String {
             text.lines().fold(String::new(), |text, line| text + &clean(line, usize::MAX) + "\n")
         }
         Reply::Console { socket, .. } => format!("{}\n", socket.display()),
+        Reply::ConsoleProgram { line, .. } => format!("{}\n", clean(line, usize::MAX)),
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) | Reply::Taken(_) => {
             reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()
         }

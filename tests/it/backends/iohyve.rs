@@ -1,92 +1,13 @@
 //! The `iohyve` command run by ourselves: a stand-in that prints what iohyve prints, and lies as it does.
 use super::conformance::{World, check};
+use crate::support::freebsd::Rig;
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{ffi::OsString, fs};
 use tokio::sync::mpsc;
 use vmdeck::{
-    backend::{
-        Backend, Call, Disks, Images, Machines, Power, Properties, Setup, Snapshots,
-        iohyve::{Iohyve, Place, Settings},
-    },
-    domain::{ByteSize, Capabilities, ErrorKind, Expect, Op, ResizePlan, Values, Verdict, VmId},
-    fetch,
+    backend::{Backend, Call, Console, Disks, Images, Machines, Power, Properties, Setup, Snapshots, iohyve::Place},
+    domain::{ByteSize, ErrorKind, Expect, Op, ResizePlan, Values, Verdict, VmId},
 };
-
-const STAND_IN: &str = include_str!("../support/iohyve.py");
-
-/// A FreeBSD in a folder.
-struct Rig(tempfile::TempDir);
-
-impl Rig {
-    fn new() -> Self {
-        let rig = Self(tempfile::tempdir().unwrap());
-        for name in ["iohyve", "id", "zfs", "zpool", "ifconfig", "pgrep", "ssh"] {
-            fs::write(rig.path(name), STAND_IN).unwrap();
-            fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let world = json!({"version": "v0.7.9", "guests": {}, "isos": [], "home": "tank/iohyve"});
-        fs::write(rig.path("world.json"), world.to_string()).unwrap();
-        fs::create_dir(rig.path("library")).unwrap();
-        rig
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn world(&self) -> Value {
-        serde_json::from_str(&fs::read_to_string(self.path("world.json")).unwrap()).unwrap()
-    }
-
-    fn set(&self, key: &str, value: Value) {
-        let mut world = self.world();
-        world.as_object_mut().unwrap().insert(key.to_owned(), value);
-        fs::write(self.path("world.json"), world.to_string()).unwrap();
-    }
-
-    fn at(&self, place: Place) -> Iohyve {
-        Iohyve::new(Settings {
-            place,
-            run: self.path("run"),
-            images: self.path("library"),
-            fetch: fetch::Options::default(),
-            fetch_at_once: 2,
-            worker: env!("CARGO_BIN_EXE_vmdeck").into(),
-        })
-    }
-
-    fn here(&self) -> Iohyve {
-        self.at(Place::Here(self.path("iohyve")))
-    }
-
-    async fn connected(&self) -> (Iohyve, Capabilities) {
-        let iohyve = self.here();
-        let capabilities = iohyve.connect(mpsc::channel(8).0).await.unwrap();
-        (iohyve, capabilities)
-    }
-
-    /// What it was asked to change with one of these words, in order.
-    fn sent(&self, words: &[&str]) -> Vec<String> {
-        let log = fs::read_to_string(self.path("calls.log")).unwrap();
-        let calls = log.lines().filter_map(|line| line.strip_prefix("iohyve "));
-        calls.filter(|call| words.contains(&call.split(' ').next().unwrap())).map(str::to_owned).collect()
-    }
-
-    fn image(&self) -> String {
-        fs::write(self.path("x.iso"), vec![0; 4096]).unwrap();
-        format!("file://{}", self.path("x.iso").display())
-    }
-}
-
-impl Drop for Rig {
-    /// What it left running.
-    fn drop(&mut self) {
-        for pid in self.world().get("loops").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64) {
-            let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-    }
-}
 
 fn create(name: &str) -> Values {
     [("name", name), ("disk", "8M")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
@@ -290,4 +211,43 @@ async fn a_name_a_snapshot_or_a_copy_that_did_not_come_to_be_is_no_success() {
         "Cloning web to twin",
     ];
     assert_eq!(told.map(|told| told.unwrap_err().message), wanted);
+}
+
+#[tokio::test]
+async fn a_fetch_is_gone_on_with_by_its_name_and_its_history_is_told() {
+    let rig = Rig::new();
+    let (iohyve, capabilities) = rig.connected().await;
+    assert_eq!([Op::ResumeFetch, Op::ListFetches].map(|op| capabilities.check(op)), [Ok(()); 2]);
+    assert_eq!(iohyve.resume_fetch("x.iso", Call::new().0).await.unwrap_err().kind, ErrorKind::NotFound);
+    rig.set("lies", json!(["cpiso"]));
+    let image = iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap_err();
+    assert!(image.message.contains("is whole and tried again next time"), "{image}");
+    let past = iohyve.fetches().await.unwrap().past;
+    assert_eq!(past.iter().map(|fetch| fetch.name.as_str()).collect::<Vec<_>>(), ["x.iso"]);
+    rig.set("lies", json!([]));
+    // What came is not fetched again.
+    fs::remove_file(rig.path("x.iso")).unwrap();
+    assert_eq!(iohyve.resume_fetch("x.iso", Call::new().0).await.unwrap().name, "x.iso");
+    assert_eq!(rig.world()["isos"], json!(["x.iso"]));
+    assert_eq!(iohyve.resume_fetch("x.iso", Call::new().0).await.unwrap_err().kind, ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_console_is_a_command_line_for_the_terminal() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    assert_eq!(iohyve.open_console(&web()).await.unwrap_err().message, "web is off");
+    iohyve.start(&web()).await.unwrap();
+    let Console::Program { program, leave } = iohyve.open_console(&web()).await.unwrap() else { panic!() };
+    assert_eq!(
+        (program.path(), program.arguments()),
+        (&*rig.path("iohyve"), &["console", "web"].map(OsString::from)[..])
+    );
+    assert_eq!(leave, "Enter, then ~. leaves");
+    let far = rig.at(Place::Ssh { program: rig.path("ssh"), host: "root@bsd.example".to_owned() });
+    let Console::Program { program, .. } = far.open_console(&web()).await.unwrap() else { panic!() };
+    let line = program.shown();
+    assert!(line.contains("/ssh -t -e none -o BatchMode=yes"), "{line}");
+    assert!(line.ends_with(" root@bsd.example 'iohyve console web'"), "{line}");
 }

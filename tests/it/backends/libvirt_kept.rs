@@ -86,7 +86,7 @@ async fn a_saved_machine_goes_on_where_it_was_and_has_a_new_name_only_while_it_i
 
 /// Types until the guest has echoed it.
 async fn speaks(libvirt: &Libvirt, vm: &VmId) -> UnixStream {
-    let Console::Unix { socket, history } = libvirt.open_console(vm).await.unwrap();
+    let Console::Unix { socket, history } = libvirt.open_console(vm).await.unwrap() else { panic!() };
     assert_eq!(history, None);
     let mut line = UnixStream::connect(socket).await.unwrap();
     let (mut heard, mut part) = (String::new(), [0; 512]);

@@ -46,7 +46,7 @@ async fn a_machine_lives_from_start_to_shut_down() {
     world.qemu.resume(&vm).await.unwrap();
     told(&mut events, &vm, PowerState::Running).await;
 
-    let Console::Unix { socket, history } = world.qemu.open_console(&vm).await.unwrap();
+    let Console::Unix { socket, history } = world.qemu.open_console(&vm).await.unwrap() else { panic!() };
     assert_eq!(converse(&socket, "hello"), "hello");
     assert!(std::fs::read_to_string(history.unwrap()).unwrap().contains("TINYBOOT-READY"));
 

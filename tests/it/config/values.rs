@@ -39,6 +39,19 @@ fn a_libvirt_that_is_found_is_shown_unless_the_file_speaks_of_one() {
 }
 
 #[test]
+fn an_iohyve_that_is_found_is_shown_unless_the_file_speaks_of_it() {
+    let names = |text: &str| {
+        let config = parse(text).unwrap().with_iohyve();
+        config.hosts.iter().map(|h| h.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(""), ["local", "local-iohyve"]);
+    assert_eq!(names("[[host]]\nname = \"local-iohyve\"\nenabled = false\n"), ["local"]);
+    assert_eq!(names("[[host]]\nname = \"mine\"\nbackend = \"iohyve\"\n"), ["local", "mine"]);
+    let far = "[[host]]\nname = \"far\"\nbackend = \"iohyve\"\nssh = \"root@far.example\"\n";
+    assert_eq!(names(far), ["local", "far", "local-iohyve"]);
+}
+
+#[test]
 fn every_section_is_read() {
     let config = parse(
         r#"

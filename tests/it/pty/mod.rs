@@ -2,6 +2,7 @@
 mod chypervisord;
 mod fetch;
 mod govirthost;
+mod iohyve;
 mod lochness;
 mod machine;
 mod sysadm;

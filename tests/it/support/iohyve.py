@@ -194,8 +194,21 @@ def iohyve(world, command, *words):
     return 0
 
 
+def console(name):
+    """cu on the machine's line: it speaks until it reads `~.`."""
+    print(f"Starting console on {name}...\n~~. to escape console [uses cu(1) for console]\nConnected", flush=True)
+    for line in sys.stdin:
+        if line.strip() == "~.":
+            print("Disconnected.")
+            return 0
+        print(f"{name} heard {line.strip()}", flush=True)
+    return 1
+
+
 def main():
     called, words = os.path.basename(sys.argv[0]), sys.argv[1:]
+    if words[:1] == ["console"]:
+        sys.exit(console(words[1]))
     with World() as world:
         with open(os.path.join(FOLDER, "calls.log"), "a") as log:
             print(called, *words, file=log)
@@ -211,7 +224,7 @@ def main():
             case "ifconfig":
                 code = print("em0 bridge0 tap0")
             case "pgrep":
-                code = print(*world.all.get("processes", [f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
+                code = print(*world.all.get("processes", [f"4710 /bin/sh /usr/local/sbin/iohyve start {words[-1]}", f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
     sys.stdout.flush()
     sys.exit(code or 0)
 

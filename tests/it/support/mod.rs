@@ -12,6 +12,7 @@ pub(crate) mod fake_velocity;
 pub(crate) mod fetches;
 pub(crate) mod film;
 pub(crate) mod fleet;
+pub(crate) mod freebsd;
 pub(crate) mod ftp;
 pub(crate) mod guests;
 pub(crate) mod hosts;
