@@ -25,8 +25,8 @@ fn authority() -> Trust {
     Trust::System { ca: Some(certificate("authority.pem")) }
 }
 
-fn ours() -> Option<Identity> {
-    Some(Identity { certificate: certificate("signed.pem"), key: certificate("signed.key") })
+fn ours() -> Identity {
+    Identity { certificate: certificate("signed.pem"), key: certificate("signed.key") }
 }
 
 fn lochness(name: &str, mutual: bool) -> Lochness {
@@ -137,7 +137,7 @@ async fn servers_that_want_to_know_us_are_shown_our_certificate() {
     let lochness = lochness("signed", true);
     let url = lochness.chypervisord.url();
     let alone = Settings { trust: authority(), ..settings(url.replace("127.0.0.1", "localhost")) };
-    let found = connect(Settings { identity: ours(), ..alone.clone() }).await.unwrap();
+    let found = connect(Settings { identity: Some(ours()), ..alone.clone() }).await.unwrap();
     assert_eq!(detail(&found, "Certificate"), "by an authority that is trusted here, and the server judges ours");
     let error = connect(alone).await.unwrap_err();
     assert!(error.message.contains("certificate of ours") || error.message.contains("without an answer"), "{error}");
@@ -147,7 +147,7 @@ async fn servers_that_want_to_know_us_are_shown_our_certificate() {
     let connect = async |identity| {
         Velocity::new(velocity::Settings { identity, ..settings.clone() }).connect(mpsc::channel(8).0).await
     };
-    let found = connect(ours()).await.unwrap();
+    let found = connect(Some(ours())).await.unwrap();
     assert_eq!(detail(&found, "Certificate"), "by an authority that is trusted here, and the server judges ours");
     let error = connect(None).await.unwrap_err();
     assert!(error.message.contains("certificate of ours") || error.message.contains("without an answer"), "{error}");
@@ -155,12 +155,12 @@ async fn servers_that_want_to_know_us_are_shown_our_certificate() {
 
 /// An etcd that nothing was ever written to.
 fn empty_etcd(name: &str, mutual: bool) -> Web {
-    Web::secure(name, mutual, |asked| match asked.path.as_str() {
-        "/version" => Told::json(200, r#"{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}"#),
-        _ => {
-            let body = r#"{"errorCode":100,"message":"Key not found","cause":"/lochness","index":3}"#;
-            Told::Answer(404, "Content-Type: application/json\r\nX-Etcd-Index: 3\r\n".to_owned(), body.into())
+    Web::secure(name, mutual, |asked| {
+        if asked.path == "/version" {
+            return Told::json(200, r#"{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}"#);
         }
+        let body = r#"{"errorCode":100,"message":"Key not found","cause":"/lochness","index":3}"#;
+        Told::Answer(404, "Content-Type: application/json\r\nX-Etcd-Index: 3\r\n".to_owned(), body.into())
     })
 }
 
@@ -182,7 +182,7 @@ async fn the_store_of_lochness_is_judged_as_configured_too() {
     assert!(accepted.is_ok() && asked.len() == 1, "{accepted:?} {asked:?}");
     let (known, asked) = answering(&by(&own, trust, None), "no").await;
     assert!(known.is_ok() && asked.is_empty(), "{known:?} {asked:?}");
-    let found = answering(&by(&mutual, authority(), ours()), "yes").await.0.unwrap();
+    let found = answering(&by(&mutual, authority(), Some(ours())), "yes").await.0.unwrap();
     assert_eq!(detail(&found, "Certificate"), "by an authority that is trusted here, and the server judges ours");
     let error = answering(&by(&mutual, authority(), None), "yes").await.0.unwrap_err();
     assert!(error.message.contains("certificate of ours") || error.message.contains("without an answer"), "{error}");
