@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::{App, Column, HostState, Machine},
-    domain::{ByteSize, Link, PowerState, Task, TaskState},
+    domain::{ByteSize, Link, PowerState, Task, TaskState, clean_line},
     input::Action,
 };
 use ratatui::{
@@ -147,10 +147,13 @@ fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Wi
     let name = if at { plain.patch(theme.selected) } else { plain };
     // Blanks have no style: those behind a bold name would be sent again with each arrow key.
     let text = cut(&machine.vm.name, widths.name);
-    let blank = " ".repeat(usize::from(widths.name).saturating_sub(text.width()));
+    let left = usize::from(widths.name).saturating_sub(text.width());
+    let group = machine.vm.group().map(|group| beside(group, left, theme)).unwrap_or_default();
+    let blank = " ".repeat(left.saturating_sub(group.width()));
     let mut spans = vec![
         Span::raw(format!(" {} ", if at { theme.marker } else { " " })),
         Span::styled(text, name),
+        Span::styled(group, theme.dim),
         Span::raw(blank),
     ];
     if widths.host > 0 {
@@ -164,6 +167,15 @@ fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Wi
     let numbers = widths.numbers(cells(app, machine, is_old, theme).iter().map(String::as_str));
     spans.push(Span::styled(numbers, plain));
     Line::from(spans)
+}
+
+/// A machine's group behind its name, where more than a letter or two of it can be read.
+fn beside(group: &str, left: usize, theme: &Theme) -> String {
+    let text = format!(" {} {}", theme.dot, clean_line(group));
+    match u16::try_from(left) {
+        Ok(room) if left > 5 || text.width() <= left => cut(&text, room),
+        _ => String::new(),
+    }
 }
 
 /// What is known of a machine's state: what is done to it, what it is, or how old the knowledge is.

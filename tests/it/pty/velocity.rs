@@ -70,7 +70,7 @@ fn a_person_signs_in_and_sees_a_group_and_a_state_that_passes() {
     program.press("/lab\r");
     program.until("the machines of one group", |s| {
         let text = s.contents();
-        text.contains("web") && text.contains("not loaded") && !text.contains("mail")
+        text.contains("web · lab") && text.contains("not loaded") && !text.contains("mail")
     });
     program.press("/\x15new\r");
     program.until("the one that is not loaded", |s| !s.contents().contains("○ off"));
