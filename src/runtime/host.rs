@@ -219,7 +219,7 @@ impl<B: Backend> Actor<B> {
     fn list_every(&self) -> Duration {
         match self.capabilities().map(|c| c.events) {
             // A large host that reports its changes is not kept busy with telling what nobody changed.
-            Some(Events::Push) => self.policy.resync_every.max((self.reads.list_took * 1000).min(LONGEST_RESYNC)),
+            Some(Events::Push) => self.policy.resync_every.max((self.reads.list_took * 3000).min(LONGEST_RESYNC)),
             _ => self.policy.poll_every,
         }
     }

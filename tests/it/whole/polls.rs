@@ -47,8 +47,8 @@ async fn the_longer_a_list_takes_the_rarer_it_comes() {
         w.list = Way::After(SECOND / 10);
     });
     let mut stage = serve(&fake).await;
-    stage.pass(129 * SECOND).await;
-    assert_eq!(fake.count("list"), 2, "at once, after the 30 s that hold while nothing is known, then after 100 s");
+    stage.pass(329 * SECOND).await;
+    assert_eq!(fake.count("list"), 2, "at once, after the 30 s that hold while nothing is known, then after 300 s");
     stage.pass(10 * SECOND).await;
     assert_eq!(fake.count("list"), 3);
 }
