@@ -163,6 +163,12 @@ pub fn generated(command: &Command) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Adds the hosts that this computer turns out to be.
+fn with_found(config: Config) -> Config {
+    let config = if let Some(uri) = libvirt_here() { config.with_libvirt(uri) } else { config };
+    if has_iohyve() { config.with_iohyve() } else { config }
+}
+
 impl Cli {
     /// Without words there is nothing to parse: the parser stays out of memory where only the screen is wanted.
     fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
@@ -185,13 +191,7 @@ impl Cli {
         let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
         let config = match self.demo {
             Some(count) => config.demo((count > 0).then_some(count)),
-            None => {
-                let config = match libvirt_here() {
-                    Some(uri) => config.with_libvirt(uri),
-                    None => config,
-                };
-                if has_iohyve() { config.with_iohyve() } else { config }
-            }
+            None => with_found(config),
         };
         if let Err(why) = logging::start(&paths.state) {
             // A program that manages machines is of use without a log, too.

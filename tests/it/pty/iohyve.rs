@@ -9,7 +9,7 @@ fn the_console_has_the_terminal_until_it_is_left() {
     rig.set("guests", json!({"web": {"loaded": true, "running": true, "disks": {}, "settings": settings}}));
     let home = tempfile::tempdir().unwrap();
     let hosts = ["name = \"local\"\nenabled = false\n", "name = \"bsd\"\nbackend = \"iohyve\"\n"];
-    let config: String = hosts.iter().map(|host| format!("[[host]]\n{host}")).collect();
+    let config = hosts.iter().fold(String::new(), |config, host| config + "[[host]]\n" + host);
     std::fs::write(home.path().join("config.toml"), config).unwrap();
     let path = format!("{}:{}", rig.path("").display(), std::env::var("PATH").unwrap());
     let mut program = Program::with(home.path(), &[], &[("PATH", &path)]);
