@@ -106,7 +106,7 @@ bindings! {
         Reset "reset" ["R"] "reset" "Reset without asking the guest" requires Reset;
         Delete "delete" ["D"] "delete" "Delete the machine" requires Delete;
         Snapshots "snapshots" ["z"] "" "Take a snapshot, go back to one, remove one" requires ListSnapshots;
-        Save "save" ["w"] "" "Keep the machine's memory and stop it; a start goes on from there" requires Save;
+        Save "save" ["w"] "" "Stop the machine with its memory kept for the next start" requires Save;
         Reboot "reboot" ["b"] "" "Ask the guest to restart" requires Reboot;
         Rename "rename" ["M"] "" "Rename the machine" requires Rename;
         Clone "clone" ["C"] "" "Make a copy of the machine, with its disks" requires Clone;
