@@ -2,12 +2,10 @@
 use super::record::Record;
 use crate::domain::{Error, ErrorKind, Result, VmId, check_vm_name};
 use std::{
-    collections::HashMap,
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 use tokio::time::sleep;
 
@@ -15,18 +13,11 @@ use tokio::time::sleep;
 const LOCK_PATIENCE: u32 = 500;
 const LOCK_STEP: Duration = Duration::from_millis(10);
 
-/// What a file was when it was read: when this is the same, so is the file.
-type Print = (Option<SystemTime>, u64);
-
-/// A file, and what it says.
-type Known = (Print, Result<Record>);
-
-/// The machines of one user, as folders.
+/// The machines of one user, as folders. Nothing of them is kept: what a thousand files say would take a megabyte, and is
+/// seldom asked for.
 #[derive(Debug)]
 pub struct Store {
     machines: PathBuf,
-    /// In boxes: half the places of a table are empty.
-    read: Mutex<HashMap<VmId, Box<Known>>>,
 }
 
 /// The right to change a machine's folder, until it is dropped.
@@ -37,7 +28,7 @@ pub struct FolderLock {
 
 impl Store {
     pub fn new(machines: PathBuf) -> Self {
-        Self { machines, read: Mutex::default() }
+        Self { machines }
     }
 
     pub fn machines(&self) -> &Path {
@@ -73,25 +64,11 @@ impl Store {
         self.folder(vm).is_ok_and(|folder| folder.is_dir())
     }
 
-    /// What the machine's file says now. It is parsed again only when the file has changed.
+    /// What the machine's file says now.
     pub fn read(&self, vm: &VmId) -> Result<Record> {
         let path = self.folder(vm)?.join("machine.toml");
-        let meta = fs::metadata(&path).map_err(|error| self.missing(vm, &path, error))?;
-        let print = (meta.modified().ok(), meta.len());
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, record)) = read.get(vm).map(AsRef::as_ref)
-            && *known == print
-        {
-            return record.clone();
-        }
         let text = fs::read_to_string(&path).map_err(|error| self.missing(vm, &path, error))?;
-        let record = Record::parse(&text, &path);
-        // A file may change twice within one tick of the file system's clock: a young one is not trusted.
-        let is_old = meta.modified().ok().and_then(|m| m.elapsed().ok()).is_some_and(|age| age.as_millis() > 100);
-        if is_old {
-            read.insert(vm.clone(), Box::new((print, record.clone())));
-        }
-        record
+        Record::parse(&text, &path)
     }
 
     fn missing(&self, vm: &VmId, path: &Path, error: io::Error) -> Error {
@@ -137,7 +114,6 @@ impl Store {
         let done = change(&mut new)?;
         if new != old {
             write_whole(&path, &new.edit(&old, &text, &path)?)?;
-            self.read.lock().unwrap_or_else(PoisonError::into_inner).remove(vm);
         }
         Ok(done)
     }
