@@ -85,7 +85,7 @@ fn shown() -> Duration {
     let server = server();
     let home = home(&server);
     let mut terminal = started(&home, WIDE);
-    let row = |line: &&str| line.contains("10.0.0.") && line.contains("GiB");
+    let row = |line: &&str| line.contains("10.0.0.") && line.contains(" %");
     let seen = terminal.until_that("a screen full of rows", |text| text.lines().filter(row).count() > 30);
     let asked = server.store().listed.unwrap().elapsed();
     let answered = (terminal.started.elapsed() + LIST).saturating_sub(asked);
