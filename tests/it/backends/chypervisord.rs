@@ -15,24 +15,24 @@ use vmdeck::{
     domain::{ErrorKind, Expect, NodeId, Op, PowerState, Reply, Request, Result, Values, Verdict, VmId},
 };
 
-fn node() -> NodeId {
+pub(super) fn node() -> NodeId {
     NodeId::from(NODE)
 }
 
-fn values(pairs: &[(&str, &str)]) -> Values {
+pub(super) fn values(pairs: &[(&str, &str)]) -> Values {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn backend(url: String) -> Chypervisord {
+pub(super) fn backend(url: String) -> Chypervisord {
     Chypervisord::new(settings(url))
 }
 
-async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {
+pub(super) async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {
     let prepared = prepare(backend, request).await?;
     dispatch(backend, &prepared, Call::new().0).await
 }
 
-fn update(before: &[(&str, &str)], wanted: &[(&str, &str)]) -> Request {
+pub(super) fn update(before: &[(&str, &str)], wanted: &[(&str, &str)]) -> Request {
     Request::UpdateNode { node: node(), before: values(before), values: values(wanted) }
 }
 

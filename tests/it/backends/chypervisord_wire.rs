@@ -1,7 +1,8 @@
 //! What chypervisord is asked and answers: the document's examples word for word, all that a running server answered when
 //! it was recorded, and what none should.
+use super::chypervisord::{backend, node, send, update, values};
 use crate::support::{
-    fake_lochness::{NODE, SUBNET, settings},
+    fake_lochness::{NODE, SUBNET},
     spoilt::{self, spoilt},
     web::{Told, Web},
 };
@@ -14,11 +15,11 @@ use std::sync::{
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
-        Backend, Call, Nodes,
+        Backend, Nodes,
         chypervisord::{Chypervisord, wire},
-        dispatch, lochness_records as records, prepare,
+        lochness_records as records,
     },
-    domain::{ByteSize, Error, ErrorKind, NodeId, Reply, Request, Result, Values},
+    domain::{ByteSize, Error, ErrorKind, NodeId, Request, Result, Values},
 };
 
 const GUESTS: &str = r#"["ad762efc-3c23-402b-8e1f-a248a005efb9","f2011319-ad59-42fb-9bad-92e261f0651c"]"#;
@@ -37,27 +38,6 @@ struct Exchange {
 fn recorded() -> Vec<Exchange> {
     let text = include_str!("../../fixtures/lochness/chypervisord.jsonl");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn node() -> NodeId {
-    NodeId::from(NODE)
-}
-
-fn values(pairs: &[(&str, &str)]) -> Values {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-}
-
-fn backend(url: String) -> Chypervisord {
-    Chypervisord::new(settings(url))
-}
-
-async fn send(backend: &Chypervisord, request: Request) -> Result<Reply> {
-    let prepared = prepare(backend, request).await?;
-    dispatch(backend, &prepared, Call::new().0).await
-}
-
-fn update(before: &[(&str, &str)], wanted: &[(&str, &str)]) -> Request {
-    Request::UpdateNode { node: node(), before: values(before), values: values(wanted) }
 }
 
 /// The document's examples, word for word: each answer is read, each request is sent as it stands there.
