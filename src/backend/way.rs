@@ -10,7 +10,9 @@ use crate::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What it means that a server has neither TLS nor a sign-in.
-const PLAIN: &str = "whoever reaches the port can do everything";
+pub(super) const OPEN: &str = "whoever reaches the port can do everything";
+/// What it means that a sign-in goes without TLS.
+pub(super) const READABLE: &str = "all that is sent can be read on the way, the password too";
 
 /// A server; or why its address is none.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(super) struct Way {
     identity: Option<Identity>,
     /// The largest answer that is taken, in bytes; None: what is usual.
     largest: Option<usize>,
+    signs_in: bool,
     /// Or why nothing is sent.
     http: Mutex<Result<Arc<Http>>>,
 }
@@ -33,6 +36,7 @@ impl Way {
             trust: trust.clone(),
             identity: identity.cloned(),
             largest: None,
+            signs_in: false,
             http: Mutex::new(not_yet),
         };
         way.ready()
@@ -42,6 +46,11 @@ impl Way {
     pub(super) fn largest(mut self, bytes: usize) -> Self {
         self.largest = Some(bytes);
         self.ready()
+    }
+
+    /// With a password in each request.
+    pub(super) fn signs_in(self, signs_in: bool) -> Self {
+        Self { signs_in, ..self }
     }
 
     /// Where nobody has to be asked, the way is open.
@@ -70,7 +79,8 @@ impl Way {
     pub(super) async fn open(&self, ask: impl AsyncFnOnce(String) -> Result<bool>) -> Result<String> {
         let server = self.server.clone()?;
         let settled = self.trust.settle(&server, self.identity.as_ref(), ask).await;
-        let judged = settled.clone().map(|rule| self.trust.judged(&rule, &server, self.identity.as_ref(), PLAIN));
+        let plain = if self.signs_in { READABLE } else { OPEN };
+        let judged = settled.clone().map(|rule| self.trust.judged(&rule, &server, self.identity.as_ref(), plain));
         *self.locked() = settled.map(|rule| self.by(server, rule));
         judged
     }

@@ -27,12 +27,29 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    pub(super) fn read(table: &mut Table<'_>) -> Result<Self> {
+    /// `addresses`: what they are for.
+    pub(super) fn read(table: &mut Table<'_>, addresses: &[&str]) -> Result<Self> {
+        check_has_tls(table, &["tls", "pin", "ca", "cert", "key"], addresses)?;
         let (cert, key) = (table.path("cert")?, table.path("key")?);
         if let (Some(value), Some(_), None) = (table.get("key"), &key, &cert) {
             return Err(value.error("write cert = \"/file\" too: the certificate of the key"));
         }
         Ok(Self { tls: tls(table)?, ca: table.path("ca")?, cert, key })
+    }
+}
+
+/// Refuses what is said of certificates where none of `addresses` ever shows one: it would be taken for protection.
+pub(super) fn check_has_tls(table: &mut Table<'_>, fields: &[&'static str], addresses: &[&str]) -> Result<()> {
+    let parts = |address: &str| address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let schemes: Vec<_> = addresses.iter().filter_map(|address| parts(address)).collect();
+    let (Some(plain), false) = (schemes.first(), schemes.iter().any(|s| matches!(s.as_str(), "https" | "wss"))) else {
+        return Ok(());
+    };
+    match fields.iter().find_map(|field| table.get(field)) {
+        Some(value) => {
+            Err(value.error(format_args!("{plain}:// has no certificates: write {plain}s:// there, or leave this out")))
+        }
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 use super::{
     Certificates, PasswordSource, Tls,
     address::{libvirt_uri, ssh, url},
-    certificates::tls,
+    certificates::{check_has_tls, tls},
     read::{Result, Table, with_nearest},
 };
 use crate::domain::{Host, HostId, Op, OpSet, check_vm_name};
@@ -14,6 +14,9 @@ pub const LOCAL: &str = "local";
 pub const LOCAL_LIBVIRT: &str = "local-libvirt";
 /// The name of the host that is there where this computer has the command `iohyve`.
 pub(super) const LOCAL_IOHYVE: &str = "local-iohyve";
+
+/// How most servers are spoken to.
+const HTTP: &[&str] = &["http", "https"];
 
 /// Machines run by QEMU on this computer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +95,9 @@ pub struct Iohyve {
 pub struct Lochness {
     /// etcd's addresses: `http://127.0.0.1:4001`.
     pub endpoints: Vec<String>,
+    /// None: nobody signs in.
+    pub user: Option<String>,
+    pub password: PasswordSource,
     /// For all of them.
     pub certificates: Certificates,
 }
@@ -213,29 +219,34 @@ impl HostConfig {
         let backend = match backend.text()? {
             "qemu" => BackendConfig::Qemu(qemu(table)?),
             "sysadm" => BackendConfig::Sysadm(sysadm(table)?),
-            "chypervisord" => BackendConfig::Chypervisord(Chypervisord {
-                url: url(&table.need("url", "write url = \"http://host:17000\"")?, &["http", "https"])?,
-                guests_url: table.get("guests_url").map(|v| url(&v, &["http", "https"])).transpose()?,
-                follow_jobs: table.get("follow_jobs").map(|v| v.flag()).transpose()?.unwrap_or(false),
-                certificates: Certificates::read(table)?,
-            }),
-            "govirthost" => BackendConfig::Govirthost(Govirthost {
-                url: url(&table.need("url", "write url = \"http://host:33345\"")?, &["http", "https"])?,
-                certificates: Certificates::read(table)?,
-            }),
-            "velocity" => BackendConfig::Velocity(Velocity {
-                url: url(&table.need("url", "write url = \"http://host:8090\"")?, &["http", "https"])?,
-                user: table.word("user")?,
-                password: password(table)?,
-                certificates: Certificates::read(table)?,
-            }),
+            "chypervisord" => {
+                let address = url(&table.need("url", "write url = \"http://host:17000\"")?, HTTP)?;
+                let guests_url = table.get("guests_url").map(|v| url(&v, HTTP)).transpose()?;
+                let both: Vec<_> = [Some(&address), guests_url.as_ref()].into_iter().flatten().map(|a| &**a).collect();
+                let certificates = Certificates::read(table, &both)?;
+                let follow_jobs = table.get("follow_jobs").map(|v| v.flag()).transpose()?.unwrap_or(false);
+                BackendConfig::Chypervisord(Chypervisord { url: address, guests_url, follow_jobs, certificates })
+            }
+            "govirthost" => {
+                let url = url(&table.need("url", "write url = \"http://host:33345\"")?, HTTP)?;
+                BackendConfig::Govirthost(Govirthost { certificates: Certificates::read(table, &[&url])?, url })
+            }
+            "velocity" => {
+                let url = url(&table.need("url", "write url = \"http://host:8090\"")?, HTTP)?;
+                let (user, password) = (table.word("user")?, password(table)?);
+                let certificates = Certificates::read(table, &[&url])?;
+                BackendConfig::Velocity(Velocity { url, user, password, certificates })
+            }
             "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)? }),
             "iohyve" => BackendConfig::Iohyve(Iohyve { ssh: ssh(table)? }),
             "lochness" => {
                 let kv = table.need("kv", "write kv = \"http://127.0.0.1:4001\"")?;
                 let items = kv.list().unwrap_or_else(|| vec![kv]);
-                let endpoints = items.iter().map(|v| url(v, &["http", "https"])).collect::<Result<_>>()?;
-                BackendConfig::Lochness(Lochness { endpoints, certificates: Certificates::read(table)? })
+                let endpoints: Vec<_> = items.iter().map(|v| url(v, HTTP)).collect::<Result<_>>()?;
+                let (user, password) = (store_user(table)?, password(table)?);
+                let addresses: Vec<_> = endpoints.iter().map(String::as_str).collect();
+                let certificates = Certificates::read(table, &addresses)?;
+                BackendConfig::Lochness(Lochness { endpoints, user, password, certificates })
             }
             "demo" => BackendConfig::Demo(demo(table)?),
             other => return Err(backend.wrong(&with_nearest(other, &names, &format!("one of {known}")))),
@@ -301,8 +312,10 @@ fn sysadm(table: &mut Table<'_>) -> Result<Sysadm> {
     if let (Some(user), true) = (table.get("user"), table.get("token").or(table.get("key")).is_some()) {
         return Err(user.error("a token or a key tells the user by itself: leave it out"));
     }
+    let url = url(&table.need("url", "write url = \"wss://host:12150\"")?, &["wss", "https", "ws", "http"])?;
+    check_has_tls(table, &["tls", "pin", "ca"], &[&url])?;
     Ok(Sysadm {
-        url: url(&table.need("url", "write url = \"wss://host:12150\"")?, &["wss", "https", "ws", "http"])?,
+        url,
         user: table.word("user")?,
         password: password(table)?,
         token: table.get("token").map(|v| PasswordSource::read(&v)).transpose()?,
@@ -310,6 +323,18 @@ fn sysadm(table: &mut Table<'_>) -> Result<Sysadm> {
         tls: tls(table)?,
         ca: table.path("ca")?,
     })
+}
+
+/// Who signs in to a store; most have no users.
+fn store_user(table: &mut Table<'_>) -> Result<Option<String>> {
+    let user = table.word("user")?;
+    match (table.get("user"), table.get("password")) {
+        (Some(value), _) if user.as_ref().is_some_and(|user| user.contains(':')) => {
+            Err(value.wrong("a user of etcd has no colon in the name"))
+        }
+        (_, Some(password)) if user.is_none() => Err(password.error("write user = \"..\" too: whose it is")),
+        _ => Ok(user),
+    }
 }
 
 fn demo(table: &mut Table<'_>) -> Result<Demo> {

@@ -85,7 +85,8 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
         BackendConfig::Lochness(own) => {
             let (endpoints, headless) = (own.endpoints.clone(), !policy.is_watching);
             let (trust, identity) = certificates(&own.certificates, paths);
-            let settings = lochness::Settings { endpoints, headless, trust, identity };
+            let (user, password) = (own.user.clone(), password(&own.password));
+            let settings = lochness::Settings { endpoints, user, password, headless, trust, identity };
             hosts.add(id, Lochness::new(settings), policy);
         }
     }

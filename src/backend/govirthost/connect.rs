@@ -5,7 +5,7 @@ use super::{
     wire::{self, Build},
 };
 use crate::{
-    backend::EventSink,
+    backend::{EventSink, way::OPEN},
     domain::{Cancel, Capabilities, Events, Limits, Op, OpSet, Result},
     transport::{http, tls},
 };
@@ -82,7 +82,7 @@ impl Govirthost {
             let ask = async move |text| asking.confirm(&sink, text).await;
             trust.settle(&server, identity.as_ref(), ask).await?
         };
-        let judged = trust.judged(&rule, &server, identity.as_ref(), "whoever reaches the port can do everything");
+        let judged = trust.judged(&rule, &server, identity.as_ref(), OPEN);
         let identity = identity.clone();
         let client = Client::new(http::Settings { identity, ..http::Settings::new(server, rule) }, path);
         let told = client.get("vm", "").await?;

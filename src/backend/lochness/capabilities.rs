@@ -14,8 +14,8 @@ fn why(op: Op) -> &'static str {
     }
 }
 
-/// What this connection can do. `server`: which of the configured ones answers, where there are several.
-pub(super) fn of(version: String, server: Option<String>) -> Capabilities {
+/// What this connection can do.
+pub(super) fn of(version: String) -> Capabilities {
     let ops = OpSet::of(NODES).with(Op::Show);
     let missing = OPS.iter().filter(|row| !ops.contains(row.op));
     Capabilities {
@@ -24,7 +24,6 @@ pub(super) fn of(version: String, server: Option<String>) -> Capabilities {
         missing: missing.map(|row| (row.op, Cow::from(why(row.op)))).collect(),
         cautions: vec![(Op::UpdateNode, HEARTBEAT.into())],
         version,
-        details: server.map(|server| ("Server".to_owned(), server)).into_iter().collect(),
         ..Capabilities::default()
     }
 }

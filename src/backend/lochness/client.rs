@@ -1,16 +1,22 @@
 //! Requests to etcd, each with what its refusals mean.
 use super::{
-    Settings,
+    Settings, locked,
     wire::{self, Code, Entry, Event},
 };
 use crate::{
     backend::{EventSink, asking::Asking, way::Way},
-    domain::{Error, ErrorKind, Result, clean},
-    transport::http::{Answer, Ask, Method},
+    domain::{Error, ErrorKind, Result, Secret, clean, clean_line},
+    transport::{
+        Password,
+        http::{Answer, Ask, Method},
+    },
 };
 use std::{
     fmt::Write as _,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -101,13 +107,26 @@ pub(super) struct Opened {
 pub(super) struct Client {
     servers: Vec<Way>,
     at: AtomicUsize,
+    /// Whoever signs in, with each request; most stores have no users.
+    user: Option<String>,
+    source: Password,
+    /// Of that user, once it is known.
+    password: Mutex<Option<Secret>>,
 }
 
 impl Client {
     pub(super) fn new(settings: &Settings) -> Self {
-        let Settings { endpoints, trust, identity, .. } = settings;
-        let way = |url: &String| Way::new(url, PORT, trust, identity.as_ref()).largest(LARGEST);
-        Self { servers: endpoints.iter().map(way).collect(), at: AtomicUsize::new(0) }
+        let Settings { endpoints, user, password, trust, identity, .. } = settings;
+        let way = |url: &String| {
+            Way::new(url, PORT, trust, identity.as_ref()).largest(LARGEST).signs_in(settings.user.is_some())
+        };
+        Self {
+            servers: endpoints.iter().map(way).collect(),
+            at: AtomicUsize::new(0),
+            user: user.clone(),
+            source: password.clone(),
+            password: Mutex::default(),
+        }
     }
 
     /// `host:port` of the server that is spoken to.
@@ -115,44 +134,83 @@ impl Client {
         self.server().map(Way::shown).unwrap_or_default()
     }
 
+    pub(super) const fn signs_in(&self) -> bool {
+        self.user.is_some()
+    }
+
     fn server(&self) -> Result<&Way> {
         let server = self.servers.get(self.at.load(Ordering::Relaxed));
         server.ok_or_else(|| Error::invalid("kv: no address"))
     }
 
-    async fn send(&self, ask: &Ask) -> Result<Answer> {
-        self.server()?.http()?.send(ask).await
+    async fn send(&self, ask: Ask) -> Result<Answer> {
+        let ask = match (&self.user, locked(&self.password).clone()) {
+            (Some(user), Some(password)) => ask.basic(user, password),
+            _ => ask,
+        };
+        self.server()?.http()?.send(&ask).await
     }
 
     /// Finds a server that answers, beginning with the one that did last; reads its tree and its version. A person may
-    /// be asked whether its certificate is right.
+    /// be asked whether its certificate is right, and for the password.
     pub(super) async fn open(&self, asking: &Asking, events: &EventSink) -> Result<Opened> {
         let first = self.at.load(Ordering::Relaxed);
         let mut last = Error::invalid("kv: no address");
         for step in 0..self.servers.len() {
             self.at.store((first + step) % self.servers.len().max(1), Ordering::Relaxed);
-            match self.try_server(asking, events).await {
-                Ok(opened) => return Ok(opened),
+            let (version, certificate) = match self.reach(asking, events).await {
+                Ok(reached) => reached,
+                Err(error) => {
+                    last = error;
+                    continue;
+                }
+            };
+            match self.first_tree(asking, events).await {
+                Ok((tree, index)) => return Ok(Opened { tree, index, version, certificate }),
+                // A store has one list of users: who is refused by one server is refused by all.
+                Err(error) if matches!(error.kind, ErrorKind::Unauthorized | ErrorKind::NeedsAnswer) => {
+                    return Err(error);
+                }
+                Err(error) if error.kind == ErrorKind::Unsupported && wire::is_without_second_api(&version) => {
+                    let why = "has no second API any more: lochness needs etcd 3.5 or older, with --enable-v2";
+                    last = Error::new(ErrorKind::Unsupported, format_args!("{}: {version} {why}", self.shown()));
+                }
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    async fn try_server(&self, asking: &Asking, events: &EventSink) -> Result<Opened> {
+    /// What answers there, which every server tells everybody; and how its certificate is judged.
+    async fn reach(&self, asking: &Asking, events: &EventSink) -> Result<(String, String)> {
         let certificate = self.server()?.open(async |text| asking.confirm(events, text).await).await?;
-        let ((tree, index), version) = tokio::try_join!(self.tree(), self.version())?;
-        Ok(Opened { tree, index, version, certificate })
+        Ok((self.version().await?, certificate))
+    }
+
+    /// The tree, and with it whether the password is right: etcd has no other sign-in.
+    async fn first_tree(&self, asking: &Asking, events: &EventSink) -> Result<(Option<Entry>, u64)> {
+        let Some(user) = &self.user else { return self.tree().await };
+        let password = asking.password(events, &self.source, user, &self.shown()).await?;
+        *locked(&self.password) = Some(password.clone());
+        let tree = self.tree().await.map_err(|error| match error.kind {
+            ErrorKind::Unauthorized => {
+                let (shown, user) = (self.shown(), clean_line(user));
+                let why = "it does not take this user or this password, or the user may not read /lochness";
+                Error::new(ErrorKind::Unauthorized, format_args!("{shown}: {why} ({user})"))
+            }
+            _ => error,
+        });
+        asking.signed_in(&password, tree)
     }
 
     async fn version(&self) -> Result<String> {
-        let answer = self.send(&Ask::get("/version")).await?;
+        let answer = self.send(Ask::get("/version")).await?;
         Ok(if answer.is_success() { wire::version(&answer.body) } else { "etcd".to_owned() })
     }
 
     /// All that lochness keeps, and the number of the newest change. None: nothing was ever written there.
     pub(super) async fn tree(&self) -> Result<(Option<Entry>, u64)> {
-        let answer = self.send(&Ask::get(path(&[])? + "?recursive=true&quorum=true").within(WHOLE)).await?;
+        let answer = self.send(Ask::get(path(&[])? + "?recursive=true&quorum=true").within(WHOLE)).await?;
         let entry = self.entry(&answer)?;
         let index = wire::index(&answer).ok_or_else(|| self.stranger("it tells no X-Etcd-Index"))?;
         Ok((entry, index))
@@ -160,13 +218,13 @@ impl Client {
 
     /// Whether it answers at all: the cheapest question.
     pub(super) async fn ping(&self) -> Result<()> {
-        let answer = self.send(&Ask::get(path(&[])?)).await?;
+        let answer = self.send(Ask::get(path(&[])?)).await?;
         self.entry(&answer).map(drop)
     }
 
     /// What stands there; None: nothing. The whole cluster is asked, so it is what the last change left.
     pub(super) async fn get(&self, path: &str) -> Result<Option<Entry>> {
-        let answer = self.send(&Ask::get(format!("{path}?recursive=true&quorum=true"))).await?;
+        let answer = self.send(Ask::get(format!("{path}?recursive=true&quorum=true"))).await?;
         self.entry(&answer)
     }
 
@@ -183,11 +241,22 @@ impl Client {
     /// What a refusal means that was not expected.
     fn refusal(&self, answer: &Answer) -> Error {
         match wire::refused(&answer.body) {
+            Some((Code::NoRight, _)) => self.no_right(),
             Some(refused) => wire::error(&refused),
             None if answer.status == 404 && !answer.is_page() => {
                 self.stranger("it does not speak etcd's second API: start etcd with --enable-v2 (3.4, 3.5)")
             }
             None => answer.refusal(),
+        }
+    }
+
+    /// etcd tells a wrong password from a missing right by nothing.
+    fn no_right(&self) -> Error {
+        let shown = self.shown();
+        let kind = ErrorKind::Unauthorized;
+        match &self.user {
+            Some(user) => Error::new(kind, format_args!("{shown}: etcd does not let {} do this", clean_line(user))),
+            None => Error::new(kind, format_args!("{shown}: etcd wants a sign-in: write user = \"..\" for this host")),
         }
     }
 
@@ -199,14 +268,14 @@ impl Client {
         if value.len() > MOST {
             return Err(Error::invalid(format_args!("{} bytes are too much for one key: at most {MOST}", value.len())));
         }
-        self.change(&Ask::new(Method::PUT, format!("{path}{}", only.query())).form(&[("value", value)])).await
+        self.change(Ask::new(Method::PUT, format!("{path}{}", only.query())).form(&[("value", value)])).await
     }
 
     pub(super) async fn delete(&self, path: &str, only: If) -> Result<Done> {
-        self.change(&Ask::new(Method::DELETE, format!("{path}{}", only.query()))).await
+        self.change(Ask::new(Method::DELETE, format!("{path}{}", only.query()))).await
     }
 
-    async fn change(&self, ask: &Ask) -> Result<Done> {
+    async fn change(&self, ask: Ask) -> Result<Done> {
         let answer = self.send(ask).await?;
         if answer.is_success() {
             return Ok(Done::Yes);
@@ -220,7 +289,7 @@ impl Client {
     /// Waits for the first change from `from` on.
     pub(super) async fn wait(&self, from: u64) -> Result<Seen> {
         let ask = Ask::get(format!("{}?wait=true&recursive=true&waitIndex={from}", path(&[])?)).within(QUIET);
-        let answer = match self.send(&ask).await {
+        let answer = match self.send(ask).await {
             Err(error) if error.kind == ErrorKind::Timeout => return Ok(Seen::Nothing),
             answer => answer?,
         };

@@ -10,8 +10,8 @@ pub mod wire;
 
 use crate::{
     backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots, asking::Asking},
-    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Secret, Verdict, Vm, VmId},
-    transport::{Trust, tls::Identity},
+    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Secret, Verdict, Vm, VmId, clean_line},
+    transport::{Password, Trust, tls::Identity},
 };
 use client::{Client, Opened};
 use mirror::Mirror;
@@ -24,6 +24,9 @@ use watch::Watch;
 pub struct Settings {
     /// The addresses of its servers: `http://127.0.0.1:4001`.
     pub endpoints: Vec<String>,
+    /// None: nobody signs in.
+    pub user: Option<String>,
+    pub password: Password,
     /// Whether nobody looks on: then nothing is watched.
     pub headless: bool,
     pub trust: Trust,
@@ -45,7 +48,7 @@ pub struct Lochness {
     settings: Settings,
     client: Arc<Client>,
     session: Mutex<Option<Session>>,
-    asking: Asking,
+    asking: Arc<Asking>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,7 +58,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Lochness {
     pub fn new(settings: Settings) -> Self {
         let client = Arc::new(Client::new(&settings));
-        Self { settings, client, session: Mutex::default(), asking: Asking::default() }
+        Self { settings, client, session: Mutex::default(), asking: Arc::default() }
     }
 
     /// The way to the store, once one of its servers was found.
@@ -76,13 +79,19 @@ impl Backend for Lochness {
         let opened = self.client.open(&self.asking, &events).await?;
         let Opened { tree, index, version, certificate } = opened;
         let mirror = Mirror::new(tree.as_ref(), index);
-        let server = (self.settings.endpoints.len() > 1).then(|| self.client.shown());
-        let mut capabilities = capabilities::of(version, server);
+        let mut capabilities = capabilities::of(version);
+        if self.settings.endpoints.len() > 1 {
+            capabilities.details.push(("Server".to_owned(), self.client.shown()));
+        }
+        if let Some(user) = &self.settings.user {
+            capabilities.details.push(("Signed in as".to_owned(), clean_line(user).into_owned()));
+        }
         capabilities.details.push(("Certificate".to_owned(), certificate));
         let mirror = Arc::new(Mutex::new(mirror));
         let mut watching = JoinSet::new();
         if !self.settings.headless {
-            let watch = Watch { client: self.client.clone(), mirror: mirror.clone(), events };
+            let (client, asking) = (self.client.clone(), self.asking.clone());
+            let watch = Watch { client, mirror: mirror.clone(), asking, events };
             watching.spawn(watch.run());
         }
         *locked(&self.session) = Some(Session { mirror, _watching: watching });

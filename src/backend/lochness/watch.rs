@@ -5,7 +5,7 @@ use super::{
     mirror::Mirror,
 };
 use crate::{
-    backend::EventSink,
+    backend::{EventSink, asking::Asking},
     domain::{Error, HostEvent, Result},
 };
 use std::{
@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How many changes may wait to be told one by one: for more, reading all again is quicker.
 const BEHIND: u64 = 100;
+/// The same where each question carries a password, with which etcd is busy for a moment.
+const BEHIND_SIGNED_IN: u64 = 10;
 /// Between two words to the actor: changes come in swarms.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -25,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Watch {
     pub(super) client: Arc<Client>,
     pub(super) mirror: Arc<Mutex<Mirror>>,
+    pub(super) asking: Arc<Asking>,
     pub(super) events: EventSink,
 }
 
@@ -32,6 +35,7 @@ impl Watch {
     /// Keeps the mirror in step until the connection is lost, and says so then.
     pub(super) async fn run(self) {
         let lost = self.follow().await;
+        self.asking.forget_refused(&lost);
         let _ = self.events.send(HostEvent::Disconnected(lost)).await;
     }
 
@@ -76,8 +80,9 @@ impl Watch {
     /// One answer; whether anything that is shown is another now.
     async fn step(&self) -> Result<bool> {
         let from = locked(&self.mirror).index + 1;
+        let behind = if self.client.signs_in() { BEHIND_SIGNED_IN } else { BEHIND };
         match self.client.wait(from).await? {
-            Seen::Event(event, newest) if newest <= event.entry.index + BEHIND => {
+            Seen::Event(event, newest) if newest <= event.entry.index + behind => {
                 Ok(locked(&self.mirror).apply(&event))
             }
             Seen::Event(..) | Seen::Cleared => {

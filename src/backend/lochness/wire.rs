@@ -115,6 +115,12 @@ pub fn version(body: &[u8]) -> String {
     }
 }
 
+/// Whether a release as [`version`] tells it is too new for the second API: 3.6 is the first.
+pub fn is_without_second_api(version: &str) -> bool {
+    let mut numbers = version.strip_prefix("etcd ").unwrap_or_default().split('.').map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(3), Some(6))
+}
+
 /// etcd's numbers for what it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -125,6 +131,8 @@ pub enum Code {
     NotEmpty,
     /// The change that a watch begins with is too old to be told.
     Cleared,
+    /// Nobody signed in, not with this password, or without the right.
+    NoRight,
     Other(u64),
 }
 
@@ -145,6 +153,7 @@ pub fn refused(body: &[u8]) -> Option<(Code, String)> {
         101 => Code::Changed,
         105 => Code::Exists,
         108 => Code::NotEmpty,
+        110 => Code::NoRight,
         401 => Code::Cleared,
         other => Code::Other(other),
     };
@@ -159,7 +168,7 @@ pub fn error((code, words): &(Code, String)) -> Error {
         Code::Exists => Error::conflict("it is there already"),
         Code::NotEmpty => Error::conflict("something stands in it"),
         Code::Cleared => Error::conflict("what changed since is forgotten"),
-        Code::Other(110) => Error::new(ErrorKind::Unauthorized, format_args!("etcd wants a sign-in: {words}")),
+        Code::NoRight => Error::new(ErrorKind::Unauthorized, format_args!("etcd: {words}")),
         // The cluster was asked and has not agreed: what was sent may still be done.
         Code::Other(300 | 301) => Error::new(ErrorKind::Timeout, format_args!("etcd has not agreed on it: {words}")),
         Code::Other(_) => Error::refused(format_args!("etcd: {words}")),

@@ -24,22 +24,16 @@ pub use crate::transport::Trust;
 use crate::{
     backend::{
         Backend, EventSink, Nodes, Snapshots,
+        asking::Asking,
         iohyve::{Row, Seen, names, sizes, values},
     },
-    domain::{
-        Capabilities, Error, ErrorKind, Expect, HostEvent, Inventory, Op, Question, QuestionKind, Result, Secret,
-        Verdict, Vm, VmId,
-    },
+    domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Secret, Verdict, Vm, VmId},
 };
 use jobs::Jobs;
 use serde_json::{Map, Value};
 use session::{Held, Session};
 pub use sign_in::SignIn;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
-use tokio::sync::oneshot;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering};
 
 /// Where the server is and how to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +50,7 @@ pub struct Sysadm {
     settings: Settings,
     held: Mutex<Option<Held>>,
     jobs: Arc<Jobs>,
-    /// The password that a person typed, until it turns out to be wrong.
-    typed: Mutex<Option<Secret>>,
-    asked: Mutex<Option<(u64, oneshot::Sender<Option<Secret>>)>>,
-    questions: AtomicU64,
+    asking: Asking,
     /// What the present connection was said to offer, and where to say otherwise.
     told: Mutex<Option<(EventSink, Capabilities)>>,
     seen: Seen,
@@ -75,9 +66,7 @@ impl Sysadm {
             settings,
             held: Mutex::default(),
             jobs: Arc::default(),
-            typed: Mutex::default(),
-            asked: Mutex::default(),
-            questions: AtomicU64::new(1),
+            asking: Asking::default(),
             told: Mutex::default(),
             seen: Seen::default(),
         }
@@ -141,16 +130,6 @@ impl Sysadm {
     fn vm(&self, row: &Row) -> Vm {
         self.seen.vm(row)
     }
-
-    /// Asks the person, and waits for as long as the answer takes. None: no answer will come.
-    async fn ask(&self, events: &EventSink, kind: QuestionKind, text: String) -> Result<Option<Secret>> {
-        let number = self.questions.fetch_add(1, Ordering::Relaxed);
-        let (answered, answer) = oneshot::channel();
-        *locked(&self.asked) = Some((number, answered));
-        let gone = |_| Error::new(ErrorKind::NeedsAnswer, "nobody can be asked");
-        events.send(HostEvent::Asks(Question { number, kind, text })).await.map_err(gone)?;
-        Ok(answer.await.unwrap_or(None))
-    }
 }
 
 /// The arguments of an action.
@@ -198,10 +177,7 @@ impl Backend for Sysadm {
     }
 
     async fn answer(&self, question: u64, answer: Option<Secret>) {
-        let asked = locked(&self.asked).take_if(|(number, _)| *number == question);
-        if let Some((_, waits)) = asked {
-            let _ = waits.send(answer);
-        }
+        self.asking.answer(question, answer);
     }
 }
 

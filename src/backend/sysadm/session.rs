@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::EventSink,
-    domain::{Capabilities, Error, ErrorKind, QuestionKind, Result},
+    domain::{Capabilities, Error, ErrorKind, Result},
     transport::{
         http::{self, Http},
         spaced, tls, ws,
@@ -127,8 +127,7 @@ impl Sysadm {
                 spaced(before)
             ),
         };
-        let answer = self.ask(events, QuestionKind::Confirm, text).await?;
-        if answer.is_none_or(|answer| answer.expose().trim() != "yes") {
+        if !self.asking.confirm(events, text).await? {
             let why = format_args!("{shown}: its certificate was not accepted");
             return Err(Error::new(ErrorKind::NeedsAnswer, why));
         }

@@ -1,8 +1,8 @@
 //! Signing in by password, token or key; and once more when the session has ended on the server.
-use super::{Sysadm, key, link::Link, locked, session::Session, wire};
+use super::{Sysadm, key, link::Link, session::Session, wire};
 use crate::{
     backend::EventSink,
-    domain::{Error, ErrorKind, QuestionKind, Result, Secret, clean_line},
+    domain::{Error, ErrorKind, Result, Secret, clean_line},
     transport::Password,
 };
 use serde_json::{Value, json};
@@ -31,37 +31,18 @@ impl Sysadm {
         match &self.settings.sign_in {
             SignIn::Password { user, password } => {
                 let user = user.as_deref().unwrap_or("root");
-                let secret = self.password(user, password, shown, events).await?;
+                let secret = self.asking.password(events, password, user, shown).await?;
                 if link.rest().is_some() && (user.contains(':') || secret.expose().contains(':')) {
                     let why = "password: over https:// the server cuts it at its colon: write wss:// in the url";
                     return Err(Error::invalid(why));
                 }
-                by_password(link, user, &secret).await.inspect_err(|error| {
-                    if error.kind == ErrorKind::Unauthorized {
-                        *locked(&self.typed) = None;
-                    }
-                })?;
+                self.asking.signed_in(&secret, by_password(link, user, &secret).await)?;
                 link.signed_in(user, &secret);
-                *locked(&self.typed) = Some(secret);
                 Ok(())
             }
             SignIn::Token(token) => by_token(link, token).await,
             SignIn::Key(file) => by_key(link, file).await,
         }
-    }
-
-    /// The password that is configured, was typed before, or is asked for now.
-    async fn password(&self, user: &str, password: &Password, shown: &str, events: &EventSink) -> Result<Secret> {
-        if let Some(secret) = password.get("password").await? {
-            return Ok(secret);
-        }
-        let typed = locked(&self.typed).clone();
-        if let Some(secret) = typed {
-            return Ok(secret);
-        }
-        let text = format!("Password of {} on {shown}", clean_line(user));
-        let typed = self.ask(events, QuestionKind::Secret, text).await?;
-        typed.ok_or_else(|| Error::new(ErrorKind::NeedsAnswer, "no password was given"))
     }
 
     /// Signs in once more, since the session that was the `ended`th of this connection has ended. Of many calls that

@@ -1,10 +1,8 @@
 //! From the first request to a session: the certificate, the password, what this user may do.
-use super::{Session, Settings, Velocity, catalogue::Groups, client::Client, locked, states::States, wire};
+use super::{Session, Settings, Velocity, catalogue::Groups, client::Client, states::States, wire};
 use crate::{
-    backend::EventSink,
-    domain::{
-        Cancel, Capabilities, Error, ErrorKind, Events, Limits, Op, OpSet, QuestionKind, Result, Secret, clean_line,
-    },
+    backend::{EventSink, way::READABLE},
+    domain::{Cancel, Capabilities, Events, Limits, Op, OpSet, Result, clean_line},
     transport::{
         http::{self, Http},
         tls,
@@ -78,19 +76,13 @@ impl Velocity {
             let sink = events.clone();
             trust.settle(&server, identity.as_ref(), async move |text| asking.confirm(&sink, text).await).await?
         };
-        let plain = "all that is sent can be read on the way, the password too";
-        let judged = trust.judged(&rule, &server, identity.as_ref(), plain);
+        let judged = trust.judged(&rule, &server, identity.as_ref(), READABLE);
         let shown = server.shown();
         let user = user.clone().unwrap_or_else(|| "root".to_owned());
-        let password = self.password(&user, &shown, &events).await?;
+        let password = self.asking.password(&events, &self.settings.password, &user, &shown).await?;
         let http = Http::new(http::Settings { identity: identity.clone(), ..http::Settings::new(server, rule) });
         let client = Client::new(http, prefix, user.clone(), password.clone());
-        client.sign_in_once().await.inspect_err(|error| {
-            if error.kind == ErrorKind::Unauthorized {
-                *locked(&self.typed) = None;
-            }
-        })?;
-        *locked(&self.typed) = Some(password);
+        self.asking.signed_in(&password, client.sign_in_once().await)?;
         let (groups, nics) = tokio::join!(Groups::read(&client), client.read("/v/nic/list", json!({})));
         let groups = Arc::new(groups?);
         // They are listed to those who may bridge to them.
@@ -110,20 +102,6 @@ impl Velocity {
             details: tokio::sync::Mutex::default(),
         };
         Ok((session, found))
-    }
-
-    /// The password that is configured, typed before, or asked for now.
-    async fn password(&self, user: &str, shown: &str, events: &EventSink) -> Result<Secret> {
-        let given = match self.settings.password.get("password").await? {
-            Some(secret) => Some(secret),
-            None => locked(&self.typed).clone(),
-        };
-        if let Some(secret) = given {
-            return Ok(secret);
-        }
-        let text = format!("Password of {} on {shown}", clean_line(user));
-        let typed = self.asking.ask(events, QuestionKind::Secret, text).await?;
-        typed.ok_or_else(|| Error::new(ErrorKind::NeedsAnswer, "no password was given"))
     }
 }
 

@@ -65,8 +65,6 @@ struct Session {
 pub struct Velocity {
     settings: Settings,
     session: Mutex<Option<Arc<Session>>>,
-    /// The password that a person typed, until it turns out to be wrong.
-    typed: Mutex<Option<Secret>>,
     asking: Asking,
 }
 
@@ -86,7 +84,7 @@ impl Session {
 
 impl Velocity {
     pub fn new(settings: Settings) -> Self {
-        Self { settings, session: Mutex::default(), typed: Mutex::default(), asking: Asking::default() }
+        Self { settings, session: Mutex::default(), asking: Asking::default() }
     }
 
     fn session(&self) -> Result<Arc<Session>> {
@@ -99,7 +97,7 @@ impl Velocity {
             && error.kind == ErrorKind::Unauthorized
             && let Ok(session) = self.session()
         {
-            *locked(&self.typed) = None;
+            self.asking.forget_refused(error);
             let _ = session.events.send(HostEvent::Disconnected(error.clone())).await;
         }
         result

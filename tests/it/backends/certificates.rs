@@ -1,6 +1,6 @@
 //! Certificates of lochness' services and of a Velocity server's proxy, on both sides of the connection.
 use crate::support::{
-    etcd,
+    answers, etcd,
     fake_lochness::{Lochness, NODE, settings},
     fake_velocity::{self, Face, FakeVelocity},
     web::{Told, Web, certificate},
@@ -14,7 +14,7 @@ use vmdeck::{
         lochness::{self, Lochness as Store},
         velocity::{self, Velocity},
     },
-    domain::{Capabilities, ErrorKind, HostEvent, QuestionKind, Result, Secret},
+    domain::{Capabilities, ErrorKind, QuestionKind, Result},
     transport::{Known, Trust, tls::Identity},
 };
 
@@ -42,20 +42,7 @@ fn judged(lochness: &Lochness, trust: Trust) -> Settings {
 
 /// Connects, and answers what is asked.
 async fn answering(host: &impl Backend, answer: &str) -> (Result<Capabilities>, Vec<String>) {
-    let (sink, mut events) = mpsc::channel(8);
-    let mut asked = Vec::new();
-    let connecting = host.connect(sink);
-    tokio::pin!(connecting);
-    loop {
-        tokio::select! {
-            result = &mut connecting => return (result, asked),
-            Some(HostEvent::Asks(question)) = events.recv() => {
-                assert_eq!(question.kind, QuestionKind::Confirm);
-                asked.push(question.text);
-                host.answer(question.number, Some(Secret::new(answer.to_owned()))).await;
-            }
-        }
-    }
+    answers::answering(host, QuestionKind::Confirm, answer).await
 }
 
 async fn connect(settings: Settings) -> Result<Capabilities> {

@@ -134,7 +134,7 @@ fn refusals_are_told_by_their_numbers() {
         ),
         (
             r#"{"errorCode":110,"message":"The request requires user authentication","cause":"Insufficient credentials","index":0}"#,
-            Code::Other(110),
+            Code::NoRight,
             ErrorKind::Unauthorized,
         ),
         (r#"{"errorCode":102,"message":"Not a file","cause":"/x","index":30}"#, Code::Other(102), ErrorKind::Refused),

@@ -13,6 +13,7 @@ mod libvirt_life;
 mod libvirt_ssh;
 mod libvirt_wire;
 mod lochness;
+mod lochness_sign_in;
 mod lochness_trouble;
 mod lochness_watch;
 mod lochness_wire;

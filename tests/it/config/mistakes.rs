@@ -96,9 +96,48 @@ fn addresses_must_fit_their_backend() {
             "5: [[host]] h key: write cert = \"/file\" too: the certificate of the key",
         ),
         ("backend = \"chypervisord\"\nurl = \"https://c\"\ntls = \"none\"", "accept-new"),
+        (
+            "backend = \"lochness\"\nkv = \"http://a\"\npassword = { env = \"A\" }",
+            "5: [[host]] h password: write user = \"..\" too: whose it is",
+        ),
+        ("backend = \"lochness\"\nkv = \"http://a\"\nuser = \"a:b\"", "5: [[host]] h user: `a:b`: a user of etcd"),
         ("backend = \"velocity\"\nurl = \"https://v\"\ncert = \"c.pem\"", "[[host]] h cert"),
     ] {
         let told = host(lines);
         assert!(told.contains(part) && !told.contains("hunter2"), "{lines}: {told}");
+    }
+}
+
+/// Where nothing is protected, nothing may look as if it were.
+#[test]
+fn certificates_of_a_server_that_has_none_are_told() {
+    for backend in ["chypervisord", "govirthost", "velocity", "lochness", "sysadm"] {
+        let field = if backend == "lochness" { "kv" } else { "url" };
+        let said = [
+            "tls = \"accept-new\"",
+            "tls = \"pin\"\npin = \"ab\"",
+            "pin = \"ab\"",
+            "ca = \"/c\"",
+            "cert = \"/c\"",
+            "key = \"/k\"",
+        ];
+        for line in
+            said.iter().filter(|line| backend != "sysadm" || !(line.starts_with("cert") || line.starts_with("key")))
+        {
+            let told = host(&format!("backend = \"{backend}\"\n{field} = \"http://x\"\n{line}"));
+            let name = line.split(' ').next().unwrap();
+            let right = "http:// has no certificates: write https:// there, or leave this out";
+            assert_eq!(told, format!("5: [[host]] h {name}: {right}"), "{backend} {line}");
+        }
+    }
+    let told = host("backend = \"sysadm\"\nurl = \"ws://x\"\ntls = \"insecure\"");
+    assert!(told.contains("ws:// has no certificates: write wss:// there"), "{told}");
+    // One of several is enough; a key of a SysAdm server is no certificate's.
+    for lines in [
+        "backend = \"chypervisord\"\nurl = \"http://c\"\nguests_url = \"https://g\"\nca = \"/c\"",
+        "backend = \"lochness\"\nkv = [\"http://a\", \"HTTPS://b\"]\ntls = \"accept-new\"",
+        "backend = \"sysadm\"\nurl = \"ws://x\"\nkey = \"/k\"",
+    ] {
+        parse(&format!("[[host]]\nname = \"h\"\n{lines}\n")).unwrap();
     }
 }

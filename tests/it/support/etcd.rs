@@ -12,9 +12,9 @@ use vmdeck::{
         Backend,
         lochness::{Lochness, Settings},
     },
-    domain::HostEvent,
+    domain::{HostEvent, Secret},
     transport::{
-        self, find_program,
+        self, Password, find_program,
         http::{self, Answer, Ask, Http, Method},
         tls::{Server, Trust},
     },
@@ -26,7 +26,11 @@ pub(crate) struct Etcd {
     ports: (u16, u16),
     child: Option<Child>,
     http: Http,
+    wants_sign_in: bool,
 }
+
+/// Of every user.
+pub(crate) const PASSWORD: &str = "pä:ss";
 
 /// The second API is not in every release.
 #[expect(clippy::disallowed_methods, reason = "a server that is under test")]
@@ -61,7 +65,7 @@ impl Etcd {
             let place = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
             let folder = tempfile::Builder::new().prefix("vd").tempdir_in(place).unwrap();
             let ports = (free_port(), free_port());
-            let mut etcd = Self { folder, ports, child: None, http: http(ports.0) };
+            let mut etcd = Self { folder, ports, child: None, http: http(ports.0), wants_sign_in: false };
             // Another test may have taken a port meanwhile.
             if etcd.started(arguments).await {
                 return etcd;
@@ -136,8 +140,36 @@ impl Etcd {
         (backend, heard)
     }
 
+    /// From now on it wants a sign-in: `lo` may do what lochness does, `re` only read it; their password is `pä:ss`.
+    pub(crate) async fn want_sign_in(&mut self) {
+        let rights = |write: &str| format!(r#"{{"kv":{{"read":["/lochness*"],"write":[{write}]}}}}"#);
+        let role = |name: &str, write: &str| format!(r#"{{"role":"{name}","permissions":{}}}"#, rights(write));
+        let user = |name: &str| format!(r#"{{"user":"{name}","password":"{PASSWORD}","roles":["{name}"]}}"#);
+        self.tell("users/root", &format!(r#"{{"user":"root","password":"{PASSWORD}"}}"#)).await;
+        self.tell("roles/lo", &role("lo", r#""/lochness*""#)).await;
+        self.tell("roles/re", &role("re", "")).await;
+        self.tell("users/lo", &user("lo")).await;
+        self.tell("users/re", &user("re")).await;
+        self.tell("enable", "").await;
+        self.wants_sign_in = true;
+        // Until then everybody may do everything.
+        self.tell("roles/guest", r#"{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}}}"#).await;
+    }
+
+    /// Says who may do what.
+    pub(crate) async fn tell(&self, path: &str, body: &str) {
+        let ask = Ask::new(Method::PUT, format!("/v2/auth/{path}"));
+        let ask = if body.is_empty() { ask } else { ask.json(&serde_json::from_str(body).unwrap()) };
+        let answer = self.http.send(&self.as_root(ask)).await.unwrap();
+        assert!(answer.is_success(), "{path}: {}", answer.text());
+    }
+
+    fn as_root(&self, ask: Ask) -> Ask {
+        if self.wants_sign_in { ask.basic("root", Secret::new(PASSWORD.to_owned())) } else { ask }
+    }
+
     async fn ask(&self, method: Method, key: &str, fields: &[(&str, &str)]) -> Answer {
-        let ask = Ask::new(method, format!("/v2/keys/lochness/{key}"));
+        let ask = self.as_root(Ask::new(method, format!("/v2/keys/lochness/{key}")));
         self.http.send(&if fields.is_empty() { ask } else { ask.form(fields) }).await.unwrap()
     }
 
@@ -198,5 +230,12 @@ impl Drop for Etcd {
 /// The servers of a store, judged by the authorities of the system.
 pub(crate) fn settings(urls: &[&str]) -> Settings {
     let endpoints = urls.iter().map(|url| (*url).to_owned()).collect();
-    Settings { endpoints, headless: false, trust: transport::Trust::System { ca: None }, identity: None }
+    Settings {
+        endpoints,
+        user: None,
+        password: Password::Ask,
+        headless: false,
+        trust: transport::Trust::System { ca: None },
+        identity: None,
+    }
 }

@@ -1,4 +1,5 @@
 //! What several folders of tests stand on.
+pub(crate) mod answers;
 pub(crate) mod etcd;
 pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
