@@ -10,7 +10,7 @@ use crate::{
     transport::{Stopwatch, at},
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -21,7 +21,12 @@ use tokio::time::sleep;
 /// Where images come to be.
 pub(super) trait Library: Sync {
     /// Those that are whole now.
-    fn whole(&self) -> impl Future<Output = Vec<Image>> + Send;
+    fn whole(&self) -> impl Future<Output = Result<Vec<Image>>> + Send;
+
+    /// Those that have come and are not there yet, where that takes more than a new name; and how each stands.
+    fn on_the_way(&self) -> Vec<(String, Option<TaskState>)> {
+        Vec::new()
+    }
 }
 
 /// How images are fetched, and which of the fetches are followed.
@@ -114,6 +119,7 @@ impl Fetching {
         fs::create_dir_all(folder).map_err(at(folder))?;
         call.progress(Progress::note(format!("asking {}", order.address.place())));
         let name = if let Some(name) = order.find(folder) {
+            check(&name)?;
             name
         } else {
             let begun = Stopwatch::start();
@@ -179,48 +185,60 @@ impl Fetching {
         Ok(Some((user.to_owned(), Secret::new(password.to_owned()))))
     }
 
+    /// What is done with this image is shown by the call that does it, until the answer is dropped.
+    pub(super) fn is_ours(&self, name: &str) -> impl Drop + use<'_> {
+        self.followed.begin(name)
+    }
+
     /// Tells of the fetches of others once a second while there are some, until it is aborted.
     pub(super) async fn watch(&self, folder: &Path, library: &impl Library, events: &EventSink) {
         let mut told: HashMap<String, TaskState> = HashMap::new();
         loop {
-            let names = Journal::names(folder);
-            let mut lives = false;
-            for name in &names {
-                let is_live = fetch::is_live(folder, name);
-                lives |= is_live;
-                if !is_live && fetch::settle(folder, name).unwrap_or(false) {
-                    continue;
-                }
-                let is_ours = self.followed.holds(name);
-                let Ok(Some(journal)) = Journal::read(folder, name) else { continue };
-                if is_ours {
-                    continue;
-                }
-                let state = if is_live {
-                    TaskState::Running(journal.progress())
-                } else {
-                    TaskState::Unknown(Error::new(ErrorKind::Interrupted, journal.halt()))
-                };
-                if told.insert(name.clone(), state.clone()).as_ref() != Some(&state) {
+            let mut open = states(folder);
+            open.extend(library.on_the_way());
+            let lives = open.iter().any(|(_, state)| matches!(state, Some(TaskState::Running(_))));
+            let names: HashSet<&String> = open.iter().map(|(name, _)| name).collect();
+            let gone: Vec<String> = told.keys().filter(|name| !names.contains(name)).cloned().collect();
+            for (name, state) in &open {
+                let Some(state) = state.as_ref().filter(|_| !self.followed.holds(name)) else { continue };
+                if told.insert(name.clone(), state.clone()).as_ref() != Some(state) {
                     let request = Request::ResumeFetch { image: name.clone() };
-                    tell(events, name, state, Some(request)).await;
+                    tell(events, name, state.clone(), Some(request)).await;
                 }
             }
-            let gone: Vec<String> = told.keys().filter(|name| !names.contains(name)).cloned().collect();
-            for name in gone {
-                told.remove(&name);
-                let images = library.whole().await;
-                let state = match images.iter().find(|image| image.name == name) {
-                    Some(image) => TaskState::Succeeded(Some(Reply::Fetched(image.clone()))),
-                    None => TaskState::Cancelled,
-                };
-                let inventory = Inventory { images: Some(images), ..Inventory::default() };
-                let _ = events.send(HostEvent::Inventory(inventory)).await;
-                tell(events, &name, state, None).await;
+            // Where what is there cannot be seen, it is not known how one has ended.
+            let images = if gone.is_empty() { None } else { library.whole().await.ok() };
+            if let Some(images) = images {
+                for name in gone {
+                    told.remove(&name);
+                    let state = match images.iter().find(|image| image.name == name) {
+                        Some(image) => TaskState::Succeeded(Some(Reply::Fetched(image.clone()))),
+                        None => TaskState::Cancelled,
+                    };
+                    let inventory = Inventory { images: Some(images.clone()), ..Inventory::default() };
+                    let _ = events.send(HostEvent::Inventory(inventory)).await;
+                    tell(events, &name, state, None).await;
+                }
             }
             sleep(Duration::from_secs(if lives { 1 } else { 2 })).await;
         }
     }
+}
+
+/// The fetches that have a journal, and how each stands; None: that cannot be told, or it has just become whole.
+fn states(folder: &Path) -> Vec<(String, Option<TaskState>)> {
+    let state = |name: &str| {
+        let is_live = fetch::is_live(folder, name);
+        if !is_live && fetch::settle(folder, name).unwrap_or(false) {
+            return None;
+        }
+        let journal = Journal::read(folder, name).ok()??;
+        Some(match is_live {
+            true => TaskState::Running(journal.progress()),
+            false => TaskState::Unknown(Error::new(ErrorKind::Interrupted, journal.halt())),
+        })
+    };
+    Journal::names(folder).into_iter().map(|name| (name.clone(), state(&name))).collect()
 }
 
 /// What is fetched into a folder, and what was.

@@ -66,6 +66,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
                 worker: worker(config),
+                headless: !policy.is_watching,
             };
             hosts.add(id, Iohyve::new(settings), policy);
         }

@@ -118,6 +118,21 @@ impl Shell {
         self.output(self.program(&words)?.patience(Some(patience))).await
     }
 
+    /// What a command that only reads prints.
+    pub(super) async fn read(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.run(arguments, super::READ).await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        if text.trim().is_empty() {
+            return Err(Error::refused(words(&output)));
+        }
+        Ok(text)
+    }
+
+    /// The names of the images in iohyve's library.
+    pub(super) async fn isos(&self) -> Result<Vec<String>> {
+        Ok(super::read::names(&self.read(&["isolist"]).await?))
+    }
+
     /// iohyve on the terminal of a person. ssh has no keys of its own there: all are the program's.
     pub(super) fn on_terminal(&self, arguments: &[&str]) -> Result<Program> {
         let command = self.command();

@@ -14,8 +14,12 @@ impl Iohyve {
     pub(super) async fn volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Row)> {
         let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
-        let disks = read::disks(&self.read(&["disks", vm.as_str()]).await?).ok_or_else(|| missing(vm))?;
-        Ok((disks, row))
+        Ok((self.disks_of(vm).await?, row))
+    }
+
+    /// The same, of a machine that is known to be there and alone.
+    pub(super) async fn disks_of(&self, vm: &VmId) -> Result<BTreeMap<u32, String>> {
+        read::disks(&self.read(&["disks", vm.as_str()]).await?).ok_or_else(|| missing(vm))
     }
 
     /// A disk as it is shown now, and its machine.

@@ -1,17 +1,13 @@
-use super::{CHANGE, Iohyve, differs, names};
+use super::{CHANGE, Iohyve, names};
 use crate::{
-    backend::{
-        Call, Images,
-        fetching::{fetches, wish},
-    },
-    domain::{Error, Fetches, Image, Progress, Prospect, Result, clean_line},
-    fetch::{Origin, Wish},
-    transport::at,
+    backend::{Call, Images, fetching::wish},
+    domain::{Error, ErrorKind, Fetches, Image, Prospect, Result, clean_line},
+    fetch::Wish,
 };
-use std::{fs, path::PathBuf, sync::OnceLock, time::Duration};
-
-/// A whole image is copied, on a slow disk or through ssh.
-const COPY: Duration = Duration::from_secs(3600);
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 pub(super) fn missing(image: &str) -> Error {
     Error::not_found(format_args!("no image is called {}", clean_line(image)))
@@ -22,53 +18,37 @@ fn taken(name: &str) -> Error {
 }
 
 impl Iohyve {
-    /// Where what is whole waits for iohyve to take it.
-    fn whole(&self, name: &str) -> PathBuf {
-        self.settings.images.join("whole").join(name)
-    }
-
-    /// Whether it has come whole, and iohyve has not taken it yet.
-    fn waits(&self, name: &str) -> bool {
-        self.whole(name).is_file() || self.settings.images.join(name).is_file()
-    }
-
     /// Fetches it into a folder of ours with the engine of all hosts; returns its name there.
     async fn fetched(&self, url: &str, name: Option<&str>, isos: &[String], call: &Call) -> Result<String> {
-        let waiting = OnceLock::new();
+        let (named, is_waiting) = (OnceLock::new(), AtomicBool::new(false));
         let check = |name: &str| {
             names::check_iso(name)?;
-            if !isos.iter().any(|iso| iso == name) && self.waits(name) {
-                let _ = waiting.set(name.to_owned());
-            }
-            let is_free = !isos.iter().any(|iso| iso == name) && waiting.get().is_none();
-            if is_free { Ok(()) } else { Err(taken(name)) }
+            let _ = named.set(name.to_owned());
+            let is_iso = isos.iter().any(|iso| iso == name);
+            is_waiting.store(!is_iso && self.incoming.waits(name), Ordering::Relaxed);
+            if is_iso || is_waiting.load(Ordering::Relaxed) { Err(taken(name)) } else { Ok(()) }
         };
         let fetched = self.fetching.fetch(&self.settings.images, url, name, check, call.clone()).await;
-        fetched.or_else(|error| waiting.into_inner().ok_or(error))
+        match (fetched, named.into_inner()) {
+            (Err(_), Some(name)) if is_waiting.into_inner() => Ok(name),
+            (Err(error), Some(name)) => self.unless_moved_on(&name, error, call).await.map(|()| name),
+            (fetched, _) => fetched,
+        }
     }
 
-    /// Has iohyve copy what has come into its library, and throws ours away then.
+    /// Another vmdeck that waited for the same image may have handed it over by now: it was not cancelled then.
+    async fn unless_moved_on(&self, name: &str, error: Error, call: &Call) -> Result<()> {
+        let is_gone = error.kind == ErrorKind::Cancelled && !call.cancel.is_cancelled();
+        match is_gone && (self.incoming.waits(name) || self.isos().await?.iter().any(|iso| iso == name)) {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
+    /// What has come becomes iohyve's.
     async fn hand_over(&self, name: &str, call: &Call) -> Result<Image> {
-        let (folder, whole) = (&self.settings.images, self.whole(name));
-        let fetched = folder.join(name);
-        if fetched.is_file() {
-            fs::create_dir_all(folder.join("whole")).and_then(|()| fs::rename(&fetched, &whole)).map_err(at(&whole))?;
-        }
-        call.progress(Progress::note("iohyve copies it into its library"));
-        let output = self.shell.copy_image(&whole, name, COPY).await?;
-        let is_there = self.isos().await?.iter().any(|iso| iso == name);
-        if !is_there || !output.is_success() {
-            // An entry that holds half an image looks like any other.
-            let kept = format!("{} is whole and tried again next time", whole.display());
-            if is_there {
-                self.shell.run(&["rmiso", name], CHANGE).await?;
-            }
-            return Err(differs(&output, format_args!("iohyve did not take {name}; {kept}")));
-        }
-        let checked = fs::metadata(&whole).ok().and_then(|meta| Origin::read(folder, name, &meta)?.checked);
-        fs::remove_file(&whole).map_err(at(&whole))?;
-        Origin::remove(folder, name);
-        Ok(Image { checked, ..Image::new(name) })
+        let _ours = self.fetching.is_ours(name);
+        self.incoming.hand_over(name, call).await
     }
 }
 
@@ -106,14 +86,17 @@ impl Images for Iohyve {
         if self.isos().await?.iter().any(|iso| iso == image) {
             return Err(taken(image));
         }
-        if !self.waits(image) {
-            self.fetching.resume(&self.settings.images, image, call.clone()).await?;
+        if !self.incoming.waits(image) {
+            let resumed = self.fetching.resume(&self.settings.images, image, call.clone()).await;
+            if let Err(error) = resumed {
+                self.unless_moved_on(image, error, &call).await?;
+            }
         }
         self.hand_over(image, &call).await
     }
 
     async fn fetches(&self) -> Result<Fetches> {
-        std::future::ready(Ok(fetches(&self.settings.images))).await
+        std::future::ready(Ok(self.incoming.fetches())).await
     }
 
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {

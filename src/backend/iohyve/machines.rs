@@ -1,9 +1,9 @@
-use super::{CHANGE, Iohyve, differs, missing, names, sizes};
+use super::{CHANGE, Iohyve, Row, differs, missing, names, sizes};
 use crate::{
-    backend::{Call, Machines, Snapshots},
+    backend::{Call, Machines},
     domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Progress, Result, Values, Vm, VmId},
 };
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 /// iohyve waits ten seconds before it deletes.
 const DELETE: Duration = Duration::from_secs(50);
@@ -23,8 +23,7 @@ pub(in crate::backend) fn size_of(values: &Values, field: &str) -> Result<ByteSi
 
 impl Iohyve {
     /// Refuses a machine that runs, or that has ended and is still in memory under its name.
-    pub(super) async fn check_off(&self, vm: &VmId) -> Result<()> {
-        let (row, _) = self.row(vm).await?;
+    pub(super) fn check_off(vm: &VmId, row: &Row) -> Result<()> {
         match (row.is_running, row.is_loaded) {
             (true, _) => Err(Error::conflict(format_args!("{vm} is running: shut it down first"))),
             (false, true) => {
@@ -72,10 +71,10 @@ impl Machines for Iohyve {
     }
 
     async fn rename(&self, vm: &VmId, name: &str) -> Result<()> {
-        let (_, others) = self.row(vm).await?;
+        let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
         names::check_new(name, &others)?;
-        self.check_off(vm).await?;
+        Self::check_off(vm, &row)?;
         let output = self.shell.run(&["rename", vm.as_str(), name], CHANGE).await?;
         let rows = self.rows().await?;
         let has = |name: &str| rows.iter().any(|row| row.name == name);
@@ -88,17 +87,17 @@ impl Machines for Iohyve {
     }
 
     async fn clone_machine(&self, vm: &VmId, name: &str, call: Call) -> Result<()> {
-        let (_, others) = self.row(vm).await?;
+        let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
-        names::check_new(name, &self.rows().await?)?;
-        self.check_off(vm).await?;
+        names::check_new(name, &[&others[..], slice::from_ref(&row)].concat())?;
+        Self::check_off(vm, &row)?;
+        let (snapshots, disks) = tokio::try_join!(self.snapshots_of(vm), self.disks_of(vm))?;
         // iohyve sends a snapshot that it calls as the copy, and removes it: also one that was there.
-        if self.snapshots(vm).await?.iter().any(|snapshot| snapshot.name == name) {
+        if snapshots.iter().any(|snapshot| snapshot.name == name) {
             return Err(Error::conflict(format_args!(
                 "iohyve would remove the snapshot {name} of {vm}: choose another name for the copy"
             )));
         }
-        let (disks, _) = self.volumes(vm).await?;
         call.progress(Progress::note("iohyve copies its disks"));
         // -r: a tap and a console of its own.
         let output = self.shell.run(&["clone", "-r", vm.as_str(), name], CLONE).await?;

@@ -3,6 +3,7 @@
 mod command;
 mod disks;
 mod images;
+mod incoming;
 mod look;
 mod machines;
 pub(in crate::backend) mod names;
@@ -26,12 +27,14 @@ use crate::{
     transport::Stopwatch,
 };
 use command::Shell;
+use incoming::Incoming;
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::task::JoinSet;
 
 /// How long a machine that is no longer running may still be in memory before that is nothing passing.
 const STOPPING: Duration = Duration::from_secs(15);
@@ -111,16 +114,21 @@ pub struct Settings {
     pub fetch_at_once: usize,
     /// The program that fetches: vmdeck itself.
     pub worker: PathBuf,
+    /// Whether nobody looks on: then the fetches of others are not watched.
+    pub headless: bool,
 }
 
 /// Machines of the `iohyve` command.
 #[derive(Debug)]
 pub struct Iohyve {
     settings: Settings,
-    shell: Shell,
-    fetching: Fetching,
+    shell: Arc<Shell>,
+    incoming: Arc<Incoming>,
+    fetching: Arc<Fetching>,
     seen: Seen,
     version: Mutex<Option<names::Version>>,
+    /// The watch of the latest connection; it ends with this.
+    watching: Mutex<JoinSet<()>>,
 }
 
 /// What iohyve does for root alone.
@@ -188,19 +196,22 @@ const NEVER: [(Op, &str); 10] = [
 
 impl Iohyve {
     pub fn new(settings: Settings) -> Self {
-        let shell = Shell { place: settings.place.clone(), run: settings.run.clone() };
+        let shell = Arc::new(Shell { place: settings.place.clone(), run: settings.run.clone() });
+        let incoming = Arc::new(Incoming { shell: shell.clone(), folder: settings.images.clone() });
         let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
-        Self { settings, shell, fetching, seen: Seen::default(), version: Mutex::default() }
+        Self {
+            settings,
+            shell,
+            incoming,
+            fetching: Arc::new(fetching),
+            seen: Seen::default(),
+            version: Mutex::default(),
+            watching: Mutex::default(),
+        }
     }
 
-    /// What a command that only reads prints.
     async fn read(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.shell.run(arguments, READ).await?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if text.trim().is_empty() {
-            return Err(Error::refused(command::words(&output)));
-        }
-        Ok(text)
+        self.shell.read(arguments).await
     }
 
     async fn rows(&self) -> Result<Vec<Row>> {
@@ -215,7 +226,7 @@ impl Iohyve {
     }
 
     async fn isos(&self) -> Result<Vec<String>> {
-        Ok(read::names(&self.read(&["isolist"]).await?))
+        self.incoming.isos().await
     }
 
     fn version(&self) -> Option<names::Version> {
@@ -236,7 +247,7 @@ impl Nodes for Iohyve {}
 
 impl Backend for Iohyve {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
-        self.fetching.ask_by(events);
+        self.fetching.ask_by(events.clone());
         let (version, user) = tokio::join!(self.read(&["version"]), self.shell.other(&["id", "-u"]));
         let version = version?;
         let line = version.lines().next().unwrap_or_default();
@@ -246,6 +257,12 @@ impl Backend for Iohyve {
         let ops = ops.fold(OpSet::default(), |set, op| set.with(*op));
         let why = if is_root { "iohyve cannot do that" } else { "iohyve does this for root only" };
         let is_set_up = self.isos().await.is_ok();
+        let mut watching = JoinSet::new();
+        if !self.settings.headless {
+            let (fetching, incoming) = (self.fetching.clone(), self.incoming.clone());
+            watching.spawn(async move { fetching.watch(&incoming.folder, &*incoming, &events).await });
+        }
+        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = watching;
         Ok(Capabilities {
             ops,
             events: Events::Poll,

@@ -1,5 +1,5 @@
 //! Snapshots of ZFS, of a machine's settings and its disks. Memory is in none of them.
-use super::{CHANGE, Iohyve, command::words, differs, names, read};
+use super::{CHANGE, Iohyve, Row, command::words, differs, names, read};
 use crate::{
     backend::Snapshots,
     domain::{Error, Result, Snapshot, SnapshotState, VmId, clean_line},
@@ -16,26 +16,19 @@ impl Iohyve {
         if is_list { Ok(read::snapshots(&text)) } else { Err(Error::refused(words(&output))) }
     }
 
-    /// The machine's name with that of a snapshot, as iohyve takes them; where only this machine is meant by it.
+    /// The machine, and its name with that of a snapshot, as iohyve takes them; where only this machine is meant by it.
     ///
     /// Without the `@` it would be the machine itself that is removed.
-    async fn at(&self, vm: &VmId, name: &str) -> Result<String> {
-        let (_, others) = self.row(vm).await?;
+    async fn at(&self, vm: &VmId, name: &str) -> Result<(Row, String)> {
+        let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
         names::check_snapshot(name)?;
-        Ok(format!("{vm}@{name}"))
+        Ok((row, format!("{vm}@{name}")))
     }
 
-    /// What was said counts for nothing where it is not so.
-    async fn became(&self, vm: &VmId, name: &str, state: SnapshotState, output: &Output) -> Result<()> {
-        let all = self.snapshots(vm).await?;
-        state.is_so(name, &all).map_err(|instead| differs(output, format_args!("{vm}@{name}: {instead}")))
-    }
-}
-
-impl Snapshots for Iohyve {
-    async fn snapshots(&self, vm: &VmId) -> Result<Vec<Snapshot>> {
-        let (_, all) = tokio::try_join!(self.row(vm), self.all_snapshots())?;
+    /// The snapshots of a machine that is known to be there.
+    pub(super) async fn snapshots_of(&self, vm: &VmId) -> Result<Vec<Snapshot>> {
+        let all = self.all_snapshots().await?;
         let own = all.into_iter().filter(|(of, _)| of == vm.as_str());
         let mut own: Vec<_> = own.map(|(_, name)| Snapshot { name, ..Snapshot::default() }).collect();
         for at in 1..own.len() {
@@ -47,20 +40,32 @@ impl Snapshots for Iohyve {
         Ok(own)
     }
 
+    /// What was said counts for nothing where it is not so.
+    async fn became(&self, vm: &VmId, name: &str, state: SnapshotState, output: &Output) -> Result<()> {
+        let all = self.snapshots(vm).await?;
+        state.is_so(name, &all).map_err(|instead| differs(output, format_args!("{vm}@{name}: {instead}")))
+    }
+}
+
+impl Snapshots for Iohyve {
+    async fn snapshots(&self, vm: &VmId) -> Result<Vec<Snapshot>> {
+        tokio::try_join!(self.row(vm), self.snapshots_of(vm)).map(|(_, own)| own)
+    }
+
     async fn take_snapshot(&self, vm: &VmId, name: &str) -> Result<()> {
         if name.contains("disk") {
             let why = format_args!("name: with `disk` in it `{}` vanishes from iohyve's list", clean_line(name));
             return Err(Error::invalid(why));
         }
-        let snapshot = self.at(vm, name).await?;
+        let (_, snapshot) = self.at(vm, name).await?;
         let output = self.shell.run(&["snap", &snapshot], CHANGE).await?;
         self.became(vm, name, SnapshotState::There, &output).await
     }
 
     async fn revert_snapshot(&self, vm: &VmId, name: &str) -> Result<()> {
-        let snapshot = self.at(vm, name).await?;
-        self.check_off(vm).await?;
-        let all = self.snapshots(vm).await?;
+        let (row, snapshot) = self.at(vm, name).await?;
+        Self::check_off(vm, &row)?;
+        let all = self.snapshots_of(vm).await?;
         let newer: Vec<_> = all.iter().skip_while(|snapshot| snapshot.name != name).skip(1).collect();
         if !newer.is_empty() {
             let newer: Vec<_> = newer.iter().map(|snapshot| clean_line(&snapshot.name)).collect();
@@ -80,7 +85,7 @@ impl Snapshots for Iohyve {
     }
 
     async fn remove_snapshot(&self, vm: &VmId, name: &str) -> Result<()> {
-        let snapshot = self.at(vm, name).await?;
+        let (_, snapshot) = self.at(vm, name).await?;
         let output = self.shell.run(&["rmsnap", "-f", &snapshot], CHANGE).await?;
         self.became(vm, name, SnapshotState::Gone, &output).await
     }

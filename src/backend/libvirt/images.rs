@@ -112,8 +112,8 @@ impl Libvirt {
 }
 
 impl Library for Client {
-    async fn whole(&self) -> Vec<Image> {
-        list(self).await.unwrap_or_default()
+    async fn whole(&self) -> Result<Vec<Image>> {
+        list(self).await
     }
 }
 

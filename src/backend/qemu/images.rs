@@ -120,8 +120,8 @@ impl Local {
 }
 
 impl Library for Local {
-    async fn whole(&self) -> Vec<Image> {
-        std::future::ready(self.library().unwrap_or_default()).await
+    async fn whole(&self) -> Result<Vec<Image>> {
+        std::future::ready(self.library()).await
     }
 }
 

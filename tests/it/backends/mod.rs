@@ -8,6 +8,7 @@ mod conformance_of_servers;
 mod govirthost;
 mod govirthost_wire;
 mod iohyve;
+mod iohyve_fetches;
 mod libvirt_kept;
 mod libvirt_life;
 mod libvirt_ssh;

@@ -121,10 +121,10 @@ pub(crate) async fn begun(rig: &Rig, url: &str) {
     }
 }
 
-/// What `qemu` tells of the fetch until `wanted` says that it is enough.
-pub(crate) async fn told(qemu: &Qemu, wanted: impl Fn(&TaskState) -> bool) -> Job {
+/// What `host` tells of the fetch until `wanted` says that it is enough.
+pub(crate) async fn told(host: &impl Backend, wanted: impl Fn(&TaskState) -> bool) -> Job {
     let (sink, mut events) = mpsc::channel(64);
-    qemu.connect(sink).await.unwrap();
+    host.connect(sink).await.unwrap();
     let mut last = None;
     let wait = async {
         while let Some(event) = events.recv().await {

@@ -1,6 +1,12 @@
 //! A FreeBSD with iohyve in a folder: a stand-in that prints what iohyve prints, and lies as it does.
+use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command},
+};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
@@ -11,16 +17,25 @@ use vmdeck::{
     fetch,
 };
 
-const STAND_IN: &str = include_str!("iohyve.py");
+const CALL: &str = include_str!("iohyve.sh");
+const STAND_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/iohyve.py");
 
 /// A FreeBSD in a folder.
-pub(crate) struct Rig(tempfile::TempDir);
+pub(crate) struct Rig {
+    folder: tempfile::TempDir,
+    answers: Child,
+}
 
 impl Rig {
+    #[expect(clippy::disallowed_methods, reason = "what stands in for the programs under test")]
     pub(crate) fn new() -> Self {
-        let rig = Self(tempfile::tempdir().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let asked = folder.path().join("asked");
+        rustix::fs::mknodat(CWD, &asked, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let answers = Command::new("python3").args(["-S", "-E", STAND_IN]).arg(folder.path()).spawn().unwrap();
+        let rig = Self { folder, answers };
         for name in ["iohyve", "id", "zfs", "zpool", "ifconfig", "pgrep", "ssh"] {
-            fs::write(rig.path(name), STAND_IN).unwrap();
+            fs::write(rig.path(name), CALL).unwrap();
             fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
         let world = json!({"version": "v0.7.9", "guests": {}, "isos": [], "home": "tank/iohyve"});
@@ -30,7 +45,7 @@ impl Rig {
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn world(&self) -> Value {
@@ -51,6 +66,7 @@ impl Rig {
             fetch: fetch::Options::default(),
             fetch_at_once: 2,
             worker: env!("CARGO_BIN_EXE_vmdeck").into(),
+            headless: false,
         })
     }
 
@@ -80,9 +96,11 @@ impl Rig {
 impl Drop for Rig {
     /// What it left running.
     fn drop(&mut self) {
-        for pid in self.world().get("loops").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64) {
-            let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        for pid in fs::read_to_string(self.path("loops")).unwrap_or_default().lines() {
+            let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
+        let _ = self.answers.kill();
+        let _ = self.answers.wait();
     }
 }

@@ -1,22 +1,30 @@
-#!/usr/bin/env -S python3 -S -E
 """Stands in for iohyve 0.7.9 and what it needs of FreeBSD, each by the name that it is called by.
 
-Prints what iohyve prints, ends as it ends, and keeps what it changed in `world.json` beside itself, and each call in
-`calls.log`. Where that holds
-`lies`, those commands say what they say and change nothing. What runs a machine keeps the output open, as iohyve's does.
+Serves the calls of iohyve.sh in the folder that it is given. Prints what iohyve prints, ends as it ends, and keeps what
+it changed in `world.json` there, and each call in `calls.log`. Where the world holds `lies`, those commands say what they
+say and change nothing. What runs a machine keeps the output open, as iohyve's does.
 """
 
 import fcntl
+import io
 import json
 import os
+import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from shlex import quote
 
-FOLDER = os.path.dirname(os.path.abspath(sys.argv[0]))
+FOLDER = sys.argv[1]
+# What runs a machine, until the test ends.
+LOOP = f"sleep 600 & echo $! >>{FOLDER}/loops; "
 SETTINGS = {"cpu": "1", "ram": "512M", "boot": "0", "loader": "bhyveload", "os": "default", "bargs": "-A_-H_-P"}
 SETTINGS |= {"description": "Sat Nov 21 07:56:23 UTC 2026", "tap": "tap0", "con": "nmdm0", "utc": "YES", "vnc": "NO"}
 
 
 class World:
+    # What the shell that called does after it has said all.
+    leaves = ""
+
     def __enter__(self):
         self.file = open(os.path.join(FOLDER, "world.json"), "r+")
         fcntl.flock(self.file, fcntl.LOCK_EX)
@@ -89,8 +97,7 @@ def iohyve(world, command, *words):
             print(f"Starting {name}... (Takes 15 seconds for FreeBSD guests)" if command == "start" else "Installing...")
             if not lies:
                 guest |= {"loaded": True, "running": True}
-                loop = os.posix_spawnp("sleep", ["sleep", "600"], os.environ, setsid=True)
-                world.all.setdefault("loops", []).append(loop)
+                world.leaves = LOOP
         case ["stop", name]:
             print(f"Stopping {name}...")
             if guest and guest["running"] and not lies:
@@ -205,12 +212,10 @@ def console(name):
     return 1
 
 
-def main():
-    called, words = os.path.basename(sys.argv[0]), sys.argv[1:]
-    if words[:1] == ["console"]:
-        sys.exit(console(words[1]))
+def run(called, words):
+    """Does what `called` does; tells how it ends, and what it leaves behind."""
     with World() as world:
-        with open(os.path.join(FOLDER, "calls.log"), "a") as log:
+        with open(f"{FOLDER}/calls.log", "a") as log:
             print(called, *words, file=log)
         match called:
             case "iohyve":
@@ -225,14 +230,40 @@ def main():
                 code = print("em0 bridge0 tap0")
             case "pgrep":
                 code = print(*world.all.get("processes", [f"4710 /bin/sh /usr/local/sbin/iohyve start {words[-1]}", f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
-    sys.stdout.flush()
-    sys.exit(code or 0)
+        return code or 0, world.leaves
 
 
-# ssh: options, the host, and a line for a shell.
-if os.path.basename(sys.argv[0]) == "ssh":
-    os.environ["PATH"] = f"{FOLDER}:{os.environ['PATH']}"
-    with open(os.path.join(FOLDER, "ssh.log"), "a") as log:
-        print(*sys.argv[1:], file=log)
-    os.execvp("sh", ["sh", "-c", sys.argv[-1]])
+def answer(caller):
+    """Reads what this process was called with, and writes what its shell has to do."""
+    asked, way = f"{FOLDER}/words.{caller}", f"{FOLDER}/answer.{caller}"
+    with open(asked) as file:
+        called, *words = file.read().split("\0")[:-1]
+    if words[:1] == ["console"]:
+        script = f"exec python3 -S -E {sys.argv[0]} {FOLDER} {quote(words[1])}"
+    else:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code, leaves = run(called, words)
+        said = f"printf %s {quote(out.getvalue())}; printf %s {quote(err.getvalue())} >&2; "
+        script = f"{said}{leaves}exit {code}"
+    with open(way, "w") as shell:
+        os.remove(asked)
+        os.remove(way)
+        shell.write(script)
+
+
+def main():
+    if len(sys.argv) > 2:
+        sys.exit(console(sys.argv[2]))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Open for writing too, so that it has no end.
+    with open(os.open(f"{FOLDER}/asked", os.O_RDWR)) as callers:
+        for caller in callers:
+            if os.fork() == 0:
+                # Whoever called may be gone by now.
+                signal.alarm(60)
+                answer(caller.strip())
+                os._exit(0)
+
+
 main()
