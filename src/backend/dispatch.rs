@@ -145,7 +145,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::Save(vm) => backend.save(vm, call).await.map(done),
         Request::Pause(vm) => backend.pause(vm).await.map(done),
         Request::Resume(vm) => backend.resume(vm).await.map(done),
-        Request::Migrate { vm, to } => backend.migrate(vm, to).await.map(done),
+        Request::Migrate { vm, to, copy_disks } => backend.migrate(vm, to, *copy_disks, call).await.map(done),
         Request::Create { values } => backend.create(values, call).await.map(done),
         Request::Rename { vm, name } => backend.rename(vm, name).await.map(done),
         Request::Clone { vm, name } => backend.clone_machine(vm, name, call).await.map(done),

@@ -1,5 +1,6 @@
 //! Addresses as people write them: of servers, of libvirt, of computers behind ssh. None holds a password.
 use super::read::{Result, Table, Value};
+use crate::domain::check_libvirt_uri;
 
 /// An address with one of `schemes`, a host, and no user or password in it, since addresses are printed.
 pub(super) fn url(value: &Value<'_>, schemes: &[&str]) -> Result<String> {
@@ -37,6 +38,14 @@ pub(super) fn libvirt_uri(table: &mut Table<'_>) -> Result<String> {
         return Err(value.wrong(right));
     }
     Ok(text.to_owned())
+}
+
+/// How the libvirt of another host reaches this one.
+pub(super) fn peer_uri(table: &mut Table<'_>) -> Result<Option<String>> {
+    let Some(value) = table.get("peer_uri") else { return Ok(None) };
+    let text = value.text()?;
+    check_libvirt_uri(text).map_err(|why| value.error(why))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// `user@host` or `host`: one word for ssh, which must not look like an option.

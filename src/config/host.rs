@@ -1,7 +1,7 @@
 //! `[[host]]`: the one closed list of backends and what each needs to know.
 use super::{
     Certificates, PasswordSource, Tls,
-    address::{libvirt_uri, ssh, url},
+    address::{libvirt_uri, peer_uri, ssh, url},
     certificates::{check_has_tls, tls},
     read::{Result, Table, with_nearest},
 };
@@ -81,6 +81,8 @@ pub struct Velocity {
 pub struct Libvirt {
     /// `qemu:///system`, `qemu:///session`, `qemu+ssh://user@host/system`.
     pub uri: String,
+    /// How the libvirt of another host reaches it, where that is not `uri`.
+    pub peer_uri: Option<String>,
 }
 
 /// The `iohyve` command, here or through ssh.
@@ -177,7 +179,7 @@ impl HostConfig {
 
     /// The host of a libvirt daemon that was found.
     pub fn local_libvirt(uri: &str) -> Self {
-        let backend = BackendConfig::Libvirt(Libvirt { uri: uri.to_owned() });
+        let backend = BackendConfig::Libvirt(Libvirt { uri: uri.to_owned(), peer_uri: None });
         Self { name: HostId::from(LOCAL_LIBVIRT), enabled: true, backend }
     }
 
@@ -189,7 +191,11 @@ impl HostConfig {
 
     /// As the screens know it.
     pub fn host(&self) -> Host {
-        Host { id: self.name.clone(), backend: self.backend.name(), address: self.backend.address() }
+        let peer = match &self.backend {
+            BackendConfig::Libvirt(libvirt) => libvirt.peer_uri.clone(),
+            _ => None,
+        };
+        Host { id: self.name.clone(), backend: self.backend.name(), address: self.backend.address(), peer }
     }
 
     pub(super) fn read(table: &mut Table<'_>) -> Result<Self> {
@@ -237,7 +243,7 @@ impl HostConfig {
                 let certificates = Certificates::read(table, &[&url])?;
                 BackendConfig::Velocity(Velocity { url, user, password, certificates })
             }
-            "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)? }),
+            "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)?, peer_uri: peer_uri(table)? }),
             "iohyve" => BackendConfig::Iohyve(Iohyve { ssh: ssh(table)? }),
             "lochness" => {
                 let kv = table.need("kv", "write kv = \"http://127.0.0.1:4001\"")?;

@@ -41,7 +41,7 @@ impl Limits {
     pub fn patience(&self, op: Op) -> Option<Duration> {
         let own = self.patience.iter().find(|(o, _)| *o == op).map(|(_, time)| *time);
         match op {
-            Op::FetchImage | Op::ResumeFetch | Op::SetUp => own,
+            Op::FetchImage | Op::ResumeFetch | Op::SetUp | Op::Migrate => own,
             // A server far away is asked, and lists of checksums beside.
             Op::ProbeImage => own.or(Some(Duration::from_secs(30))),
             _ if op.weight() == Weight::Read => own.or(Some(Duration::from_secs(10))),
@@ -59,6 +59,17 @@ impl Limits {
     }
 }
 
+/// Where running machines may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moves {
+    /// The backends whose hosts may take one.
+    pub to: &'static [&'static str],
+    /// The other host is named by a URI, not by its computer alone.
+    pub by_uri: bool,
+    /// Disks that the other host does not see can be copied along.
+    pub copies_disks: bool,
+}
+
 /// What this connection can do: of the backend's operations, those that this server and this user allow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -72,8 +83,8 @@ pub struct Capabilities {
     pub cautions: Vec<(Op, Cow<'static, str>)>,
     /// Whether the files of its disks stay where a machine is deleted; None: a person chooses.
     pub keeps_disks: Option<bool>,
-    /// The backends whose hosts may take a machine that runs here.
-    pub moves_to: &'static [&'static str],
+    /// Where machines that run here may go, and how.
+    pub moves: Moves,
     /// The server's name and version: `QEMU 10.0.2`.
     pub version: String,
     /// Whether machines can run here; None: not known.

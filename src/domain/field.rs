@@ -1,5 +1,5 @@
 //! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
-use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_vm_name, checksum, clean, is_uuid};
+use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_libvirt_uri, check_vm_name, checksum, clean, is_uuid};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Answers by field name.
@@ -42,6 +42,8 @@ pub enum FieldKind {
     Ip,
     /// A hardware address, written as people do: 6, 8 or 20 bytes.
     Mac,
+    /// A URI of another host's libvirt: [`check_libvirt_uri`].
+    LibvirtUri,
     /// A UUID in small letters.
     Uuid,
     /// A key of a configuration: [`check_config_key`].
@@ -141,6 +143,7 @@ impl FieldSpec {
                 true => Ok(()),
                 false => Err(format!("`{shown}`: a UUID in small letters")),
             },
+            FieldKind::LibvirtUri => check_libvirt_uri(value),
             FieldKind::ConfigKey => check_config_key(value),
             FieldKind::List => match value.chars().any(|c| c.is_control() && c != '\n') {
                 true => Err(format!("{}: no control characters", self.label)),

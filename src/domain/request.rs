@@ -13,10 +13,12 @@ pub enum Request {
     Pause(VmId),
     Resume(VmId),
     Save(VmId),
-    /// `to`: the address by which the host reaches the other one.
+    /// `to`: the address by which the host reaches the other one. `copy_disks`: they are on storage that only this host
+    /// sees.
     Migrate {
         vm: VmId,
         to: String,
+        copy_disks: bool,
     },
     /// `values` answer the fields of [`Request::Form`] for [`Op::Create`].
     Create {

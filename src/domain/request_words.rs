@@ -69,7 +69,7 @@ impl Request {
         match self {
             Self::ResizeDisk { vm, disk, size: SizeChange::To(to) } => format!("grow {vm} {disk} to {to}"),
             Self::ResizeDisk { vm, disk, size: SizeChange::By(by) } => format!("grow {vm} {disk} by {by}"),
-            Self::Migrate { vm, to } => format!("move {vm} to {}", clean_line(to)),
+            Self::Migrate { vm, to, .. } => format!("move {vm} to {}", clean_line(to)),
             Self::Rename { vm, name } => format!("rename {vm} to {}", clean_line(name)),
             Self::Clone { vm, name } => format!("clone {vm} as {}", clean_line(name)),
             _ => format!("{} {}", self.verb(), self.target()).trim_end().to_owned(),

@@ -73,8 +73,8 @@ impl App {
             }
             (Purpose::Define(_), Answer::Yes(is_sent)) => return self.define(is_sent),
             (Purpose::ChooseTarget(vm), Answer::Chosen(to)) => return self.migrate_to(&host, vm, &to),
-            (Purpose::Migrate { vm, to, .. }, Answer::Values(mut values)) => {
-                return self.send_migration(host, vm, to, values.remove("to").unwrap_or_default());
+            (Purpose::Migrate { vm, to, .. }, Answer::Values(values)) => {
+                return self.send_migration(host, vm, to, values);
             }
             (Purpose::Install(vm), Answer::Chosen(image)) => return self.install_from(host, vm, image),
             (Purpose::Insert(vm), Answer::Chosen(image)) => Request::InsertImage { vm, image },

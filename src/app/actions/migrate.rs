@@ -2,9 +2,9 @@
 use crate::{
     app::{
         App, Effect, HostState,
-        dialog::{Body, Choose, Dialog, Form, Note, Purpose},
+        dialog::{Body, COPIED, Choose, Dialog, Form, Note, Purpose},
     },
-    domain::{Choice, FieldKind, FieldSpec, HostId, Op, Request, TaskId, VmId},
+    domain::{Choice, FieldKind, FieldSpec, HostId, Moves, Op, Request, TaskId, Values, VmId},
 };
 
 /// A machine on its way.
@@ -18,8 +18,12 @@ pub(in crate::app) struct Move {
 impl App {
     /// The hosts that could take a machine of `host`.
     fn targets(&self, host: &HostState) -> Vec<&HostState> {
-        let takers = host.capabilities().map(|c| c.moves_to).unwrap_or_default();
-        self.hosts.iter().filter(|other| other.id() != host.id() && takers.contains(&other.host.backend)).collect()
+        let takers = moves(host).to;
+        // One that is configured twice is one host all the same.
+        let is_other = |other: &HostState| {
+            other.id() != host.id() && (other.host.address != host.host.address || host.host.address.is_empty())
+        };
+        self.hosts.iter().filter(|other| is_other(other) && takers.contains(&other.host.backend)).collect()
     }
 
     pub(super) fn migrate(&mut self) -> Vec<Effect> {
@@ -29,8 +33,7 @@ impl App {
             Choice::new(other.id().as_str(), &format!("{}{link}", other.host.address))
         };
         let mut choose = Choose::new(self.targets(host).iter().map(choice).collect(), "choose");
-        let takers = host.capabilities().map(|c| c.moves_to.join(" or ")).unwrap_or_default();
-        choose.empty = format!("No other {takers} host is configured.");
+        choose.empty = format!("No other {} host is configured.", moves(host).to.join(" or "));
         let title = format!("Move {} from {} to another host", machine.vm.name, host.id());
         let (host, vm) = (host.id().clone(), machine.vm.id.clone());
         self.open(Dialog::new(title, host, Purpose::ChooseTarget(vm), Body::Choose(choose)))
@@ -38,27 +41,42 @@ impl App {
 
     /// Asks how the one host reaches the other: the address that is configured is how this computer does.
     pub(super) fn migrate_to(&mut self, from: &HostId, vm: VmId, to: &str) -> Vec<Effect> {
-        let Some(to) = self.hosts.get(&to.into()) else { return Vec::new() };
-        let known = to.machine(&vm);
-        if known.is_some_and(|machine| machine.vm.power().is_alive()) {
-            let why = format!("{} runs a machine called {vm} already", to.id());
+        let (Some(source), Some(to)) = (self.hosts.get(from), self.hosts.get(&to.into())) else { return Vec::new() };
+        let refusal = match to.machine(&vm) {
+            _ if to.capabilities().is_none() => Some("is not connected: nobody would see the machine arrive".to_owned()),
+            Some(known) if known.vm.power().is_alive() => Some(format!("runs a machine called {vm} already")),
+            _ => None,
+        };
+        if let Some(why) = refusal {
+            let why = format!("{} {why}", to.id());
             self.say(&why);
             return Vec::new();
         }
-        let computer = to.host.computer().filter(|name| !is_loopback(name)).unwrap_or_default();
-        let address = FieldSpec::new("to", "Address", FieldKind::Text)
-            .default(computer)
-            .help("by which the one host reaches the other");
+        let moves = moves(source);
+        let mut fields = vec![match moves.by_uri {
+            true => FieldSpec::new("to", "URI", FieldKind::LibvirtUri)
+                .default(to.host.uri().unwrap_or_default())
+                .help("by which the one libvirt reaches the other: qemu+ssh://user@host/system"),
+            false => FieldSpec::new("to", "Address", FieldKind::Text)
+                .default(to.host.computer().unwrap_or_default())
+                .help("by which the one host reaches the other"),
+        }];
+        if moves.copies_disks {
+            let ways = [Choice::new("shared", "on storage that both hosts see"), Choice::new(COPIED, "copied along")];
+            fields.push(FieldSpec::new("disks", "Disks", FieldKind::Choice(ways.to_vec())).default("shared"));
+        }
         let mut told = vec![Note::plain(format!("{vm} goes on running while it moves from {from} to {}.", to.id()))];
         told.extend(self.caution(from, Op::Migrate));
         let title = format!("Move {vm} from {from} to {}", to.id());
         let purpose = Purpose::Migrate { vm, to: to.id().clone(), told };
-        let form = Body::Form(Form::new(vec![address], "move"));
+        let form = Body::Form(Form::new(fields, "move"));
         self.open(Dialog::new(title, from.clone(), purpose, form))
     }
 
-    pub(super) fn send_migration(&mut self, from: HostId, vm: VmId, to: HostId, address: String) -> Vec<Effect> {
-        let effects = self.call(from, Request::Migrate { vm: vm.clone(), to: address });
+    pub(super) fn send_migration(&mut self, from: HostId, vm: VmId, to: HostId, mut values: Values) -> Vec<Effect> {
+        let copy_disks = values.get("disks").is_some_and(|disks| disks == COPIED);
+        let address = values.remove("to").unwrap_or_default();
+        let effects = self.call(from, Request::Migrate { vm: vm.clone(), to: address, copy_disks });
         if let [Effect::Call { task, .. }] = effects.as_slice() {
             self.moves.push(Move { task: *task, to, vm });
         }
@@ -76,7 +94,7 @@ impl App {
     }
 }
 
-/// Whether every computer calls itself so.
-fn is_loopback(name: &str) -> bool {
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Where machines of `host` may go.
+fn moves(host: &HostState) -> Moves {
+    host.capabilities().map(|known| known.moves).unwrap_or_default()
 }

@@ -17,6 +17,7 @@ pub use field::{Content, Field};
 pub use form::Form;
 pub use grow::{Grow, Judgement};
 pub use prompt::Prompt;
+pub(in crate::app) use purpose::COPIED;
 pub use purpose::Purpose;
 pub use review::Review;
 pub use typed::Typed;

@@ -7,6 +7,9 @@ use crate::{
     },
 };
 
+/// What the field of the disks holds where they go along.
+pub(in crate::app) const COPIED: &str = "copied";
+
 /// What the answer of a dialog is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -121,7 +124,12 @@ impl Purpose {
                 }
                 notes
             }
-            Self::Migrate { told, .. } => told.clone(),
+            Self::Migrate { to, told, .. } => {
+                let is_copied = form.value("disks") == COPIED;
+                let copied =
+                    format!("{to} needs a pool of the same name or folder for the copies; the files here stay.");
+                told.iter().cloned().chain(is_copied.then(|| Note::plain(copied))).collect()
+            }
             Self::EditNode { caution, .. } => caution.iter().cloned().collect(),
             Self::SetConfig { key: Some(key), .. } if form.value("value").is_empty() => {
                 vec![Note::warning(format!("{} will be dropped", clean_line(key)))]

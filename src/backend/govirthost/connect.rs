@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     backend::{EventSink, way::OPEN},
-    domain::{Cancel, Capabilities, Events, Limits, Op, OpSet, Result},
+    domain::{Cancel, Capabilities, Events, Limits, Moves, Op, OpSet, Result},
     transport::{http, tls},
 };
 use std::{borrow::Cow, collections::HashMap, sync::Mutex, time::Duration};
@@ -121,7 +121,7 @@ fn capabilities(build: Build) -> Capabilities {
         },
         missing: NEVER.iter().map(|(op, why)| (*op, Cow::from(*why))).collect(),
         keeps_disks: Some(true),
-        moves_to: &["govirthost", "libvirt"],
+        moves: Moves { to: &["govirthost", "libvirt"], ..Moves::default() },
         ..Capabilities::default()
     };
     let shown = "The description is made from what the server shows, which holds no passwords: that of a screen is lost. \

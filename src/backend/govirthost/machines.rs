@@ -81,7 +81,11 @@ impl Machines for Govirthost {
 
     /// The server answers when the machine has left, which mostly is after the ten seconds that it may take to answer:
     /// then the connection ends in silence, and the list tells.
-    async fn migrate(&self, vm: &VmId, to: &str) -> Result<()> {
+    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, _: Call) -> Result<()> {
+        if copy_disks {
+            let why = "govirthost copies no disks: they have to be on storage that both hosts see";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
         let to = to.trim();
         let is_address = !to.is_empty() && to.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:[]%".contains(c));
         if !is_address || to.starts_with('-') {

@@ -26,7 +26,7 @@ const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
         | Op::ListSnapshots
         | Op::ShowDescription
         | Op::OpenConsole => (&["vm"], &[]),
-        Op::Migrate => (&["vm", "to"], &[]),
+        Op::Migrate => (&["vm", "to"], &["copy-disks"]),
         Op::Rename | Op::Clone | Op::TakeSnapshot => (&["vm", "name"], &[]),
         Op::RevertSnapshot | Op::RemoveSnapshot => (&["vm", "snapshot"], &[]),
         Op::Define => (&["vm", "text"], &[]),
@@ -253,7 +253,10 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::TakeSnapshot => Request::TakeSnapshot { vm: words.vm()?, name: words.need("name")? },
         Op::RevertSnapshot => Request::RevertSnapshot { vm: words.vm()?, snapshot: words.need("snapshot")? },
         Op::RemoveSnapshot => Request::RemoveSnapshot { vm: words.vm()?, snapshot: words.need("snapshot")? },
-        Op::Migrate => Request::Migrate { vm: words.vm()?, to: words.need("to")? },
+        Op::Migrate => {
+            let copy_disks = words.take("copy-disks").map(|word| Words::flag(&word, "copy-disks")).transpose()?;
+            Request::Migrate { vm: words.vm()?, to: words.need("to")?, copy_disks: copy_disks.unwrap_or(false) }
+        }
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
         Op::ListFetches => Request::ListFetches,

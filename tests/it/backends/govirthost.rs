@@ -94,7 +94,7 @@ async fn every_documented_request_is_sent_as_documented_to_both_builds() {
         ] {
             let title = request.title();
             if matches!(request, Request::PowerOff(_)) {
-                let moved = Request::Migrate { vm: "mover".into(), to: "lab2.example".to_owned() };
+                let moved = Request::Migrate { vm: "mover".into(), to: "lab2.example".to_owned(), copy_disks: false };
                 assert_eq!(stage.run(moved).await.unwrap().1, Verdict::Met(None), "{build:?}");
             }
             let (_, verdict) = stage.run(request).await.unwrap_or_else(|e| panic!("{build:?} {title}: {e}"));
@@ -148,7 +148,7 @@ async fn what_would_fail_is_not_sent_since_it_could_lock_the_server() {
     stage.refused(create("web"), ErrorKind::Conflict, "called web already").await;
     stage.refused(set("cpus", "none"), ErrorKind::Invalid, "cpus").await;
     stage.refused(set("machine", "q35"), ErrorKind::Conflict, "cannot be changed").await;
-    let moved = |vm: &str, to: &str| Request::Migrate { vm: vm.into(), to: to.to_owned() };
+    let moved = |vm: &str, to: &str| Request::Migrate { vm: vm.into(), to: to.to_owned(), copy_disks: false };
     stage.refused(moved("off", "lab2"), ErrorKind::Conflict, "it is off").await;
     for to in ["", "-v", "lab2/system", "lab 2"] {
         stage.refused(moved("web", to), ErrorKind::Invalid, "the name or number of a computer").await;
@@ -270,7 +270,7 @@ async fn what_others_changed_meanwhile_is_not_overwritten() {
 #[tokio::test]
 async fn a_move_that_ends_in_silence_is_looked_for() {
     let stage = Stage::new(Build::First, &[("web", "running")]).await;
-    let moved = Request::Migrate { vm: web(), to: "lab2.example".to_owned() };
+    let moved = Request::Migrate { vm: web(), to: "lab2.example".to_owned(), copy_disks: false };
     stage.server.world().odd.insert("migrate", vec![Told::Raw(Vec::new())]);
     let error = stage.run(moved.clone()).await.unwrap_err();
     assert!(error.leaves_unknown(), "{error}");

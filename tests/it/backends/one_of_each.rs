@@ -17,7 +17,7 @@ pub(super) fn one_of_each() -> Vec<Request> {
         Request::Pause(vm()),
         Request::Resume(vm()),
         Request::Save(vm()),
-        Request::Migrate { vm: vm(), to: text() },
+        Request::Migrate { vm: vm(), to: text(), copy_disks: false },
         Request::Create { values: Values::new() },
         Request::Rename { vm: vm(), name: text() },
         Request::Clone { vm: vm(), name: text() },

@@ -174,7 +174,7 @@ impl Show {
         let mut known = Vec::new();
         for (name, fake) in fakes {
             hosts.add(HostId::from(*name), (*fake).clone(), Policy::default());
-            known.push(Host { id: (*name).into(), backend: "demo", address: String::new() });
+            known.push(Host { id: (*name).into(), backend: "demo", address: String::new(), peer: None });
         }
         let (hands, outside) = mpsc::channel(64);
         let frames = Frames::default();

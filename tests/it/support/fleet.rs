@@ -24,7 +24,7 @@ pub(crate) fn vm(name: &str, power: PowerState) -> Vm {
 }
 
 fn host(id: &str, backend: &'static str, address: &str) -> Host {
-    Host { id: id.into(), backend, address: address.to_owned() }
+    Host { id: id.into(), backend, address: address.to_owned(), peer: None }
 }
 
 /// One host that has not answered yet.

@@ -36,7 +36,7 @@ pub(crate) fn node(n: u32) -> Node {
 
 /// `many` nodes behind the first host, three behind the second, which tells whether they are alive.
 pub(crate) fn racks(many: u32) -> App {
-    let host = |id: &str, backend| Host { id: id.into(), backend, address: format!("http://{id}:17000") };
+    let host = |id: &str, backend| Host { id: id.into(), backend, address: format!("http://{id}:17000"), peer: None };
     let mut app = App::new(Settings::default(), vec![host("lab", "chypervisord"), host("store", "lochness")]);
     app.set_now(NOW);
     let ops: Vec<Op> = OPS.iter().map(|row| row.op).collect();

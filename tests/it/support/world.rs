@@ -95,7 +95,7 @@ fn node(name: &str) -> Node {
 
 /// `local` with three machines and three images, `hv2` with one machine.
 pub(crate) fn world() -> App {
-    let host = |id: &str| Host { id: id.into(), backend: "demo", address: String::new() };
+    let host = |id: &str| Host { id: id.into(), backend: "demo", address: String::new(), peer: None };
     let mut app = App::new(Settings::default(), vec![host("local"), host("hv2")]);
     app.set_now(NOW);
     let all: Vec<Op> = OPS.iter().map(|row| row.op).collect();
@@ -104,7 +104,7 @@ pub(crate) fn world() -> App {
             ops: OpSet::of(&all).without(Op::ShowNode),
             cancel: vmdeck::domain::Cancel::Sure,
             is_set_up: Some(true),
-            moves_to: &["demo"],
+            moves: vmdeck::domain::Moves { to: &["demo"], ..Default::default() },
             ..Capabilities::default()
         }))
     };

@@ -16,7 +16,7 @@ fn moved(app: &mut App) -> TaskId {
     text(app, "hv2.example");
     let effects = press(app, "enter");
     let (task, host, request) = call(&effects);
-    assert_eq!(*request, Request::Migrate { vm: "web1".into(), to: "hv2.example".to_owned() });
+    assert_eq!(*request, Request::Migrate { vm: "web1".into(), to: "hv2.example".to_owned(), copy_disks: false });
     assert_eq!(host, "local");
     task
 }

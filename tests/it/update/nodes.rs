@@ -75,7 +75,7 @@ fn where_no_host_keeps_nodes_the_key_says_so() {
 
 #[test]
 fn while_hosts_are_connecting_the_screen_says_so() {
-    let host = Host { id: "lab".into(), backend: "chypervisord", address: "http://lab:17000".to_owned() };
+    let host = Host { id: "lab".into(), backend: "chypervisord", address: "http://lab:17000".to_owned(), peer: None };
     let mut app = App::new(Settings::default(), vec![host]);
     tell(&mut app, "lab", HostEvent::Link(Link::Connecting));
     press(&mut app, "5");
