@@ -12,7 +12,13 @@ pub trait Machines {
     /// Requires [`Op::Migrate`]. Only a machine that runs; `to` is the address by which the host reaches the other one.
     /// With `copy_disks`, what its disks hold goes along; without, they are on storage that both see. Where it ends in
     /// an error that is known or in `Cancelled`, the machine goes on here.
-    fn migrate(&self, _vm: &VmId, _to: &str, _copy_disks: bool, _call: Call) -> impl Future<Output = Result<()>> + Send {
+    fn migrate(
+        &self,
+        _vm: &VmId,
+        _to: &str,
+        _copy_disks: bool,
+        _call: Call,
+    ) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::Migrate)
     }
 

@@ -1,5 +1,8 @@
 //! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
-use super::{ByteSize, Error, Result, check_config_key, check_image_name, check_libvirt_uri, check_vm_name, checksum, clean, is_uuid};
+use super::{
+    ByteSize, Error, Result, check_config_key, check_image_name, check_libvirt_uri, check_vm_name, checksum, clean,
+    is_uuid,
+};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Answers by field name.

@@ -43,7 +43,9 @@ impl App {
     pub(super) fn migrate_to(&mut self, from: &HostId, vm: VmId, to: &str) -> Vec<Effect> {
         let (Some(source), Some(to)) = (self.hosts.get(from), self.hosts.get(&to.into())) else { return Vec::new() };
         let refusal = match to.machine(&vm) {
-            _ if to.capabilities().is_none() => Some("is not connected: nobody would see the machine arrive".to_owned()),
+            _ if to.capabilities().is_none() => {
+                Some("is not connected: nobody would see the machine arrive".to_owned())
+            }
             Some(known) if known.vm.power().is_alive() => Some(format!("runs a machine called {vm} already")),
             _ => None,
         };
@@ -62,7 +64,7 @@ impl App {
                 .help("by which the one host reaches the other"),
         }];
         if moves.copies_disks {
-            let ways = [Choice::new("shared", "on storage that both hosts see"), Choice::new(COPIED, "copied along")];
+            let ways = [Choice::new("shared", "both hosts see them"), Choice::new(COPIED, "only this one does")];
             fields.push(FieldSpec::new("disks", "Disks", FieldKind::Choice(ways.to_vec())).default("shared"));
         }
         let mut told = vec![Note::plain(format!("{vm} goes on running while it moves from {from} to {}.", to.id()))];

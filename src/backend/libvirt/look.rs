@@ -42,7 +42,8 @@ impl Libvirt {
             Expect::Medium { vm, image } => images::medium(self, vm, image.as_deref()).await?,
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(&*self.client()?, expect).await?,
             Expect::Snapshot { vm, snapshot, state } => Verdict::snapshot(snapshot, *state, &self.snapshots(vm).await?),
-            Expect::Left(_) | Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
+            Expect::Left(vm) => self.look_left(vm).await?,
+            Expect::Defined { .. } => Verdict::NotMet("it was not asked for".to_owned()),
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready | Expect::Nothing => Verdict::Met(None),
         })

@@ -163,6 +163,10 @@ impl Machines for Libvirt {
         self.find_vm(vm).await
     }
 
+    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, call: Call) -> Result<()> {
+        self.move_to(vm, to, copy_disks, call).await
+    }
+
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
         let client = self.client()?;
         let (networks, places, images, node) =

@@ -12,6 +12,7 @@ mod hints;
 mod images;
 mod look;
 mod machines;
+mod migrate;
 pub mod packet;
 mod plug;
 mod pools;
@@ -58,6 +59,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::Pause,
     Op::Resume,
     Op::Save,
+    Op::Migrate,
     Op::Rename,
     Op::Create,
     Op::Delete,
@@ -99,8 +101,7 @@ const NEED_FOLDER: [Op; 7] = [
 
 const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
 /// What is not made of libvirt's calls.
-const NEVER: [(Op, &str); 5] = [
-    (Op::Migrate, "run `virsh migrate --live NAME DESTINATION`: vmdeck moves the machines of a govirthost alone"),
+const NEVER: [(Op, &str); 4] = [
     (Op::ShowDescription, WHOLE),
     (Op::Define, WHOLE),
     (Op::Clone, "run `virt-clone -o NAME -n COPY --auto-clone` where libvirt is"),
@@ -215,7 +216,8 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         cancel: Cancel::Sure,
         version: format!("libvirt {libvirt}"),
         is_set_up: Some(!qemu.is_empty()),
-        limits: Limits { patience: patience(), ..Limits::default() },
+        limits: Limits { patience: patience(), settle: vec![(Op::Migrate, migrate::SETTLE)], ..Limits::default() },
+        moves: migrate::MOVES,
         missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         details: vec![("QEMU".to_owned(), if qemu.is_empty() { "missing" } else { qemu }.to_owned())],
         ..Capabilities::default()
@@ -227,7 +229,7 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         }
     }
     let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
-    found.cautions.push((Op::Delete, told.into()));
+    found.cautions.extend([(Op::Delete, told), (Op::Migrate, migrate::CAUTION)].map(|(op, what)| (op, what.into())));
     found
 }
 

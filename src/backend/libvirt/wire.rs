@@ -37,6 +37,7 @@ pub mod procedure {
     pub const VOLUME_BY_PATH: u32 = 97;
     pub const VOLUME_INFO: u32 = 98;
     pub const LIB_VERSION: u32 = 157;
+    pub const ABORT_JOB: u32 = 164;
     pub const UPDATE_DEVICE: u32 = 174;
     pub const MANAGED_SAVE: u32 = 182;
     pub const SNAPSHOT_CREATE: u32 = 185;
@@ -64,6 +65,8 @@ pub mod procedure {
     pub const LIST_POOLS: u32 = 281;
     pub const LIST_VOLUMES: u32 = 282;
     pub const LIST_NETWORKS: u32 = 283;
+    pub const JOB_STATS: u32 = 298;
+    pub const MIGRATE_PERFORM: u32 = 305;
     pub const REGISTER_EVENT: u32 = 316;
     pub const STATS: u32 = 344;
     pub const DEFINE: u32 = 350;
@@ -141,16 +144,12 @@ pub enum Figure {
     Text(String),
 }
 
-/// What libvirt tells of one machine in one call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stats {
-    pub domain: Domain,
-    figures: BTreeMap<String, Figure>,
-}
+/// Figures by their names (`remote_typed_param`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(BTreeMap<String, Figure>);
 
-impl Stats {
+impl Params {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        let domain = Domain::read(reader)?;
         let figures = reader.list(|reader| {
             let name = reader.text()?;
             let figure = match reader.u32()? {
@@ -167,12 +166,12 @@ impl Stats {
             };
             Ok((name, figure))
         })?;
-        Ok(Self { domain, figures: figures.into_iter().collect() })
+        Ok(Self(figures.into_iter().collect()))
     }
 
     /// A figure that is a number and not negative.
     pub fn number(&self, name: &str) -> Option<u64> {
-        match self.figures.get(name)? {
+        match self.0.get(name)? {
             Figure::Signed(number) => u64::try_from(*number).ok(),
             Figure::Unsigned(number) => Some(*number),
             Figure::Real(_) | Figure::Text(_) => None,
@@ -180,10 +179,32 @@ impl Stats {
     }
 
     pub fn text(&self, name: &str) -> Option<&str> {
-        match self.figures.get(name)? {
+        match self.0.get(name)? {
             Figure::Text(text) => Some(text),
             _ => None,
         }
+    }
+}
+
+/// What libvirt tells of one machine in one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stats {
+    pub domain: Domain,
+    params: Params,
+}
+
+impl Stats {
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self { domain: Domain::read(reader)?, params: Params::read(reader)? })
+    }
+
+    /// A figure that is a number and not negative.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.params.number(name)
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.params.text(name)
     }
 
     /// The sum of a figure over all drives or cards: `block`, `rd.bytes`. None: nobody has it.
@@ -207,6 +228,8 @@ pub fn refusal(body: &[u8]) -> Error {
         // What it says of a machine in another state, of one that is busy with another job, of a name that is taken.
         55 | 68 | 87 | 90 => ErrorKind::Conflict,
         45 | 79 => ErrorKind::Unauthorized,
+        // Work that somebody has told it to stop.
+        78 => ErrorKind::Cancelled,
         _ => ErrorKind::Refused,
     };
     let message = message.filter(|message| !message.trim().is_empty());

@@ -1,6 +1,7 @@
 //! The same actors and guards without a screen: `vmdeck call`, `vmdeck hosts`, and the table.
 mod ask;
 mod json;
+mod moves;
 mod seen;
 mod table;
 mod text;
@@ -138,10 +139,21 @@ async fn run_and_look(
         Ok(host) => host,
         Err(error) => return (Err(error), None),
     };
+    let (request, there) = match moves::named(config, host, asked.request) {
+        Ok(found) => found,
+        Err(error) => return (Err(error), None),
+    };
+    let asked = Asked { request: request.clone(), ..asked };
     let (mut hosts, mut inbox) = Hosts::new();
-    spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
-    let request = asked.request.clone();
-    let result = one(&hosts, host, &mut inbox, call, asked, streams, &interrupt).await;
+    for host in [host].into_iter().chain(there) {
+        spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
+    }
+    let mut ask =
+        async |host: &HostConfig, asked| one(&hosts, host, &mut inbox, call, asked, streams, &interrupt).await;
+    let result = match (there, request.vm()) {
+        (Some(there), Some(vm)) => moves::followed(&mut ask, host, asked, there, vm).await,
+        _ => ask(host, asked).await,
+    };
     let mut seen = None;
     if let (true, Ok(reply)) = (call.json, &result)
         && let Some(question) = seen::question(&request, reply)

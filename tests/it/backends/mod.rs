@@ -11,6 +11,7 @@ mod iohyve;
 mod iohyve_fetches;
 mod libvirt_kept;
 mod libvirt_life;
+mod libvirt_migrate;
 mod libvirt_ssh;
 mod libvirt_wire;
 mod lochness;

@@ -3,6 +3,7 @@ mod chypervisord;
 mod fetch;
 mod govirthost;
 mod iohyve;
+mod libvirt;
 mod lochness;
 mod machine;
 mod sysadm;

@@ -28,6 +28,20 @@ fa31c08ed88ed0bc007cfb88d3be357c88dab80043cd13b02e7302b021baf803\
 ee81063d7c8000813e3d7c002072deb023eef4ebfd10000100007c0000800000\
 0000000000";
 
+/// Writes 12 MiB of its memory over and over, so that a slow move never comes to its end:
+///
+/// ```text
+///         cli; xor ax,ax; mov ds,ax; lgdt [gdtr]; mov eax,cr0; or al,1; mov cr0,eax; jmp 8:flat
+/// flat:   mov ax,16; mov es,ax; cld                               (32 bits from here)
+/// again:  inc eax; mov edi,0x100000; mov ecx,0x300000; rep stosd; jmp again
+/// gdt:    dq 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+/// gdtr:   dw 23; dd gdt
+/// ```
+pub(crate) const BUSY: &str = "\
+fa31c08ed80f0116487c0f20c00c010f22c0ea177c080066b810008ec0fc40bf\
+00001000b900003000f3abebf18d76000000000000000000ffff0000009acf00\
+ffff00000092cf001700307c0000";
+
 /// Resets the machine: `mov dx,0xcf9; mov al,6; out dx,al; hlt`.
 pub(crate) const RESETTER: &str = "baf90cb006eef4";
 

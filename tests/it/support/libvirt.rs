@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
         Backend, EventSink,
-        libvirt::{Libvirt, Settings, Uri},
+        libvirt::{Libvirt, Settings, Uri, client::Connection},
     },
     domain::{HostEvent, Values},
     fetch,
@@ -47,17 +47,25 @@ impl Daemon {
         fs::create_dir_all(&found_out).unwrap();
         let _ = fs::set_permissions(&found_out, fs::Permissions::from_mode(0o777));
         symlink(found_out, inside("home/.cache/libvirt/qemu/cache")).unwrap();
+        // Machines move between two of these on one computer: each takes itself for a host of its own, at an address
+        // that it does not know for the computer itself.
+        let own = uuid::Uuid::new_v4();
+        let port = 20_000 + u32::from(own.as_bytes()[0]) * 40;
+        fs::create_dir_all(inside("home/.config/libvirt")).unwrap();
+        fs::write(inside("home/.config/libvirt/libvirtd.conf"), format!("host_uuid = \"{own}\"\n")).unwrap();
+        let moves = format!(
+            "migration_host = \"127.0.0.2\"\nmigration_address = \"127.0.0.2\"\n\
+            migration_port_min = {port}\nmigration_port_max = {}\n",
+            port + 39
+        );
+        fs::write(inside("home/.config/libvirt/qemu.conf"), moves).unwrap();
         let mut daemon = Self { child: None, folder };
         daemon.start().await;
         let pool = format!(
             "<pool type='dir'><name>default</name><target><path>{}</path></target></pool>",
             daemon.path("images").display()
         );
-        let (events, _heard) = mpsc::channel(8);
-        let uri = Uri::parse(&daemon.uri()).unwrap();
-        let connection = uri.connect(events).await.unwrap();
-        connection.client.open(uri.driver()).await.unwrap();
-        connection.client.pool_make(&pool).await.unwrap();
+        daemon.open().await.client.pool_make(&pool).await.unwrap();
         daemon
     }
 
@@ -102,6 +110,26 @@ impl Daemon {
 
     pub(crate) fn uri(&self) -> String {
         format!("qemu:///session?socket={}", self.socket().display())
+    }
+
+    /// How another daemon of this computer reaches it.
+    pub(crate) fn peer_uri(&self) -> String {
+        format!("qemu+unix:///session?socket={}", self.socket().display())
+    }
+
+    /// A connection below the backend.
+    pub(crate) async fn open(&self) -> Connection {
+        let uri = Uri::parse(&self.uri()).unwrap();
+        let connection = uri.connect(mpsc::channel(8).0).await.unwrap();
+        connection.client.open(uri.driver()).await.unwrap();
+        connection
+    }
+
+    /// How many MiB a second a move of this machine may send (`REMOTE_PROC_DOMAIN_MIGRATE_SET_MAX_SPEED`).
+    pub(crate) async fn limit_moves(&self, vm: &str, speed: u64) {
+        let connection = self.open().await;
+        let domain = connection.client.lookup(&vm.into()).await.unwrap();
+        connection.client.call(207, domain.arg().u64(speed).u32(0)).await.unwrap();
     }
 
     /// A backend on this daemon, not connected yet.

@@ -19,6 +19,7 @@ pub(crate) mod guests;
 pub(crate) mod hosts;
 pub(crate) mod http;
 pub(crate) mod libvirt;
+pub(crate) mod libvirt_pair;
 pub(crate) mod program;
 pub(crate) mod pty;
 pub(crate) mod qemu;
