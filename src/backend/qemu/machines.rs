@@ -27,11 +27,17 @@ pub(super) fn networks() -> FieldKind {
         Choice::new("none", "no network card"),
     ];
     for entry in fs::read_dir("/sys/class/net").into_iter().flatten().flatten() {
-        if entry.path().join("bridge").is_dir() {
-            choices.push(Choice::new(&entry.file_name().to_string_lossy(), "a bridge of this host"));
+        let name = entry.file_name();
+        if is_bridge(&name.to_string_lossy()) {
+            choices.push(Choice::new(&name.to_string_lossy(), "a bridge of this host"));
         }
     }
     FieldKind::Choice(choices)
+}
+
+/// Whether this host has a bridge of this name.
+pub(super) fn is_bridge(name: &str) -> bool {
+    Path::new("/sys/class/net").join(name).join("bridge").is_dir()
 }
 
 /// The choices of the firmware field.

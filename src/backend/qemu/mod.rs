@@ -21,6 +21,7 @@ mod proc;
 mod properties;
 mod qmp;
 mod record;
+mod refusal;
 mod resets;
 mod setup;
 mod store;

@@ -1,8 +1,8 @@
 //! Starting a machine's process, and what is said to its monitor.
-use super::{Local, Place, Qemu, command_line::arguments, installed::missing};
+use super::{Local, Place, Qemu, command_line::arguments, installed::missing, refusal};
 use crate::{
     backend::{Console, Power},
-    domain::{Error, ErrorKind, Result, VmId, clean},
+    domain::{Error, ErrorKind, Result, VmId},
     transport::Program,
 };
 use rustix::process::{Signal, kill_process};
@@ -44,12 +44,7 @@ impl Local {
         self.resets.forget(vm);
         let output = program.output().await?;
         if !output.is_success() {
-            let said = words(&output.stderr);
-            return Err(match without_kvm(&host.accel, &output.stderr) {
-                Some(error) => error,
-                None if said.is_empty() => program.failure(&output),
-                None => Error::refused(said),
-            });
+            return Err(refusal::of(&record.network, &host.accel, &output).unwrap_or_else(|| program.failure(&output)));
         }
         self.note_start(vm, &record);
         self.changed.notify_one();
@@ -57,7 +52,7 @@ impl Local {
         match self.monitor(vm).await {
             Ok(Some(monitor)) => monitor.ask("query-status").await.map(drop),
             Ok(None) => {
-                let why = words(&output.stderr);
+                let why = refusal::words(&output.stderr);
                 Err(Error::refused(if why.is_empty() { format!("{vm} ended as soon as it had started") } else { why }))
             }
             Err(error) if error.kind == ErrorKind::Busy => Ok(()),
@@ -129,24 +124,6 @@ impl Local {
     }
 }
 
-/// QEMU's own words, without the program's name before each line.
-fn words(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.contains(": warning: "));
-    let plain = lines.map(|l| l.split_once(": ").filter(|(who, _)| who.contains("qemu")).map_or(l, |(_, what)| what));
-    clean(&plain.collect::<Vec<_>>().join("; "), 500).into_owned()
-}
-
-/// A KVM that opens and does not work, as nested and restricted ones do: QEMU's first words, and the way out.
-fn without_kvm(accel: &str, stderr: &[u8]) -> Option<Error> {
-    let text = String::from_utf8_lossy(stderr);
-    let is_kvm = accel == "kvm" && ["kvm", "KVM", "MSR"].iter().any(|word| text.contains(word));
-    let first = is_kvm.then(|| words(stderr))?;
-    let first = first.split("; ").next().unwrap_or_default().trim_start_matches("error: ");
-    let cure = "set the accelerator to tcg (properties, or accel = \"tcg\" in the configuration)";
-    Some(Error::refused(format_args!("{}: KVM does not work here: {cure}", clean(first, 120))))
-}
-
 impl Power for Qemu {
     async fn start(&self, vm: &VmId) -> Result<()> {
         self.local.start(vm, None).await
@@ -183,32 +160,5 @@ impl Power for Qemu {
             return Err(Error::new(ErrorKind::Busy, why));
         }
         Ok(Console::Unix { socket: place.serial(), history: Some(place.serial_log()) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kvm_that_does_not_work_is_told_with_the_way_out() {
-        let said =
-            b"qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69\nqemu-system-x86_64: ../../target/i386/kvm/\
-            kvm.c:3183: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.\n";
-        assert_eq!(
-            without_kvm("kvm", said).unwrap().message,
-            "failed to set MSR 0x10a to 0x69: KVM does not work here: set the accelerator to tcg (properties, or \
-             accel = \"tcg\" in the configuration)"
-        );
-        assert!(without_kvm("tcg", said).is_none());
-        assert!(
-            without_kvm("kvm", b"qemu-system-x86_64: -device foo: 'foo' is not a valid device model name").is_none()
-        );
-    }
-
-    #[test]
-    fn the_words_are_qemus_own() {
-        let said = b"qemu-system-x86_64: warning: dull\nqemu-system-x86_64: -device foo: 'foo' is not a valid device model name\n";
-        assert_eq!(words(said), "-device foo: 'foo' is not a valid device model name");
     }
 }

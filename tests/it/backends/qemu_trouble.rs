@@ -30,6 +30,20 @@ async fn a_kvm_that_fails_is_told_with_the_way_out() {
     );
 }
 
+/// A bridge that was there when it was chosen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_whose_bridge_is_gone_stays_off_and_says_why() {
+    let world = World::new();
+    let vm = world.make("web", true).await;
+    let file = world.path("machines/web/machine.toml");
+    let record = fs::read_to_string(&file).unwrap();
+    assert!(record.contains("network = \"none\""), "{record}");
+    fs::write(&file, record.replace("network = \"none\"", "network = \"vmdeck-gone0\"")).unwrap();
+    let error = world.qemu.start(&vm).await.unwrap_err();
+    assert_eq!(error.message, "there is no bridge called vmdeck-gone0 on this host: choose another network");
+    assert_eq!(power(&world.qemu, &vm).await, PowerState::Off);
+}
+
 #[tokio::test]
 async fn a_command_knows_qemus_version_and_asks_for_it_once() {
     let world = World::new();
