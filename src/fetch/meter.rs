@@ -12,7 +12,7 @@ const MEMORY: f64 = 3.0;
 
 /// Counts bytes and says now and then how it goes.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub struct Meter {
     total: Option<u64>,
     done: u64,
     watch: Stopwatch,
@@ -21,12 +21,12 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Begins at `done` bytes that are there already: they do not count in the rate.
-    pub(super) fn start(done: u64, total: Option<u64>) -> Self {
+    pub fn start(done: u64, total: Option<u64>) -> Self {
         Self { total, done, watch: Stopwatch::start(), rate: Rate { done, ..Rate::default() } }
     }
 
     /// Counts `size` more bytes. A report, unless the last one was just now.
-    pub(super) fn add(&mut self, size: u64) -> Option<Progress> {
+    pub fn add(&mut self, size: u64) -> Option<Progress> {
         self.done += size;
         let now = self.watch.elapsed();
         if now.saturating_sub(self.rate.at) < PAUSE {
@@ -37,17 +37,17 @@ impl Meter {
     }
 
     /// A report while nothing comes: the rate falls.
-    pub(super) fn idle(&mut self) -> Progress {
+    pub fn idle(&mut self) -> Progress {
         self.rate.take(self.done, self.watch.elapsed());
         self.report()
     }
 
     /// Like [`Meter::add`], from the whole count.
-    pub(super) fn set(&mut self, done: u64) -> Option<Progress> {
+    pub fn set(&mut self, done: u64) -> Option<Progress> {
         self.add(done.saturating_sub(self.done))
     }
 
-    pub(super) fn report(&self) -> Progress {
+    pub fn report(&self) -> Progress {
         // While bytes come there is nothing else to say.
         Progress { rate: self.rate.smooth, note: Some(String::new()), ..Progress::bytes(self.done, self.total) }
     }

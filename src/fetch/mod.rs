@@ -35,6 +35,7 @@ pub use copy::copy_file;
 pub use history::{history, note_refused};
 pub use journal::{Journal, State};
 pub use look::{Look, look, probe};
+pub use meter::Meter;
 pub use name::{MISMATCH, PART, check_library_name};
 pub use order::{Order, ask, forget, join, settle};
 pub use origin::Origin;

@@ -74,7 +74,9 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
             Ok(uri) => {
                 let (fetch, fetch_at_once) = (fetching(config), config.fetch.at_once);
                 let headless = !policy.is_watching;
-                let settings = libvirt::Settings { uri, headless, fetch, fetch_at_once, worker: worker(config) };
+                let staging = paths.images.join("libvirt").join(id.as_str());
+                let worker = worker(config);
+                let settings = libvirt::Settings { uri, headless, staging, fetch, fetch_at_once, worker };
                 hosts.add(id, Libvirt::new(settings), policy);
             }
             Err(error) => hosts.add(id, Absent(error), policy),

@@ -2,6 +2,7 @@
 use super::{
     client::Client,
     hints::EVENTS,
+    stream::Stream,
     wire::{Domain, Pool, Stats, Volume, procedure as p},
     xdr::{Reader, Writer},
 };
@@ -10,6 +11,7 @@ use crate::{
     domain::{Error, ErrorKind, Result, VmId},
 };
 use futures_util::future::join_all;
+use std::sync::Arc;
 
 /// What a change of a machine applies to: the running machine, what it starts with next time.
 pub const LIVE: u32 = 1;
@@ -265,6 +267,21 @@ impl Client {
 
     pub async fn volume_make(&self, pool: &Pool, xml: &str) -> Result<Volume> {
         Volume::read(&mut Reader::new(&self.call(p::VOLUME_CREATE, pool.arg().text(xml).u32(0)).await?))
+    }
+
+    /// Makes a volume with what another has. Returns when all of it is copied.
+    pub async fn volume_copy(&self, pool: &Pool, xml: &str, from: &Volume) -> Result<Volume> {
+        let args = from.write(pool.arg().text(xml)).u32(0);
+        Volume::read(&mut Reader::new(&self.call(p::VOLUME_COPY, args).await?))
+    }
+
+    pub async fn volume_xml(&self, volume: &Volume) -> Result<String> {
+        self.text(p::VOLUME_XML, volume.arg().u32(0)).await
+    }
+
+    /// Opens a stream that takes this many bytes of a volume, from its first on.
+    pub(super) async fn volume_upload(self: Arc<Self>, volume: &Volume, bytes: u64) -> Result<Stream> {
+        self.stream(p::VOLUME_UPLOAD, volume.arg().u64(0).u64(bytes).u32(0)).await
     }
 
     pub async fn volume_named(&self, pool: &Pool, name: &str) -> Result<Volume> {

@@ -1,7 +1,7 @@
 //! One connection to libvirt: calls out, answers matched by their numbers in any order, events between them.
 use super::{
     hints::Hints,
-    packet::{KEEPALIVE, Kind, Packet, REMOTE, Status},
+    packet::{CLOSED, KEEPALIVE, Kind, Packet, REMOTE, Status},
     stream::{Piece, Stream},
     wire::refusal,
     xdr::Writer,
@@ -44,6 +44,8 @@ struct Pending {
 #[derive(Debug)]
 pub struct Client {
     out: mpsc::Sender<Vec<u8>>,
+    /// Pieces of streams: one waits at most, and every call goes before it.
+    bulk: mpsc::Sender<Vec<u8>>,
     pending: Mutex<Pending>,
     next: AtomicU32,
     hints: Arc<Hints>,
@@ -83,8 +85,10 @@ impl Connection {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let (out, queue) = mpsc::channel(WAITING);
+        let (bulk, pieces) = mpsc::channel(1);
         let client = Arc::new(Client {
             out,
+            bulk,
             pending: Mutex::default(),
             next: AtomicU32::new(1),
             hints: Arc::default(),
@@ -94,7 +98,7 @@ impl Connection {
         let mut tasks = JoinSet::new();
         let hints = client.hints.clone();
         tasks.spawn(read(client.clone(), BufReader::with_capacity(64 << 10, from), words, events.clone()));
-        tasks.spawn(write(client.clone(), to, queue));
+        tasks.spawn(write(client.clone(), to, queue, pieces));
         tasks.spawn(async move { hints.tell(&events).await });
         Self { client, tasks }
     }
@@ -121,8 +125,13 @@ impl Client {
 
     /// Sends a piece of a stream; waits while the socket takes no more.
     pub(super) async fn send(&self, piece: &Packet) -> Result<()> {
-        let gone = |_| Error::new(ErrorKind::Unreachable, "the connection is gone");
-        self.out.send(piece.encode()?).await.map_err(gone)
+        self.bulk.send(piece.encode()?).await.map_err(|_| self.gone())
+    }
+
+    /// Why nothing comes any more.
+    pub(super) fn gone(&self) -> Error {
+        let lost = self.pending().lost.clone();
+        lost.unwrap_or_else(|| Error::new(ErrorKind::Unreachable, "the connection is gone"))
     }
 
     /// Lets go of a stream, and tells libvirt where there is room to.
@@ -145,9 +154,8 @@ impl Client {
             pending.calls.insert(serial, answered);
         }
         let waiting = Waiting(self, serial);
-        let gone = || Error::new(ErrorKind::Unreachable, "the connection is gone");
-        self.out.send(bytes).await.map_err(|_| gone())?;
-        let result = answer.await.unwrap_or_else(|_| Err(gone()));
+        self.out.send(bytes).await.map_err(|_| self.gone())?;
+        let result = answer.await.unwrap_or_else(|_| Err(self.gone()));
         drop(waiting);
         result
     }
@@ -183,6 +191,7 @@ impl Client {
                 }
             }
             (REMOTE, Kind::Stream) => {
+                let is_end = packet.status != Status::More;
                 let piece = match packet.status {
                     Status::More => Piece::Bytes(packet.body),
                     Status::Good => Piece::End(Ok(())),
@@ -190,7 +199,8 @@ impl Client {
                 };
                 let mut pending = self.pending();
                 // Who does not take what comes loses the stream: nothing else may wait for them.
-                if pending.streams.get(&packet.serial).is_some_and(|pieces| pieces.try_send(piece).is_err()) {
+                let sent = pending.streams.get(&packet.serial).map(|pieces| pieces.try_send(piece).is_ok());
+                if is_end || sent == Some(false) {
                     pending.streams.remove(&packet.serial);
                 }
             }
@@ -230,7 +240,7 @@ where
             (Some(error), _) if error.kind == ErrorKind::Protocol => error.message,
             (_, Some(words)) => super::reach::explained(words.last().await).message,
             (Some(error), None) => error.message,
-            (None, None) => "libvirt closed the connection: it was stopped or restarted".to_owned(),
+            (None, None) => CLOSED.to_owned(),
         };
         client.lose(&Error::new(ErrorKind::Unreachable, why));
     }
@@ -240,8 +250,19 @@ where
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(client: Arc<Client>, mut to: W, mut queue: mpsc::Receiver<Vec<u8>>) {
-    while let Some(mut bytes) = queue.recv().await {
+async fn write<W: AsyncWrite + Unpin>(
+    client: Arc<Client>,
+    mut to: W,
+    mut queue: mpsc::Receiver<Vec<u8>>,
+    mut pieces: mpsc::Receiver<Vec<u8>>,
+) {
+    loop {
+        let next = tokio::select! {
+            biased;
+            call = queue.recv() => call,
+            piece = pieces.recv() => piece,
+        };
+        let Some(mut bytes) = next else { return };
         // What waits behind it goes along: calls that are made side by side cost one wake-up.
         while let Ok(more) = queue.try_recv() {
             bytes.extend(more);

@@ -1,21 +1,27 @@
 //! The library of images: the volumes of all pools that are called like one.
-use super::{Libvirt, client::Client, pools, wire::Volume};
+use super::{Libvirt, client::Client, pools, staged, wire::Volume};
 use crate::{
     backend::{
         Call, Images,
         fetching::{Library, fetches, wish},
     },
     domain::{
-        ByteSize, Error, ErrorKind, Expect, Fetches, Image, Prospect, Result, Verdict, check_image_name, clean_line,
+        ByteSize, Error, ErrorKind, Expect, Fetches, Image, Op, Prospect, Result, TaskState, Verdict, check_image_name,
+        clean_line,
     },
-    fetch::{Origin, Wish, check_library_name, move_to_free_name},
+    fetch::{Journal, Order, Origin, PART, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use futures_util::future::join_all;
-use std::{collections::HashMap, fs, io, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 /// What an image is called: libvirt tells disks of machines and images apart in no other way.
-fn is_image(name: &str) -> bool {
+pub(super) fn is_image(name: &str) -> bool {
     let ends = |end: &str| name.len() > end.len() && name.to_ascii_lowercase().ends_with(end);
     (ends(".iso") || ends(".img")) && check_image_name(name).is_ok()
 }
@@ -29,18 +35,47 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::invalid(format_args!("name: `{}`: {why}", clean_line(name))))
 }
 
-/// All images, by name; of two that have one name the one in the pool that is named first.
-async fn volumes(client: &Client) -> Result<Vec<Volume>> {
+/// The volumes of all pools of files, pool by pool.
+async fn all_volumes(client: &Client) -> Result<Vec<Vec<Volume>>> {
     let places = pools::places(client).await?;
     let listed = join_all(places.iter().map(|place| client.volumes(&place.pool))).await;
+    Ok(listed.into_iter().flatten().collect())
+}
+
+/// All images, by name; of two that have one name the one in the pool that is named first. One that is still being
+/// copied from its part is none.
+async fn volumes(client: &Client) -> Result<Vec<Volume>> {
     let mut found: Vec<Volume> = Vec::new();
-    for volume in listed.into_iter().flatten().flatten() {
-        if is_image(&volume.name) && !found.iter().any(|other| other.name == volume.name) {
-            found.push(volume);
+    for pool in all_volumes(client).await? {
+        let parts: HashSet<String> =
+            pool.iter().filter_map(|volume| Some(volume.name.strip_suffix(PART)?.to_owned())).collect();
+        for volume in pool.into_iter().filter(|volume| is_image(&volume.name) && !parts.contains(&volume.name)) {
+            if !found.iter().any(|other| other.name == volume.name) {
+                found.push(volume);
+            }
         }
     }
     found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+fn taken(name: &str) -> Error {
+    Error::conflict(format_args!("there is a {} already", clean_line(name)))
+}
+
+/// Refuses a name that a pool has already, or will have when another has sent it.
+pub(super) async fn check_free(client: &Client, name: &str) -> Result<()> {
+    for volume in all_volumes(client).await?.into_iter().flatten() {
+        if volume.name == name {
+            return Err(taken(name));
+        }
+        if volume.name.strip_suffix(PART) == Some(name) {
+            let (part, pool) = (clean_line(&volume.name), clean_line(&volume.pool));
+            let why = format_args!("the pool {pool} has a {part}: another computer sends it, or was interrupted");
+            return Err(Error::conflict(format_args!("{why}; `virsh vol-delete {part} {pool}` throws it away")));
+        }
+    }
+    Ok(())
 }
 
 /// The machines that have a file in a CD drive, by the file's path.
@@ -106,14 +141,86 @@ impl Libvirt {
         listed.ok_or_else(|| Error::not_found(format_args!("{} is not among the images of libvirt", clean_line(name))))
     }
 
-    async fn folder(&self, client: &Client) -> Result<PathBuf> {
-        self.own_folder(client).await.map_err(Error::refused)
+    /// Where fetches of this host are: in the folder of the images itself where that is ours, or in one of ours.
+    async fn way(&self, client: &Client) -> Way {
+        self.own_folder(client).await.map_or_else(|_| Way::Sent(self.settings.staging.clone()), Way::Folder)
+    }
+
+    /// Fetches it to this computer, if it has not come already, and sends it.
+    async fn send_image(&self, folder: PathBuf, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
+        let client = self.client()?;
+        let order = Order::new(url, name)?;
+        let place = self.pool(&client, "").await?;
+        let images = volumes(&client).await?;
+        let waiting = OnceLock::new();
+        let check = |name: &str| {
+            check_name(name)?;
+            if images.iter().any(|image| image.name == name) {
+                return Err(taken(name));
+            }
+            if !staged::waits(&folder, name) {
+                return Ok(());
+            }
+            if staged::source(&folder, name) == Some(order.address.to_string()) {
+                let _ = waiting.set(name.to_owned());
+            }
+            let why =
+                format_args!("a {} from elsewhere waits to be sent: go on with it, or throw it away", clean_line(name));
+            Err(Error::conflict(why))
+        };
+        if let Some(name) = name {
+            check_free(&client, name)
+                .await
+                .or_else(|error| if staged::waits(&folder, name) { Ok(()) } else { Err(error) })?;
+        }
+        let fetch = async |call| self.fetching.fetch(&folder, url, name, check, call).await;
+        let fetched = self.stage(&place, &folder, order.unpack, &call, fetch).await;
+        let (name, come) = fetched.or_else(|error| waiting.into_inner().map(|name| (name, 0)).ok_or(error))?;
+        self.hand_over(place, folder, &name, come, call).await
     }
 }
 
-impl Library for Client {
+/// How images come to libvirt.
+enum Way {
+    /// Straight into the folder of the pool.
+    Folder(PathBuf),
+    /// Into this folder of ours, and from there over the connection.
+    Sent(PathBuf),
+}
+
+impl Way {
+    fn folder(&self) -> &Path {
+        let (Self::Folder(folder) | Self::Sent(folder)) = self;
+        folder
+    }
+}
+
+/// The images of libvirt, and those on their way to it.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    client: Arc<Client>,
+    folder: PathBuf,
+    is_sent: bool,
+}
+
+impl Shelf {
+    pub(super) async fn of(libvirt: &Libvirt, client: Arc<Client>) -> Self {
+        let way = libvirt.way(&client).await;
+        Self { client, folder: way.folder().to_owned(), is_sent: matches!(way, Way::Sent(_)) }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Library for Shelf {
     async fn whole(&self) -> Result<Vec<Image>> {
-        list(self).await
+        list(&self.client).await
+    }
+
+    fn on_the_way(&self) -> Vec<(String, Option<TaskState>)> {
+        if self.is_sent { staged::states(&self.folder) } else { Vec::new() }
     }
 }
 
@@ -123,48 +230,83 @@ impl Images for Libvirt {
     }
 
     async fn probe_image(&self, url: &str) -> Result<Prospect> {
-        let folder = self.folder(&*self.client()?).await?;
-        self.fetching.probe(&folder, url).await
+        let way = self.way(&*self.client()?).await;
+        self.fetching.probe(way.folder(), url).await
     }
 
     async fn fetch_image(&self, url: &str, name: Option<&str>, call: Call) -> Result<Image> {
         let client = self.client()?;
-        let folder = self.folder(&client).await?;
-        let name = self.fetching.fetch(&folder, url, name, check_name, call).await?;
-        self.fetched(&client, &name).await
+        // The first image may make the pool.
+        self.pool(&client, "").await?;
+        match self.way(&client).await {
+            Way::Folder(folder) => {
+                let name = self.fetching.fetch(&folder, url, name, check_name, call).await?;
+                self.fetched(&client, &name).await
+            }
+            Way::Sent(folder) => self.send_image(folder, url, name, call).await,
+        }
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
-        let folder = self.folder(&*self.client()?).await?;
-        wish(&folder, image, Wish::Pause)
+        match self.way(&*self.client()?).await {
+            Way::Sent(folder) if staged::waits(&folder, image) => {
+                let image = clean_line(image);
+                let why = format_args!("{image} has come and is being sent: that cannot rest, only be stopped");
+                Err(Error::conflict(why))
+            }
+            way => wish(way.folder(), image, Wish::Pause),
+        }
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        let folder = self.folder(&*self.client()?).await?;
-        wish(&folder, image, Wish::Cancel)
+        match self.way(&*self.client()?).await {
+            Way::Sent(folder) if staged::waits(&folder, image) => self.drop_staged(folder, image).await,
+            way => wish(way.folder(), image, Wish::Cancel),
+        }
     }
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
         let client = self.client()?;
-        let folder = self.folder(&client).await?;
-        self.fetching.resume(&folder, image, call).await?;
-        self.fetched(&client, image).await
+        match self.way(&client).await {
+            Way::Folder(folder) => {
+                self.fetching.resume(&folder, image, call).await?;
+                self.fetched(&client, image).await
+            }
+            Way::Sent(folder) => {
+                check_name(image)?;
+                let place = self.pool(&client, "").await?;
+                let mut come = 0;
+                if !staged::waits(&folder, image) {
+                    let is_packed = Journal::read(&folder, image)?.is_some_and(|journal| journal.unpack);
+                    let resume =
+                        async |call| self.fetching.resume(&folder, image, call).await.map(|()| image.to_owned());
+                    come = self.stage(&place, &folder, is_packed, &call, resume).await?.1;
+                }
+                self.hand_over(place, folder, image, come, call).await
+            }
+        }
     }
 
     async fn fetches(&self) -> Result<Fetches> {
-        Ok(fetches(&self.folder(&*self.client()?).await?))
+        let way = self.way(&*self.client()?).await;
+        let mut found = fetches(way.folder());
+        if let Way::Sent(folder) = &way {
+            found.open.extend(staged::open(folder));
+        }
+        Ok(found)
     }
 
     /// Libvirt renames no volumes: the file is renamed, and libvirt looks again.
     async fn rename_image(&self, image: &str, name: &str) -> Result<()> {
         let client = self.client()?;
+        self.own_folder(&client).await.map_err(|why| Error::unsupported(Op::RenameImage, &why))?;
         check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         check_name(name)?;
         let from = PathBuf::from(unused(&client, image).await?.key);
         let folder = from.parent().unwrap_or(&from).to_owned();
         let to = folder.join(name);
         move_to_free_name(&from, &to).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::conflict(format_args!("there is a {} already", clean_line(name))),
+            io::ErrorKind::AlreadyExists => taken(name),
             _ => at(&from)(error),
         })?;
         Origin::rename(&folder, image, name);

@@ -21,7 +21,9 @@ mod properties;
 pub mod reach;
 mod setup;
 mod snapshots;
+mod staged;
 mod stream;
+mod upload;
 pub mod wire;
 pub mod xdr;
 
@@ -88,17 +90,6 @@ const OPS: OpSet = OpSet::of(&[
     Op::RemoveImage,
     Op::CheckSetup,
 ]);
-/// What needs the folder of the images itself, which libvirt gives no way to.
-const NEED_FOLDER: [Op; 7] = [
-    Op::ProbeImage,
-    Op::FetchImage,
-    Op::PauseFetch,
-    Op::CancelFetch,
-    Op::ResumeFetch,
-    Op::ListFetches,
-    Op::RenameImage,
-];
-
 const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
 /// What is not made of libvirt's calls.
 const NEVER: [(Op, &str); 4] = [
@@ -117,6 +108,8 @@ pub struct Settings {
     pub uri: Uri,
     /// For one command without a screen: nobody is told of what others do.
     pub headless: bool,
+    /// Where images are fetched to before libvirt takes them, where its own folder cannot be written to from here.
+    pub staging: PathBuf,
     /// How images are fetched.
     pub fetch: fetch::Options,
     /// How many images are fetched at once; the others wait.
@@ -223,10 +216,8 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         ..Capabilities::default()
     };
     if let Some(why) = no_folder {
-        for op in NEED_FOLDER {
-            found.ops = found.ops.without(op);
-            found.missing.push((op, why.clone().into()));
-        }
+        found.ops = found.ops.without(Op::RenameImage);
+        found.missing.push((Op::RenameImage, why.clone().into()));
     }
     let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
     found.cautions.extend([(Op::Delete, told), (Op::Migrate, migrate::CAUTION)].map(|(op, what)| (op, what.into())));
@@ -251,12 +242,10 @@ impl Backend for Libvirt {
             capabilities.missing.push((Op::OpenConsole, console::HEADLESS.into()));
         }
         let mut watching = JoinSet::new();
-        if let Ok(folder) = folder
-            && !self.settings.headless
-        {
-            let (fetching, client) = (self.fetching.clone(), client.clone());
+        if !self.settings.headless {
+            let (fetching, shelf) = (self.fetching.clone(), images::Shelf::of(self, client.clone()).await);
             watching.spawn(async move {
-                fetching.watch(&folder, &*client, &events).await;
+                fetching.watch(shelf.folder(), &shelf, &events).await;
             });
         }
         client.is_up()?;

@@ -1,6 +1,7 @@
 //! The frame of libvirt's messages: a length, six numbers, then what the procedure defines.
 use super::xdr::{Reader, Writer};
 use crate::domain::{Error, ErrorKind, Result};
+use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The program of libvirt's calls, and the one that asks whether the other side lives.
@@ -12,6 +13,9 @@ pub const VERSION: u32 = 1;
 const HEADER: usize = 28;
 /// The largest message that libvirt itself takes.
 pub const LARGEST: usize = (32 << 20) + 4;
+
+/// What is told of a connection that libvirt has closed.
+pub(super) const CLOSED: &str = "libvirt closed the connection: it was stopped or restarted";
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,14 @@ pub struct Packet {
 
 fn odd(why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Protocol, format_args!("this is not libvirt's protocol: {why}"))
+}
+
+/// A connection that breaks: a daemon that is killed with something unread resets it.
+fn broken(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::new(ErrorKind::Unreachable, CLOSED),
+        _ => Error::from(error).context("the connection to libvirt broke"),
+    }
 }
 
 impl Packet {
@@ -99,10 +111,10 @@ impl Packet {
     /// length says.
     pub async fn read(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<Self>> {
         let mut length = [0; 4];
-        match from.read(&mut length).await? {
+        match from.read(&mut length).await.map_err(broken)? {
             0 => return Ok(None),
             got => {
-                from.read_exact(length.get_mut(got..).unwrap_or_default()).await?;
+                from.read_exact(length.get_mut(got..).unwrap_or_default()).await.map_err(broken)?;
             }
         }
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -111,7 +123,7 @@ impl Packet {
         }
         let rest = length - 4;
         let mut bytes = Vec::with_capacity(rest.min(64 << 10));
-        from.take(u64::try_from(rest).unwrap_or(0)).read_to_end(&mut bytes).await?;
+        from.take(u64::try_from(rest).unwrap_or(0)).read_to_end(&mut bytes).await.map_err(broken)?;
         if bytes.len() < rest {
             return Err(Error::new(ErrorKind::Unreachable, "libvirt closed the connection within a message"));
         }

@@ -79,6 +79,17 @@ pub(super) async fn volume_at(client: &Client, path: &str) -> Result<Volume> {
     Err(Error::not_found(format_args!("{} is in no storage pool of libvirt", clean_line(path))))
 }
 
+/// The description of a disk file that takes no room yet.
+pub(super) fn disk_xml(name: &str, format: &str, size: ByteSize) -> String {
+    format!(
+        "<volume><name>{}</name><capacity unit='bytes'>{}</capacity><allocation unit='bytes'>0</allocation>\
+        <target><format type='{}'/></target></volume>",
+        escape(name),
+        size.0,
+        escape(format)
+    )
+}
+
 /// Makes a disk file. Refused where the name is taken.
 pub(super) async fn make_disk(
     client: &Client,
@@ -87,14 +98,15 @@ pub(super) async fn make_disk(
     format: &str,
     size: ByteSize,
 ) -> Result<Volume> {
-    let xml = format!(
-        "<volume><name>{}</name><capacity unit='bytes'>{}</capacity><allocation unit='bytes'>0</allocation>\
-        <target><format type='{}'/></target></volume>",
-        escape(name),
-        size.0,
-        escape(format)
-    );
-    client.volume_make(pool, &xml).await
+    client.volume_make(pool, &disk_xml(name, format, size)).await
+}
+
+/// The format of a volume's file, as libvirt sees it; empty: it tells none.
+pub(super) fn format(xml: &str) -> String {
+    let Ok(document) = roxmltree::Document::parse(xml) else { return String::new() };
+    let target = document.root_element().children().find(|node| node.has_tag_name("target"));
+    let format = target.and_then(|target| target.children().find(|node| node.has_tag_name("format")));
+    format.and_then(|format| format.attribute("type")).unwrap_or_default().to_owned()
 }
 
 impl Libvirt {
@@ -132,11 +144,11 @@ impl Libvirt {
     /// The folder of the images, if this program may write there; else why not.
     pub(super) async fn own_folder(&self, client: &Client) -> Result<PathBuf, String> {
         if !self.settings.uri.is_local() {
-            return Err("images are fetched to hosts on this computer alone; that one's own programs can fetch".into());
+            return Err("libvirt renames no volumes: rename the file on its own host, and refresh its pool".into());
         }
         let places = places(client).await.map_err(|error| error.message)?;
         let Some(place) = places.first() else {
-            return Err("there is no storage pool yet: the first machine makes one".into());
+            return Err("there is no storage pool yet: the first machine or image makes one".into());
         };
         let folder = PathBuf::from(&place.path);
         let access = rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);

@@ -36,6 +36,8 @@ pub mod procedure {
     pub const VOLUME_BY_NAME: u32 = 95;
     pub const VOLUME_BY_PATH: u32 = 97;
     pub const VOLUME_INFO: u32 = 98;
+    pub const VOLUME_XML: u32 = 99;
+    pub const VOLUME_COPY: u32 = 125;
     pub const LIB_VERSION: u32 = 157;
     pub const ABORT_JOB: u32 = 164;
     pub const UPDATE_DEVICE: u32 = 174;
@@ -51,6 +53,7 @@ pub mod procedure {
     pub const SET_CPUS: u32 = 199;
     pub const OPEN_CONSOLE: u32 = 201;
     pub const SET_MEMORY: u32 = 204;
+    pub const VOLUME_UPLOAD: u32 = 208;
     pub const STATE: u32 = 212;
     pub const NODE_MEMORY: u32 = 228;
     pub const UNDEFINE: u32 = 231;
@@ -130,8 +133,14 @@ impl Volume {
         Ok(Self { pool: reader.text()?, name: reader.text()?, key: reader.text()? })
     }
 
+    /// Put behind what was written.
+    #[must_use]
+    pub fn write(&self, writer: Writer) -> Writer {
+        writer.text(&self.pool).text(&self.name).text(&self.key)
+    }
+
     pub fn arg(&self) -> Writer {
-        Writer::default().text(&self.pool).text(&self.name).text(&self.key)
+        self.write(Writer::default())
     }
 }
 

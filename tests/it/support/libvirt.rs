@@ -132,6 +132,28 @@ impl Daemon {
         connection.client.call(207, domain.arg().u64(speed).u32(0)).await.unwrap();
     }
 
+    /// Its URI from another computer: the real helper of libvirt behind a stand-in for ssh, which writes down what it
+    /// was called with into the file `words`.
+    pub(crate) fn far(&self) -> String {
+        let user = if rustix::process::geteuid().is_root() {
+            "setpriv --reuid=65534 --regid=65534 --clear-groups"
+        } else {
+            ""
+        };
+        // The other side's shell gets the last word, as from ssh.
+        let script = format!(
+            "echo \"$*\" > {}\nfor far; do :; done\nexport XDG_RUNTIME_DIR={}\nexec {user} sh -c \"$far\"",
+            self.path("words").display(),
+            self.path("run").display()
+        );
+        ssh(&self.path("ssh"), &script)
+    }
+
+    /// A backend on another computer, not connected yet, which fetches into the folder `staging` first.
+    pub(crate) fn from_afar(&self) -> Libvirt {
+        staged_at(&self.far(), self.path("staging"))
+    }
+
     /// A backend on this daemon, not connected yet.
     pub(crate) fn backend(&self) -> Libvirt {
         at(&self.uri())
@@ -146,11 +168,24 @@ impl Daemon {
     }
 }
 
+/// A program that is called in place of ssh, and the URI that calls it.
+pub(crate) fn ssh(path: &Path, script: &str) -> String {
+    fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("qemu+ssh://me@far.example:2222/session?command={}", path.display())
+}
+
 /// A backend for a URI.
 pub(crate) fn at(uri: &str) -> Libvirt {
+    staged_at(uri, "/nonexistent".into())
+}
+
+/// [`at`], with a folder for what is sent.
+pub(crate) fn staged_at(uri: &str, staging: PathBuf) -> Libvirt {
     Libvirt::new(Settings {
         uri: Uri::parse(uri).unwrap(),
         headless: false,
+        staging,
         fetch: fetch::Options::default(),
         fetch_at_once: 2,
         worker: env!("CARGO_BIN_EXE_vmdeck").into(),
