@@ -243,9 +243,9 @@ impl Backend for Libvirt {
         }
         let mut watching = JoinSet::new();
         if !self.settings.headless {
-            let (fetching, shelf) = (self.fetching.clone(), images::Shelf::of(self, client.clone()).await);
+            let (fetching, own) = (self.fetching.clone(), images::Shelf::of(self, client.clone()).await);
             watching.spawn(async move {
-                fetching.watch(shelf.folder(), &shelf, &events).await;
+                fetching.watch(own.folder(), &own, &events).await;
             });
         }
         client.is_up()?;

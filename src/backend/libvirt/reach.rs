@@ -121,16 +121,17 @@ impl Uri {
         if let Some(user) = user {
             ssh = ssh.arg("-l").arg(user);
         }
-        // Words of ours alone: the other side's shell reads them.
-        let far = match (socket, self.scope) {
-            (Some(socket), _) => format!("nc -U {socket}"),
-            (None, Scope::System) => "/var/run/libvirt/libvirt-sock".to_owned(),
-            (None, Scope::Session) => "\"$XDG_RUNTIME_DIR/libvirt/libvirt-sock\"".to_owned(),
+        // Words of ours alone: the other side's shell reads them. Without libvirt's helper, the daemon for QEMU alone
+        // comes before the one for everything here too.
+        let folder = match self.scope {
+            Scope::System => "/var/run/libvirt",
+            Scope::Session => "\"$XDG_RUNTIME_DIR\"/libvirt",
         };
         let far = match socket {
-            Some(_) => far,
+            Some(socket) => format!("nc -U {socket}"),
             None => format!(
-                "sh -c 'if command -v virt-ssh-helper >/dev/null; then exec virt-ssh-helper {}; else exec nc -U {far}; fi'",
+                "sh -c 'if command -v virt-ssh-helper >/dev/null; then exec virt-ssh-helper {}; fi; \
+                s={folder}/virtqemud-sock; if [ ! -S \"$s\" ]; then s={folder}/libvirt-sock; fi; exec nc -U \"$s\"'",
                 self.driver()
             ),
         };
@@ -235,7 +236,7 @@ mod tests {
         let end = ["-p", "2222", "-l", "me", "--", "fe80::1"];
         assert_eq!(words[words.len() - 7..words.len() - 1], end);
         let helper = words.last().unwrap();
-        assert!(helper.contains("exec virt-ssh-helper qemu:///system; else exec nc -U /var/run/libvirt/libvirt-sock"));
+        assert!(helper.contains("exec virt-ssh-helper qemu:///system; fi; s=/var/run/libvirt/virtqemud-sock;"));
         for wrong in [
             "qemu:///x",
             "xen:///system",

@@ -103,12 +103,12 @@ impl Libvirt {
         loop {
             tokio::select! {
                 result = &mut work => {
-                    let name = match (result, too_large) {
-                        (_, Some(error)) => return Err(error),
-                        (Ok(name), None) => name,
-                        // Another vmdeck that follows it was first to take it away.
-                        (Err(_), None) if !call.cancel.is_cancelled() && staged::waits(folder, &name) => name,
-                        (Err(error), None) => return Err(error),
+                    // Another vmdeck that follows it may have been first to take it away.
+                    let has_come = !call.cancel.is_cancelled() && staged::waits(folder, &name);
+                    let name = match (too_large, result) {
+                        (None, Ok(name)) => name,
+                        (None, Err(_)) if has_come => name,
+                        (Some(error), _) | (None, Err(error)) => return Err(error),
                     };
                     let all = staged::size(folder, &name).filter(|_| !is_packed);
                     return Ok((name, all.unwrap_or(come)));
@@ -213,8 +213,13 @@ impl Sending {
         format!("{}{PART}", self.name)
     }
 
-    fn tell(&self, progress: Progress, note: impl Into<String>) {
-        self.call.progress(Progress { note: Some(note.into()), job: Some(self.name.as_str().into()), ..progress });
+    fn note(&self, note: &str) {
+        self.tell(Progress::default(), note);
+    }
+
+    fn tell(&self, mut progress: Progress, note: &str) {
+        (progress.note, progress.job) = (Some(note.to_owned()), Some(self.name.as_str().into()));
+        self.call.progress(progress);
     }
 
     /// Whether somebody wants no more of it.
@@ -261,7 +266,7 @@ impl Sending {
     }
 
     async fn send(&self, staged: &Staged) -> Result<()> {
-        self.tell(Progress::default(), "asking libvirt");
+        self.note("asking libvirt");
         if self.clean(staged).await? {
             return Ok(());
         }
@@ -280,7 +285,7 @@ impl Sending {
         self.goes_on(staged)?;
         trace.copying = true;
         staged.note(&trace)?;
-        self.tell(Progress::default(), "libvirt copies it to its name");
+        self.note("libvirt copies it to its name");
         let image = client.volume_copy(pool, &pools::disk_xml(&self.name, "raw", size), &part).await?;
         self.goes_on(staged)?;
         let there = client.volume_extent(&image).await?.capacity;
@@ -297,7 +302,7 @@ impl Sending {
         let mut file = tokio::fs::File::from_std(staged.open()?);
         let mut meter = Meter::start(self.come, Some(self.come.saturating_add(staged.size)));
         let note = format!("into the pool {}", clean_line(&part.pool));
-        self.tell(meter.report(), note.as_str());
+        self.tell(meter.report(), &note);
         let mut sent = 0;
         loop {
             let mut piece = Vec::with_capacity(PIECE);
@@ -309,7 +314,7 @@ impl Sending {
             sent += size;
             if let Some(progress) = meter.add(size) {
                 self.goes_on(staged)?;
-                self.tell(progress, note.as_str());
+                self.tell(progress, &note);
             }
         }
         if sent != staged.size {

@@ -290,7 +290,7 @@ async fn libvirt_of_another_computer_conforms() {
     let daemon = Daemon::new().await;
     std::fs::write(daemon.path("x.iso"), vec![0; 4096]).unwrap();
     let url = format!("file://{}", daemon.path("x.iso").display());
-    check(daemon.from_afar(), &World { create: small("conform"), grows_off: true, url }).await;
+    check(daemon.seen_from_afar(), &World { create: small("conform"), grows_off: true, url }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ pub(super) fn is_swept(staging: &Path) -> bool {
 }
 
 async fn connected(daemon: &Daemon) -> (Libvirt, mpsc::Receiver<vmdeck::domain::HostEvent>) {
-    let libvirt = daemon.from_afar();
+    let libvirt = daemon.seen_from_afar();
     let (events, heard) = mpsc::channel(1024);
     libvirt.connect(events).await.unwrap();
     (libvirt, heard)

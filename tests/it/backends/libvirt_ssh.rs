@@ -1,5 +1,6 @@
 //! Another computer's libvirt: the real helper of libvirt behind a stand-in for ssh, and what ssh says when it fails.
 use crate::support::{
+    fake_libvirt::FakeLibvirt,
     libvirt::{Daemon, at, small, ssh},
     qemu::eventually,
 };
@@ -13,7 +14,7 @@ use vmdeck::{
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_of_another_computer_are_managed_through_ssh() {
     let daemon = Daemon::new().await;
-    let libvirt = daemon.from_afar();
+    let libvirt = daemon.seen_from_afar();
     let (events, mut heard) = mpsc::channel(64);
     let capabilities = libvirt.connect(events).await.unwrap();
     let said = fs::read_to_string(daemon.path("words")).unwrap();
@@ -50,4 +51,27 @@ async fn what_ssh_says_is_told_with_what_helps() {
     let uri = format!("qemu+ssh://far.example/system?command={}/none", folder.path().display());
     let error = at(&uri).connect(mpsc::channel(1).0).await.unwrap_err();
     assert_eq!(error.message, "none is not installed");
+}
+
+#[tokio::test]
+async fn without_libvirts_helper_the_daemon_for_qemu_alone_is_asked_first() {
+    let fake = FakeLibvirt::new("virtqemud-sock");
+    fs::create_dir(fake.path("libvirt")).unwrap();
+    // What runs there, in place of nc: it says which socket it was called with.
+    let (bin, asked) = (fake.path("bin"), fake.path("asked"));
+    fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink("/bin/sh", bin.join("sh")).unwrap();
+    ssh(&bin.join("nc"), &format!("echo \"$2\" > {}", asked.display()));
+    let there = format!(
+        "for far; do :; done; XDG_RUNTIME_DIR={} PATH={} exec /bin/sh -c \"$far\"",
+        fake.path("").display(),
+        bin.display()
+    );
+    let uri = ssh(&fake.path("ssh"), &there);
+    for name in ["libvirt-sock", "virtqemud-sock"] {
+        let socket = fake.path("libvirt").join(name);
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(at(&uri).connect(mpsc::channel(1).0).await.is_err(), "it says nothing");
+        assert_eq!(fs::read_to_string(&asked).unwrap().trim(), socket.display().to_string());
+    }
 }

@@ -8,12 +8,12 @@ use crate::support::{
 use std::{fs, path::PathBuf, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinHandle,
+    task::JoinSet,
     time::timeout,
 };
 use vmdeck::{
     backend::{
-        Backend, Call, Images,
+        Backend, Call, Images, Setup,
         libvirt::{Libvirt, wire::procedure},
     },
     domain::{ErrorKind, HostEvent, Image, Progress, Result, TaskState},
@@ -52,15 +52,16 @@ impl Rig {
     }
 
     /// A fetch that goes on beside the test.
-    async fn begin(&self) -> (JoinHandle<Result<Image>>, Call, watch::Receiver<Progress>) {
+    async fn begin(&self) -> (JoinSet<Result<Image>>, Call, watch::Receiver<Progress>) {
         let (libvirt, heard) = self.connected().await;
         let ((call, latest), url) = (Call::new(), self.url.clone());
         let own = call.clone();
-        let fetch = async move {
+        let mut fetch = JoinSet::new();
+        fetch.spawn(async move {
             let _heard = heard;
             libvirt.fetch_image(&url, Some("a.iso"), own).await
-        };
-        (tokio::spawn(fetch), call, latest)
+        });
+        (fetch, call, latest)
     }
 
     fn names(&self) -> Vec<String> {
@@ -78,7 +79,7 @@ impl Rig {
 
     fn is_whole(&self) {
         assert_eq!(self.names(), ["a.iso"]);
-        assert!(self.fake.world().volumes["a.iso"] == self.bytes, "it is another one now");
+        assert!(self.fake.world().volumes.get("a.iso") == Some(&self.bytes), "it is another one now");
         assert!(is_swept(&self.staging()));
     }
 }
@@ -137,7 +138,7 @@ async fn what_was_interrupted_can_be_thrown_away_on_both_sides() {
 async fn one_who_takes_nothing_is_waited_for_and_little_is_held_for_them() {
     let rig = Rig::new(30 * M);
     rig.fake.world().upload = Upload::Halts(M);
-    let (fetch, call, mut latest) = rig.begin().await;
+    let (mut fetch, call, mut latest) = rig.begin().await;
     let whole = 30 * M as u64;
     latest.wait_for(|p| p.done.is_some_and(|done| done.0 > whole) && p.rate.is_some()).await.unwrap();
     // The rate falls while nothing is taken.
@@ -151,7 +152,7 @@ async fn one_who_takes_nothing_is_waited_for_and_little_is_held_for_them() {
     assert!(sent < 3 * M as u64, "{sent} bytes were read ahead of who takes them");
     call.cancel.cancel();
     rig.fake.open_gate();
-    let error = timeout(Duration::from_secs(30), fetch).await.unwrap().unwrap().unwrap_err();
+    let error = timeout(Duration::from_secs(30), fetch.join_next()).await.unwrap().unwrap().unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Cancelled);
     assert_eq!((rig.names(), rig.fake.world().aborted), (Vec::new(), 1));
     assert!(is_swept(&rig.staging()));
@@ -161,7 +162,7 @@ async fn one_who_takes_nothing_is_waited_for_and_little_is_held_for_them() {
 async fn another_vmdeck_stops_a_sending_and_it_leaves_nothing() {
     let rig = Rig::new(30 * M);
     rig.fake.world().upload = Upload::Halts(M);
-    let (fetch, _call, mut latest) = rig.begin().await;
+    let (mut fetch, _call, mut latest) = rig.begin().await;
     latest.wait_for(|p| p.done.is_some_and(|done| done.0 > 30 * M as u64)).await.unwrap();
     let other = rig.connected().await;
     let open = other.0.fetches().await.unwrap().open;
@@ -172,7 +173,7 @@ async fn another_vmdeck_stops_a_sending_and_it_leaves_nothing() {
         rig.fake.open_gate();
     };
     tokio::join!(stop, gate);
-    assert_eq!(fetch.await.unwrap().unwrap_err().kind, ErrorKind::Cancelled);
+    assert_eq!(fetch.join_next().await.unwrap().unwrap().unwrap_err().kind, ErrorKind::Cancelled);
     assert_eq!(rig.names(), [""; 0]);
     assert!(is_swept(&rig.staging()));
 }
@@ -222,4 +223,30 @@ async fn a_copy_that_was_refused_or_cut_short_shows_no_image() {
     let came = again.fake.world().came;
     again.goes_on().await;
     assert_eq!(again.fake.world().came, came);
+}
+
+/// A daemon for machines alone passes calls on to those for storage and for networks itself; where they do not run, it
+/// says so of every such call.
+#[tokio::test]
+async fn machines_are_shown_where_nobody_answers_for_storage() {
+    use procedure as p;
+    let fake = FakeLibvirt::new("virtqemud-sock");
+    let words = "Failed to connect socket to '/run/libvirt/virtstoraged-sock': No such file or directory";
+    for call in [p::LIST_POOLS, p::LIST_NETWORKS] {
+        fake.world().refuses.insert(call, (38, words));
+    }
+    let libvirt = staged_at(&fake.uri("virtqemud-sock"), fake.path("staging"));
+    let (events, _heard) = mpsc::channel(1024);
+    let capabilities = libvirt.connect(events).await.unwrap();
+    assert_eq!(capabilities.version, "libvirt 9.0.0");
+    let inventory = libvirt.inventory(false).await.unwrap();
+    let names: Vec<_> = inventory.vms.unwrap().into_iter().map(|vm| vm.name).collect();
+    assert_eq!((names, inventory.images), (vec!["web".to_owned()], None), "what is unknown is not empty");
+    let error = libvirt.fetch_image("file:///x.iso", None, Call::new().0).await.unwrap_err();
+    assert_eq!(error.message, words);
+    let report = libvirt.check_setup().await.unwrap();
+    assert!(report.items.iter().any(|item| !item.present && item.detail == words), "{report:?}");
+    // It runs now: the same connection serves.
+    fake.world().refuses.clear();
+    assert_eq!(libvirt.inventory(false).await.unwrap().images, Some(Vec::new()));
 }

@@ -70,10 +70,10 @@ impl FakeLibvirt {
         let mut server = JoinSet::new();
         let shared = world.clone();
         server.spawn(async move {
-            let mut served = JoinSet::new();
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let client = Served { world: shared.clone(), gate: is_open.clone(), streams: HashMap::new() };
-                served.spawn(client.serve(stream));
+                connections.spawn(client.serve(stream));
             }
         });
         Self { folder, world, gate, _server: server }
@@ -202,6 +202,7 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
     Ok(match packet.procedure {
         p::AUTH_LIST => out.list(&[0], |out, way| out.u32(*way)),
         p::LIB_VERSION => out.u64(9_000_000),
+        p::CAPABILITIES => out.text("<capabilities/>"),
         p::VERSION => out.u64(10_000_002),
         p::LIST_POOLS => out.list(&[pool()], write_pool),
         p::POOL_XML => out.text("<pool type='dir'><target><path>/nonexistent/pool</path></target></pool>"),

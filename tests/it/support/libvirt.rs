@@ -150,7 +150,7 @@ impl Daemon {
     }
 
     /// A backend on another computer, not connected yet, which fetches into the folder `staging` first.
-    pub(crate) fn from_afar(&self) -> Libvirt {
+    pub(crate) fn seen_from_afar(&self) -> Libvirt {
         staged_at(&self.far(), self.path("staging"))
     }
 
