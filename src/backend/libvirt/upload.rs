@@ -103,11 +103,13 @@ impl Libvirt {
         loop {
             tokio::select! {
                 result = &mut work => {
-                    // Another vmdeck that follows it may have been first to take it away.
-                    let has_come = !call.cancel.is_cancelled() && staged::waits(folder, &name);
+                    let is_elsewhere = |error: &Error| {
+                        error.kind == ErrorKind::Cancelled && !call.cancel.is_cancelled() && !name.is_empty()
+                    };
                     let name = match (too_large, result) {
                         (None, Ok(name)) => name,
-                        (None, Err(_)) if has_come => name,
+                        // Another vmdeck that follows it may have been first to take it away.
+                        (None, Err(error)) if is_elsewhere(&error) => name,
                         (Some(error), _) | (None, Err(error)) => return Err(error),
                     };
                     let all = staged::size(folder, &name).filter(|_| !is_packed);

@@ -64,7 +64,7 @@ async fn without_libvirts_helper_the_daemon_for_qemu_alone_is_asked_first() {
     ssh(&bin.join("nc"), &format!("echo \"$2\" > {}", asked.display()));
     let there = format!(
         "for far; do :; done; XDG_RUNTIME_DIR={} PATH={} exec /bin/sh -c \"$far\"",
-        fake.path("").display(),
+        bin.parent().unwrap().display(),
         bin.display()
     );
     let uri = ssh(&fake.path("ssh"), &there);
