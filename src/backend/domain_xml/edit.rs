@@ -13,12 +13,12 @@ pub(super) fn parsed(xml: &str) -> Result<Document<'_>> {
     }
 }
 
-fn child<'a>(node: Node<'a, 'a>, name: &str) -> Option<Node<'a, 'a>> {
+pub(super) fn child<'a>(node: Node<'a, 'a>, name: &str) -> Option<Node<'a, 'a>> {
     node.children().find(|child| child.has_tag_name(name))
 }
 
 /// `xml` with each range replaced by its text.
-fn replaced(xml: &str, mut parts: Vec<(Range<usize>, String)>) -> String {
+pub(super) fn replaced(xml: &str, mut parts: Vec<(Range<usize>, String)>) -> String {
     parts.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
     let mut out = xml.to_owned();
     for (range, text) in parts {

@@ -161,6 +161,11 @@ impl Client {
         Description::parse(&self.text(p::XML, domain.arg().u32(if next { CONFIG } else { 0 })).await?)
     }
 
+    /// What describes a machine at its next start, with all that is secret in it.
+    pub async fn xml_text(&self, domain: &Domain) -> Result<String> {
+        self.text(p::XML, domain.arg().u32(1 | CONFIG)).await
+    }
+
     /// Does something to a machine that takes no argument.
     pub async fn act(&self, procedure: u32, domain: &Domain) -> Result<()> {
         let takes_flags = !matches!(procedure, p::SUSPEND | p::RESUME | p::SHUT_DOWN);
@@ -277,6 +282,11 @@ impl Client {
 
     pub async fn volume_xml(&self, volume: &Volume) -> Result<String> {
         self.text(p::VOLUME_XML, volume.arg().u32(0)).await
+    }
+
+    /// The file or device of the host that a volume is.
+    pub async fn volume_path(&self, volume: &Volume) -> Result<String> {
+        self.text(p::VOLUME_PATH, volume.arg()).await
     }
 
     /// Opens a stream that takes this many bytes of a volume, from its first on.

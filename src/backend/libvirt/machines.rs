@@ -202,6 +202,10 @@ impl Machines for Libvirt {
         client.rename(&domain, name).await
     }
 
+    async fn clone_machine(&self, vm: &VmId, name: &str, call: Call) -> Result<()> {
+        self.copy_machine(vm, name, &call).await
+    }
+
     async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
         self.forget(vm, keep_disks).await
     }

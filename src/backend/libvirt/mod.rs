@@ -5,6 +5,7 @@
 pub mod calls;
 pub mod client;
 mod console;
+mod copies;
 mod describe;
 mod disks;
 mod figures;
@@ -63,6 +64,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::Save,
     Op::Migrate,
     Op::Rename,
+    Op::Clone,
     Op::Create,
     Op::Delete,
     Op::Install,
@@ -92,12 +94,8 @@ const OPS: OpSet = OpSet::of(&[
 ]);
 const WHOLE: &str = "settings change one by one here (e): run `virsh edit NAME` for the whole description";
 /// What is not made of libvirt's calls.
-const NEVER: [(Op, &str); 4] = [
-    (Op::ShowDescription, WHOLE),
-    (Op::Define, WHOLE),
-    (Op::Clone, "run `virt-clone -o NAME -n COPY --auto-clone` where libvirt is"),
-    (Op::SetUp, "libvirt is set up on its own host"),
-];
+const NEVER: [(Op, &str); 3] =
+    [(Op::ShowDescription, WHOLE), (Op::Define, WHOLE), (Op::SetUp, "libvirt is set up on its own host")];
 
 /// How many machines are asked for at a time.
 const SIDE_BY_SIDE: usize = 32;
@@ -195,11 +193,12 @@ impl Libvirt {
     }
 }
 
-/// A start may have a saved memory to read; libvirt answers once a memory is written.
+/// A start may have a saved memory to read; libvirt answers once a memory is written, or a disk is copied.
 fn patience() -> Vec<(Op, Duration)> {
     let memory = Duration::from_secs(600);
     let slow = [Op::Save, Op::TakeSnapshot, Op::RevertSnapshot, Op::RemoveSnapshot].map(|op| (op, memory));
-    [(Op::Start, Duration::from_secs(60))].into_iter().chain(slow).collect()
+    let disks = Duration::from_secs(24 * 3600);
+    [(Op::Start, Duration::from_secs(60)), (Op::Clone, disks)].into_iter().chain(slow).collect()
 }
 
 fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) -> Capabilities {
@@ -220,7 +219,9 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         found.missing.push((Op::RenameImage, why.clone().into()));
     }
     let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
-    found.cautions.extend([(Op::Delete, told), (Op::Migrate, migrate::CAUTION)].map(|(op, what)| (op, what.into())));
+    let copied = "without its snapshots; its UEFI variables, if it has any, begin anew";
+    let cautions = [(Op::Delete, told), (Op::Migrate, migrate::CAUTION), (Op::Clone, copied)];
+    found.cautions.extend(cautions.map(|(op, what)| (op, what.into())));
     found
 }
 

@@ -37,6 +37,7 @@ pub mod procedure {
     pub const VOLUME_BY_PATH: u32 = 97;
     pub const VOLUME_INFO: u32 = 98;
     pub const VOLUME_XML: u32 = 99;
+    pub const VOLUME_PATH: u32 = 100;
     pub const VOLUME_COPY: u32 = 125;
     pub const LIB_VERSION: u32 = 157;
     pub const ABORT_JOB: u32 = 164;

@@ -9,6 +9,7 @@ mod govirthost;
 mod govirthost_wire;
 mod iohyve;
 mod iohyve_fetches;
+mod libvirt_copies;
 mod libvirt_images;
 mod libvirt_kept;
 mod libvirt_life;
