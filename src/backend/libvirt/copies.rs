@@ -104,7 +104,19 @@ impl Libvirt {
             ErrorKind::NotFound => refused("is in no pool of libvirt"),
             _ => error,
         })?;
-        let (pool, xml) = (client.pool_of(&volume).await?, client.volume_xml(&volume).await?);
+        // What libvirt takes it for is what it copies; it looks when it is told to.
+        let pool = client.pool_of(&volume).await?;
+        client.pool_refresh(&pool).await?;
+        let xml = client.volume_xml(&volume).await?;
+        let format = match pools::format(&xml).as_str() {
+            "" | "iso" | "none" | "unknown" => "raw".to_owned(),
+            format => format.to_owned(),
+        };
+        if drive.format.as_ref().is_some_and(|own| *own != format) {
+            // A guest can write what reads as a disk on top of a file of the host.
+            let own = clean_line(drive.format.as_deref().unwrap_or_default());
+            return Err(refused(&format!("is {own}, but what is in it reads as {}", clean_line(&format))));
+        }
         if xml.contains("<encryption") {
             return Err(refused("is encrypted"));
         }
@@ -116,7 +128,7 @@ impl Libvirt {
         }
         Ok(Own {
             name: new_name(&volume.name, &target, vm.as_str(), new),
-            format: Some(pools::format(&xml)).filter(|format| !format.is_empty()).unwrap_or_else(|| "raw".to_owned()),
+            format,
             size: ByteSize(extent.capacity),
             is_named: matches!(drive.source, Some(Source::Volume { .. })),
             target,

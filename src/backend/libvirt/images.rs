@@ -9,7 +9,7 @@ use crate::{
         ByteSize, Error, ErrorKind, Expect, Fetches, Image, Op, Prospect, Result, TaskState, Verdict, check_image_name,
         clean_line,
     },
-    fetch::{Journal, Order, Origin, PART, Wish, check_library_name, move_to_free_name},
+    fetch::{Journal, Order, Origin, Wish, check_library_name, move_to_free_name},
     transport::at,
 };
 use futures_util::future::join_all;
@@ -19,6 +19,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
+
+/// The ending of what is being sent. Not that of a fetch: those of that host may have the same folder.
+pub(super) const SENT: &str = ".sent";
 
 /// What an image is called: libvirt tells disks of machines and images apart in no other way.
 pub(super) fn is_image(name: &str) -> bool {
@@ -48,7 +51,7 @@ async fn volumes(client: &Client) -> Result<Vec<Volume>> {
     let mut found: Vec<Volume> = Vec::new();
     for pool in all_volumes(client).await? {
         let parts: HashSet<String> =
-            pool.iter().filter_map(|volume| Some(volume.name.strip_suffix(PART)?.to_owned())).collect();
+            pool.iter().filter_map(|volume| Some(volume.name.strip_suffix(SENT)?.to_owned())).collect();
         for volume in pool.into_iter().filter(|volume| is_image(&volume.name) && !parts.contains(&volume.name)) {
             if !found.iter().any(|other| other.name == volume.name) {
                 found.push(volume);
@@ -69,7 +72,7 @@ pub(super) async fn check_free(client: &Client, name: &str) -> Result<()> {
         if volume.name == name {
             return Err(taken(name));
         }
-        if volume.name.strip_suffix(PART) == Some(name) {
+        if volume.name.strip_suffix(SENT) == Some(name) {
             let (part, pool) = (clean_line(&volume.name), clean_line(&volume.pool));
             let why = format_args!("the pool {pool} has a {part}: another computer sends it, or was interrupted");
             return Err(Error::conflict(format_args!("{why}; `virsh vol-delete {part} {pool}` throws it away")));
@@ -204,9 +207,9 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) async fn of(libvirt: &Libvirt, client: Arc<Client>) -> Self {
-        let way = libvirt.way(&client).await;
-        Self { client, folder: way.folder().to_owned(), is_sent: matches!(way, Way::Sent(_)) }
+    /// `own`: the folder of the images, where that is ours.
+    pub(super) fn new(client: Arc<Client>, own: Option<PathBuf>, staging: &Path) -> Self {
+        Self { client, is_sent: own.is_none(), folder: own.unwrap_or_else(|| staging.to_owned()) }
     }
 
     pub(super) fn folder(&self) -> &Path {

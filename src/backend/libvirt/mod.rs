@@ -244,7 +244,8 @@ impl Backend for Libvirt {
         }
         let mut watching = JoinSet::new();
         if !self.settings.headless {
-            let (fetching, own) = (self.fetching.clone(), images::Shelf::of(self, client.clone()).await);
+            let own = images::Shelf::new(client.clone(), folder.ok(), &self.settings.staging);
+            let fetching = self.fetching.clone();
             watching.spawn(async move {
                 fetching.watch(own.folder(), &own, &events).await;
             });

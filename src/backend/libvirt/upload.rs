@@ -1,4 +1,4 @@
-//! Images that come into a pool by way of this computer: fetched here, sent over the connection as `NAME.part`, and
+//! Images that come into a pool by way of this computer: fetched here, sent over the connection as `NAME.sent`, and
 //! copied there to their names. Libvirt renames no volumes, and half an image must not look like a whole one: as long as
 //! its part is beside it, it counts for none.
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backend::Call,
     domain::{ByteSize, Error, ErrorKind, Image, Progress, Result, clean_line},
-    fetch::{Meter, PART},
+    fetch::Meter,
 };
 use std::{
     path::{Path, PathBuf},
@@ -212,7 +212,7 @@ impl Sending {
     }
 
     fn part_name(&self) -> String {
-        format!("{}{PART}", self.name)
+        format!("{}{}", self.name, images::SENT)
     }
 
     fn note(&self, note: &str) {

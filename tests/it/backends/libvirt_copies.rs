@@ -70,6 +70,17 @@ async fn a_copy_has_disks_and_an_address_of_its_own() {
     libvirt.power_off(&twin).await.unwrap();
     libvirt.delete(&twin, false).await.unwrap();
     assert_eq!(files(&images), ["web-1.raw", "web.qcow2"]);
+    // UEFI: with variables of its own.
+    let mut values = small("uefi");
+    values.extend([("firmware".to_owned(), "uefi".to_owned()), ("memory".to_owned(), "96M".to_owned())]);
+    libvirt.create(&values, Call::new().0).await.unwrap();
+    let uefi = VmId::from("uefi");
+    libvirt.start(&uefi).await.unwrap();
+    libvirt.power_off(&uefi).await.unwrap();
+    copy(&libvirt, &uefi, "twin").await.unwrap();
+    libvirt.start(&twin).await.unwrap();
+    libvirt.start(&uefi).await.unwrap();
+    assert_eq!(machine(&libvirt, &twin).await.power(), PowerState::Running);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,6 +113,14 @@ async fn a_copy_that_fails_leaves_nothing() {
     daemon.open().await.client.define(&xml).await.unwrap();
     let error = copy(&libvirt, &"odd".into(), "twin").await.unwrap_err();
     assert_eq!(error.message, "vda of odd is in no pool of libvirt: it cannot be copied");
+    // A guest has written on its raw disk what reads as another, on top of a file of the host.
+    let mut bytes = fs::read(images.join("web-1.raw")).unwrap();
+    let header = [0x5146_49fb_u32, 3, 0, 0, 0, 16, 0, 8 << 20].map(u32::to_be_bytes).concat();
+    bytes.splice(..header.len(), header);
+    fs::write(images.join("web-1.raw"), bytes).unwrap();
+    let error = copy(&libvirt, &vm, "twin").await.unwrap_err();
+    assert!(error.message.starts_with("vdb of web is raw, but what is in it reads as qcow2"), "{error}");
+    assert_eq!(files(&images), ["web-1.raw", "web.qcow2"]);
     // The other is as before.
     let plan = ResizePlan { from: ByteSize(16 << 20), to: ByteSize(20 << 20) };
     libvirt.resize_disk(&vm, &"vda".into(), plan).await.unwrap();

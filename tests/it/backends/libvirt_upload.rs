@@ -103,7 +103,7 @@ async fn a_daemon_that_goes_away_leaves_a_part_which_the_next_sending_replaces()
     let error = rig.fetch().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Interrupted);
     assert!(error.message.starts_with("libvirt closed the connection"), "{error}");
-    assert_eq!(rig.names(), ["a.iso.part"]);
+    assert_eq!(rig.names(), ["a.iso.sent"]);
     // It is told as what it is, by this vmdeck and by others.
     let (libvirt, mut heard) = rig.connected().await;
     let job = async {
@@ -185,10 +185,10 @@ async fn a_pool_with_the_name_or_without_room_gets_no_bytes() {
     let error = rig.fetch().await.unwrap_err();
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Conflict, "there is a a.iso already"));
     rig.fake.world().volumes.clear();
-    rig.fake.world().volumes.insert("a.iso.part".to_owned(), vec![1]);
+    rig.fake.world().volumes.insert("a.iso.sent".to_owned(), vec![1]);
     let error = rig.fetch().await.unwrap_err();
     assert!(error.message.contains("another computer sends it") && error.kind == ErrorKind::Conflict, "{error}");
-    assert_eq!(rig.names(), ["a.iso.part"], "it is not ours");
+    assert_eq!(rig.names(), ["a.iso.sent"], "it is not ours");
     rig.fake.world().volumes.clear();
     rig.fake.world().available = 2 * M as u64 - 1;
     let error = rig.fetch().await.unwrap_err();
@@ -210,7 +210,7 @@ async fn a_copy_that_was_refused_or_cut_short_shows_no_image() {
     let trace = r#"{"pool":"default","copying":true}"#;
     fs::write(rig.staging().join("whole/.a.iso.sent"), trace).unwrap();
     rig.fake.world().volumes.insert("a.iso".to_owned(), vec![0; M]);
-    assert_eq!(rig.names(), ["a.iso", "a.iso.part"]);
+    assert_eq!(rig.names(), ["a.iso", "a.iso.sent"]);
     let (libvirt, _heard) = rig.connected().await;
     assert_eq!(libvirt.images().await.unwrap(), [], "half an image counts for one");
     rig.goes_on().await;
