@@ -166,7 +166,7 @@ impl Tasks {
                 task.report(progress.clone());
                 return true;
             }
-            (TaskState::Looking(why), _) => task.note(now, format!("looking: {why}")),
+            (TaskState::Looking(why), _) => task.note(now, why.clone()),
             (TaskState::Running(_), _) => task.note(now, "the host took it"),
             _ => {}
         }
@@ -256,7 +256,7 @@ pub(super) fn outcome(task: &Task) -> String {
     match &task.state {
         TaskState::Queued => format!("{title}: waits for {}", task.host),
         TaskState::Running(_) => format!("{title}: under way"),
-        TaskState::Looking(why) => format!("{title}: {why}; looking"),
+        TaskState::Looking(why) => format!("{title}: {why}"),
         TaskState::Succeeded(reply) => match (&task.request, reply.as_ref().and_then(Reply::sentence)) {
             (Some(request), _) => request.done(reply.as_ref()),
             (None, Some(sentence)) => format!("{title}: {sentence}"),

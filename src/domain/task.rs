@@ -6,7 +6,7 @@ pub enum TaskState {
     /// Waits for the host to take it.
     Queued,
     Running(Progress),
-    /// The outcome is being looked at: why, in words ("no answer yet", "is it off?").
+    /// The outcome is being looked at: why, and at what (`looking whether web is off`).
     Looking(String),
     Succeeded(Option<Reply>),
     Failed(Error),

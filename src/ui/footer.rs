@@ -95,7 +95,7 @@ fn running(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'static> {
         state => {
             let what = match state {
                 TaskState::Queued => "asked".to_owned(),
-                TaskState::Looking(why) => format!("{why}: looking"),
+                TaskState::Looking(why) => why.clone(),
                 TaskState::Running(progress) => progress.note.clone().unwrap_or_else(|| "under way".to_owned()),
                 _ => String::new(),
             };

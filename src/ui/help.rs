@@ -1,7 +1,11 @@
 //! The help page, made from the table of bindings: what is grey says why.
-use super::{Theme, pane, widget::fit};
+use super::{
+    Theme, pane,
+    widget::{cut, fit, wrap},
+};
 use crate::{
     app::App,
+    domain::clean_line,
     input::{BINDINGS, Scope},
 };
 use ratatui::{
@@ -9,6 +13,7 @@ use ratatui::{
     layout::Rect,
     text::{Line, Span},
 };
+use unicode_width::UnicodeWidthStr;
 
 /// Columns of the keys.
 const KEYS: u16 = 18;
@@ -24,18 +29,31 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
             let keys = app.settings.keymap.all(row.action);
             let keys = fit(if keys.is_empty() { "–" } else { &keys }, KEYS);
             let room = area.width.saturating_sub(KEYS + 6);
-            lines.push(match app.refusal(row.action) {
-                None => Line::from(vec![
+            match app.refusal(row.action) {
+                None => lines.push(Line::from(vec![
                     Span::raw("   "),
                     Span::styled(keys, theme.key),
-                    Span::raw(format!(" {}", super::widget::cut(row.help, room))),
-                ]),
+                    Span::raw(format!(" {}", cut(row.help, room))),
+                ])),
                 Some(why) => {
-                    let text = super::widget::cut(&format!("{} ({why})", row.help), room);
-                    Line::from(Span::styled(format!("   {keys} {text}"), theme.dim))
+                    let mut keys = keys;
+                    for text in refused(row.help, &why, room) {
+                        lines.push(Line::from(Span::styled(format!("   {keys} {text}"), theme.dim)));
+                        keys = fit("", KEYS);
+                    }
                 }
-            });
+            }
         }
     }
     pane::page(frame, area, "Help", lines, scroll, theme);
+}
+
+/// What a key would do, and why it does not: the reason is told whole, below where it is long.
+fn refused(help: &str, why: &str, room: u16) -> Vec<String> {
+    let whole = format!("{help} ({why})");
+    if whole.width() <= room.into() {
+        return vec![whole];
+    }
+    let reason = wrap(&clean_line(why), room.saturating_sub(2)).into_iter().map(|line| format!("  {line}"));
+    std::iter::once(cut(help, room)).chain(reason).collect()
 }

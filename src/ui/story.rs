@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Progress, Task, TaskId, clean, span},
+    domain::{Progress, Task, TaskId, TaskState, clean, span},
 };
 use ratatui::{
     Frame,
@@ -46,7 +46,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
             time.clear();
         }
     }
-    if task.is_running() {
+    // What is looked at is the newest step.
+    if task.is_running() && !matches!(task.state, TaskState::Looking(_)) {
         lines.push(Line::from(Span::raw(format!("           {}", app.outcome(task)))));
     }
     pane::page(frame, area, &format!("{} on {}", task.title, task.host), lines, scroll, theme);

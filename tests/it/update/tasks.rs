@@ -34,6 +34,20 @@ fn the_outcome_stands_until_it_is_put_away() {
 }
 
 #[test]
+fn what_is_looked_at_is_told_once_in_each_place() {
+    let mut app = started();
+    let why = "looking whether web2 is running";
+    app.update(Message::TaskState(ONE, TaskState::Looking(why.to_owned())));
+    let strip = screen(&mut app, 120, 40);
+    press(&mut app, "3 enter");
+    let story = screen(&mut app, 120, 40);
+    for (shown, times) in [(strip, 1), (story, 2)] {
+        assert_eq!(shown.matches("looking").count(), times, "{shown}");
+    }
+    assert_eq!(app.tasks.get(ONE).unwrap().steps.last().unwrap().text, why);
+}
+
+#[test]
 fn a_time_out_is_unknown_and_may_still_become_known() {
     let mut app = started();
     app.update(Message::TaskEnded(ONE, Err(Error::new(ErrorKind::Timeout, "no answer after 30 s"))));
