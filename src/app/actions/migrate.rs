@@ -64,7 +64,7 @@ impl App {
                 .help("by which the one host reaches the other"),
         }];
         if moves.copies_disks {
-            let ways = [Choice::new("shared", "both hosts see them"), Choice::new(COPIED, "only this one does")];
+            let ways = [Choice::new("shared", "both hosts see them"), Choice::new(COPIED, "only this host sees them")];
             fields.push(FieldSpec::new("disks", "Disks", FieldKind::Choice(ways.to_vec())).default("shared"));
         }
         let mut told = vec![Note::plain(format!("{vm} goes on running while it moves from {from} to {}.", to.id()))];

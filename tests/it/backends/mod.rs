@@ -14,6 +14,7 @@ mod libvirt_images;
 mod libvirt_kept;
 mod libvirt_life;
 mod libvirt_migrate;
+mod libvirt_migrate_ends;
 mod libvirt_ssh;
 mod libvirt_upload;
 mod libvirt_wire;

@@ -24,8 +24,8 @@ async fn a_move_names_a_host_of_the_configuration_which_is_looked_at() {
     // Without a peer_uri, lab is known to this computer alone.
     let config = home.path().join("config.toml");
     let text = fs::read_to_string(&config).unwrap();
-    let without: String = text.lines().filter(|line| !line.starts_with("peer_uri")).map(|l| format!("{l}\n")).collect();
-    fs::write(&config, without).unwrap();
+    let without: Vec<_> = text.lines().filter(|line| !line.starts_with("peer_uri")).collect();
+    fs::write(&config, without.join("\n")).unwrap();
     let said = vmdeck(home.path(), "call lab2 migrate vm=web yes=web to=lab").await;
     assert!(said.code == 2 && said.err.contains("known to this computer alone: give it a peer_uri"), "{said:?}");
 }

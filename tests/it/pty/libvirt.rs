@@ -1,6 +1,6 @@
 //! Two hosts of libvirt on the real screen.
 use crate::support::{
-    guests::TINY,
+    guests::{BUSY, TINY},
     libvirt_pair::{Disk, Pair},
     pty::Program,
 };
@@ -24,6 +24,27 @@ async fn a_machine_that_moves_is_followed_to_the_other_libvirt() {
     program.until_shown("web has gone to");
     program.until_shown("web on lab2");
     assert_eq!(pair.both().await, (None, Some(PowerState::Running)));
+    program.press("q");
+    program.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_on_the_screen_is_cancelled_and_the_machine_runs_on() {
+    let pair = Pair::new(BUSY, Disk::None).await;
+    pair.here.limit_moves("web", 1).await;
+    let home = pair.home();
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("● running");
+    program.press("m");
+    program.until_shown("Move web from lab to another host");
+    program.press("\r");
+    program.until_shown("Move web from lab to lab2");
+    program.press("\r");
+    program.press("3");
+    program.until("how far it is", |s| s.contents().contains(" %") && s.contents().contains("MiB/s"));
+    program.press("x");
+    program.until_shown("cancelled");
+    assert_eq!(pair.both().await, (Some(PowerState::Running), None));
     program.press("q");
     program.ends(0);
 }

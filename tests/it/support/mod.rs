@@ -5,6 +5,7 @@ pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
 pub(crate) mod fake_iohyve;
 pub(crate) mod fake_libvirt;
+pub(crate) mod fake_libvirt_moves;
 pub(crate) mod fake_lochness;
 pub(crate) mod fake_qmp;
 pub(crate) mod fake_rest;

@@ -95,7 +95,8 @@ fn node(name: &str) -> Node {
 
 /// `local` with three machines and three images, `hv2` with one machine.
 pub(crate) fn world() -> App {
-    let host = |id: &str| Host { id: id.into(), backend: "demo", address: String::new(), peer: None };
+    let peer = |id: &str| (id == "hv2").then(|| "qemu+ssh://root@hv2/system".to_owned());
+    let host = |id: &str| Host { id: id.into(), backend: "demo", address: String::new(), peer: peer(id) };
     let mut app = App::new(Settings::default(), vec![host("local"), host("hv2")]);
     app.set_now(NOW);
     let all: Vec<Op> = OPS.iter().map(|row| row.op).collect();

@@ -5,7 +5,7 @@ use crate::support::{
 };
 use vmdeck::{
     app::{App, Effect, Message},
-    domain::{Error, ErrorKind, HostEvent, Inventory, PowerState, Reply, Request, TaskId},
+    domain::{Error, ErrorKind, HostEvent, Inventory, Link, Moves, Op, PowerState, Reply, Request, TaskId},
 };
 
 /// Moves web1 from local to hv2.
@@ -63,4 +63,49 @@ fn what_cannot_move_is_not_asked_for() {
     press(&mut app, "enter");
     assert!(app.notices.current().unwrap().text.contains("runs a machine called web1 already"), "from {from}");
     assert!(app.dialog.is_none());
+}
+
+/// The world with libvirt's way of naming another host, from `host` on. Others reach hv2, and not local.
+fn of_libvirt(host: &str) -> App {
+    let mut app = world();
+    let mut capabilities = app.hosts.get(&host.into()).unwrap().capabilities().unwrap().clone();
+    capabilities.moves = Moves { to: &["demo"], by_uri: true, copies_disks: true };
+    capabilities.cautions = vec![(Op::Migrate, "it goes through the network as it is".into())];
+    app.update(Message::Host(host.into(), HostEvent::Capabilities(Box::new(capabilities))));
+    app
+}
+
+#[test]
+fn a_libvirt_is_told_the_uri_of_the_other_and_what_to_do_with_the_disks() {
+    let mut app = of_libvirt("local");
+    press(&mut app, "m");
+    press(&mut app, "enter");
+    insta::assert_snapshot!("uri", screen(&mut app, 80, 24));
+    press(&mut app, "tab");
+    press(&mut app, "right");
+    insta::assert_snapshot!("copied", screen(&mut app, 80, 24));
+    let effects = press(&mut app, "enter");
+    let to = "qemu+ssh://root@hv2/system".to_owned();
+    assert_eq!(*call(&effects).2, Request::Migrate { vm: "web1".into(), to, copy_disks: true });
+}
+
+#[test]
+fn a_libvirt_that_no_other_reaches_is_asked_about_and_one_that_is_gone_is_no_target() {
+    let mut app = of_libvirt("hv2");
+    select(&mut app, "db");
+    press(&mut app, "m");
+    press(&mut app, "enter");
+    text(&mut app, "qemu:///system");
+    assert_eq!(press(&mut app, "enter"), [], "it names no other computer");
+    assert!(screen(&mut app, 80, 24).contains("it names no other computer"));
+    press(&mut app, "esc");
+    press(&mut app, "y");
+    assert!(app.dialog.is_none());
+    let gone = Link::Down { error: Error::new(ErrorKind::Unreachable, "no route"), retry_at: None };
+    app.update(Message::Host("local".into(), HostEvent::Link(gone)));
+    press(&mut app, "m");
+    assert!(screen(&mut app, 80, 24).contains("not connected"));
+    press(&mut app, "enter");
+    let why = "local is not connected: nobody would see the machine arrive";
+    assert_eq!((app.notices.current().unwrap().text.as_str(), app.dialog.is_none()), (why, true));
 }

@@ -1,0 +1,162 @@
+//! A libvirt daemon whose every answer to a move a test decides, behind a real socket. It has one machine, `web`.
+use super::libvirt::at;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
+};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    task::JoinSet,
+};
+use vmdeck::backend::{
+    Backend,
+    libvirt::{
+        Libvirt,
+        packet::{Kind, Packet, Status},
+        wire::{Domain, procedure as p},
+        xdr::{Reader, Writer},
+    },
+};
+
+const UUID: [u8; 16] = [7; 16];
+
+/// What a call comes to.
+#[derive(Clone, Debug)]
+pub(crate) enum Says {
+    Yes,
+    /// With libvirt's code and words.
+    No(i32, &'static str),
+    /// The connection is closed.
+    Nothing,
+}
+
+/// What the daemon has and does.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// State and reason of the machine; None: it is not here.
+    pub machine: Option<(i32, i32)>,
+    /// What a move comes to at once; None: it goes on.
+    pub moved: Option<Says>,
+    /// What the next attempts to stop it come to, each; a move that goes on then ends as the second says.
+    pub stops: Vec<(Says, Option<Says>)>,
+    /// How far the move is.
+    pub job: Vec<(&'static str, u64)>,
+    /// Where a move goes, and how: address and flags.
+    pub sent: Vec<(String, u32)>,
+    pub aborts: usize,
+}
+
+pub(crate) struct FakeMover {
+    folder: tempfile::TempDir,
+    world: Arc<Mutex<World>>,
+    _server: JoinSet<()>,
+}
+
+impl FakeMover {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("sock")).unwrap();
+        let world = World {
+            machine: Some((1, 1)),
+            moved: None,
+            stops: Vec::new(),
+            job: Vec::new(),
+            sent: Vec::new(),
+            aborts: 0,
+        };
+        let world = Arc::new(Mutex::new(world));
+        let mut server = JoinSet::new();
+        let of_server = world.clone();
+        server.spawn(async move {
+            let mut ways = JoinSet::new();
+            while let Ok((way, _)) = listener.accept().await {
+                ways.spawn(serve(way, of_server.clone()));
+            }
+        });
+        Self { folder, world, _server: server }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("sock")
+    }
+
+    pub(crate) async fn connected(&self) -> Libvirt {
+        let libvirt = at(&format!("qemu:///session?socket={}", self.socket().display()));
+        libvirt.connect(mpsc::channel(64).0).await.unwrap();
+        libvirt
+    }
+}
+
+/// The message that a call comes to; None: the connection ends.
+fn said(serial: u32, says: &Says, body: Writer) -> Option<Packet> {
+    let reply = |status, body: Writer| Packet { kind: Kind::Reply, status, ..Packet::call(0, serial, body.done()) };
+    match says {
+        Says::Yes => Some(reply(Status::Good, body)),
+        Says::No(code, words) => Some(reply(Status::Bad, Writer::default().i32(*code).i32(10).maybe(Some(words)))),
+        Says::Nothing => None,
+    }
+}
+
+/// What `call` comes to: the answers, in their order. `moving`: the call of the move that goes on.
+fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Option<Packet>> {
+    let domain = Domain { name: "web".to_owned(), uuid: UUID, id: 1 };
+    let empty = Writer::default;
+    let (says, body) = match call.procedure {
+        p::AUTH_LIST | p::CONNECT_OPEN => (Says::Yes, empty().u32(0)),
+        p::LIB_VERSION | p::VERSION => (Says::Yes, empty().u64(9_000_000)),
+        p::REGISTER_EVENT => (Says::Yes, empty().i32(1)),
+        p::LOOKUP_BY_NAME | p::STATE if world.machine.is_none() => (Says::No(42, "Domain not found"), empty()),
+        p::LOOKUP_BY_NAME => (Says::Yes, domain.arg()),
+        p::STATE => {
+            let (state, reason) = world.machine.unwrap();
+            (Says::Yes, empty().i32(state).i32(reason))
+        }
+        p::XML => {
+            (Says::Yes, empty().text("<domain type='qemu'><name>web</name><memory unit='MiB'>32</memory></domain>"))
+        }
+        p::JOB_STATS => {
+            let kind = if moving.is_some() { 2 } else { 0 };
+            let told = empty().i32(kind).list(&world.job, |w, (name, number)| w.text(name).u32(4).u64(*number));
+            (Says::Yes, told)
+        }
+        p::MIGRATE_PERFORM => {
+            let mut reader = Reader::new(&call.body);
+            assert_eq!(Domain::read(&mut reader).unwrap(), domain);
+            let to = reader.maybe().unwrap().unwrap();
+            assert_eq!((reader.u32().unwrap(), reader.u32().unwrap()), (0, 0), "no parameters, no cookie");
+            world.sent.push((to, reader.u32().unwrap()));
+            let Some(says) = world.moved.clone() else {
+                *moving = Some(call.serial);
+                return Vec::new();
+            };
+            (says, empty().u32(0))
+        }
+        p::ABORT_JOB => {
+            world.aborts += 1;
+            let (says, end) = world.stops.remove(0);
+            let ended = end.and_then(|end| Some(said(moving.take()?, &end, empty().u32(0))));
+            return [said(call.serial, &says, empty())].into_iter().chain(ended).collect();
+        }
+        _ => (Says::No(3, "this function is not supported"), empty()),
+    };
+    vec![said(call.serial, &says, body)]
+}
+
+async fn serve(mut way: UnixStream, world: Arc<Mutex<World>>) {
+    let mut moving = None;
+    while let Ok(Some(call)) = Packet::read(&mut way).await {
+        let answers = answers(&mut world.lock().unwrap(), &call, &mut moving);
+        for answer in answers {
+            let Some(answer) = answer else { return };
+            if way.write_all(&answer.encode().unwrap()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
