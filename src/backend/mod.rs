@@ -3,6 +3,7 @@
 //! A backend is a family of traits, one file each, and the same files stand in each product's folder. Every method has a
 //! default that says "unsupported", so a product writes only what it lists in its [`Capabilities`]; the host actor
 //! refuses the rest before it gets here.
+mod any;
 mod asking;
 pub mod chypervisord;
 pub mod demo;
@@ -27,6 +28,7 @@ pub mod sysadm;
 pub mod velocity;
 mod way;
 
+pub use any::{AnyBackend, any};
 pub use disks::Disks;
 pub use dispatch::{Prepared, dispatch, prepare};
 pub use images::Images;

@@ -81,7 +81,7 @@ impl Reply {
 /// `20 → 30 GiB, read back 30 GiB`; both with their units where one unit does not suit both.
 fn grown(ResizePlan { from, to }: ResizePlan) -> String {
     let unit = |size: ByteSize| size.to_string().split_once(' ').map(|(_, unit)| unit.to_owned());
-    let before = if unit(from) == unit(to) { from.number_beside(to) } else { from.to_string() };
+    let before = if unit(from) == unit(to) { from.number_beside(to).to_string() } else { from.to_string() };
     format!("{before} → {to}, read back {to}")
 }
 

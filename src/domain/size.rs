@@ -14,38 +14,45 @@ impl ByteSize {
         self.0 as f64
     }
 
-    /// The unit in which `self` has one to four digits before the point, and the number in it.
-    fn scaled(self) -> (f64, &'static str) {
-        let mut number = self.as_f64();
-        let mut units = UNITS.iter();
-        let mut unit = units.next().copied().unwrap_or("B");
-        // 1023.95 would print as 1024.0: the next unit takes over.
-        while number >= 1023.95 {
-            let Some(next) = units.next() else { break };
-            number /= 1024.0;
-            unit = next;
-        }
-        (number, unit)
+    /// Tenths of the unit that is 1024 to the power of `unit` bytes, rounded.
+    fn tenths(self, unit: usize) -> Tenths {
+        let half = 1_u128 << (10 * unit) >> 1;
+        Tenths((u128::from(self.0) * 10 + half) >> (10 * unit))
+    }
+
+    /// The unit in which `self` has one to four digits before the point: which of [`UNITS`].
+    fn unit(self) -> usize {
+        // What would print as 1024.0 is one of the next.
+        (0..UNITS.len() - 1).find(|unit| self.tenths(*unit) < Tenths(10_240)).unwrap_or(UNITS.len() - 1)
     }
 
     /// The number without its unit, as [`fmt::Display`] would write it, in the unit of `whole`: `1.2` of `1.2/2 GiB`.
-    pub fn number_beside(self, whole: Self) -> String {
-        let (_, unit) = whole.scaled();
-        let power = UNITS.iter().position(|u| *u == unit).and_then(|p| i32::try_from(p).ok()).unwrap_or(0);
-        decimal(self.as_f64() / 1024_f64.powi(power))
+    pub fn number_beside(self, whole: Self) -> impl fmt::Display {
+        self.tenths(whole.unit())
     }
 }
 
-/// At most one digit behind the point, none when it is 0.
-fn decimal(number: f64) -> String {
-    let text = format!("{number:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+/// Prints with at most one digit behind the point, none when it is 0.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+struct Tenths(u128);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 10, self.0 % 10) {
+            (whole, 0) => write!(f, "{whole}"),
+            (whole, tenth) => write!(f, "{whole}.{tenth}"),
+        }
+    }
 }
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (number, unit) = self.scaled();
-        f.pad(&format!("{} {unit}", decimal(number)))
+        let unit = self.unit();
+        let (number, name) = (self.tenths(unit), UNITS.get(unit).unwrap_or(&"B"));
+        match f.width() {
+            Some(_) => f.pad(&format!("{number} {name}")),
+            None => write!(f, "{number} {name}"),
+        }
     }
 }
 
@@ -116,6 +123,6 @@ mod tests {
     fn sizes_are_told_in_a_few_digits() {
         let told = |n: u64| ByteSize(n).to_string();
         assert_eq!([told(0), told(1536), told(20 << 30), told(1_048_575)], ["0 B", "1.5 KiB", "20 GiB", "1 MiB"]);
-        assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)), "1.2");
+        assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)).to_string(), "1.2");
     }
 }

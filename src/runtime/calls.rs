@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     app::Message,
-    backend::{Backend, Call},
+    backend::{AnyBackend, Call},
     domain::{Capabilities, Error, ErrorKind, Expect, Progress, Request, TaskId, TaskState},
 };
 use std::{
@@ -39,8 +39,8 @@ fn takes_place(request: &Request, capabilities: &Capabilities) -> bool {
 }
 
 /// The requests of one host.
-pub(super) struct Calls<B> {
-    backend: Arc<B>,
+pub(super) struct Calls {
+    backend: Arc<dyn AnyBackend>,
     app: mpsc::Sender<Message>,
     work: JoinSet<Outcome>,
     live: HashMap<TaskId, Live>,
@@ -49,8 +49,8 @@ pub(super) struct Calls<B> {
     silent: HashSet<TaskId>,
 }
 
-impl<B: Backend> Calls<B> {
-    pub(super) fn new(backend: Arc<B>, app: mpsc::Sender<Message>) -> Self {
+impl Calls {
+    pub(super) fn new(backend: Arc<dyn AnyBackend>, app: mpsc::Sender<Message>) -> Self {
         Self {
             backend,
             app,

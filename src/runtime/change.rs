@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     app::Message,
-    backend::{Backend, Call, dispatch, prepare},
+    backend::{AnyBackend, Call},
     domain::{Cancel, Capabilities, Error, ErrorKind, Expect, Op, Reply, Request, Result, TaskId, TaskState, Verdict},
 };
 use futures_util::{FutureExt, future::BoxFuture};
@@ -25,8 +25,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(600);
 
 /// What a request needs on its way.
-pub(super) struct Change<B> {
-    pub(super) backend: Arc<B>,
+pub(super) struct Change {
+    pub(super) backend: Arc<dyn AnyBackend>,
     pub(super) task: TaskId,
     pub(super) request: Request,
     pub(super) capabilities: Arc<Capabilities>,
@@ -46,7 +46,7 @@ pub(super) struct Ended {
     pub(super) silence: Option<BoxFuture<'static, ()>>,
 }
 
-impl<B: Backend> Change<B> {
+impl Change {
     /// Runs a request to its end. A change is sent once and then looked at.
     pub(super) async fn run(self, progress: tokio::sync::watch::Receiver<crate::domain::Progress>) -> Ended {
         let (task, app) = (self.task, self.app.clone());
@@ -64,7 +64,7 @@ impl<B: Backend> Change<B> {
     async fn read(&self) -> Ended {
         let patience = self.capabilities.limits.patience(self.request.op());
         let prepared = crate::backend::Prepared { request: self.request.clone(), expect: Expect::Nothing };
-        let answer = guarded(patience, dispatch(&*self.backend, &prepared, self.call.clone()));
+        let answer = guarded(patience, self.backend.dispatch(&prepared, self.call.clone()));
         let result = tokio::select! {
             result = answer => result,
             () = self.call.cancel.cancelled() => Err(cancelled()),
@@ -77,7 +77,7 @@ impl<B: Backend> Change<B> {
         let limits = &self.capabilities.limits;
         let within = limits.patience(Op::Show);
         let prepared = tokio::select! {
-            prepared = guarded(within, prepare(&*self.backend, self.request.clone())) => prepared,
+            prepared = guarded(within, self.backend.prepare(self.request.clone())) => prepared,
             () = self.call.cancel.cancelled() => Err(cancelled()),
         };
         let prepared = match prepared {
@@ -91,7 +91,7 @@ impl<B: Backend> Change<B> {
         };
         let expect = prepared.expect.clone();
         let (backend, call) = (self.backend.clone(), self.call.clone());
-        let mut answer = async move { unpanicked(dispatch(&*backend, &prepared, call)).await }.boxed();
+        let mut answer = async move { unpanicked(backend.dispatch(&prepared, call)).await }.boxed();
         let patience = limits.patience(op);
         let first = tokio::select! {
             first = patient(patience, &mut answer) => first,
@@ -260,12 +260,12 @@ async fn patient(patience: Option<Duration>, answer: &mut BoxFuture<'static, Res
 }
 
 /// Whether the host answers a question that costs it little.
-async fn answers(backend: &impl Backend, patience: Option<Duration>) -> bool {
+async fn answers(backend: &dyn AnyBackend, patience: Option<Duration>) -> bool {
     !matches!(guarded(patience, backend.inventory(true)).await, Err(error) if error.kind == ErrorKind::Timeout)
 }
 
 /// [`answers`], after a pause.
-async fn answers_later(backend: &impl Backend, patience: Option<Duration>) -> bool {
+async fn answers_later(backend: &dyn AnyBackend, patience: Option<Duration>) -> bool {
     sleep(SILENCE).await;
     answers(backend, patience).await
 }

@@ -1,5 +1,5 @@
 //! One task per host: connects, reconnects, reads, runs calls side by side, and reports to the application. It alone
-//! knows the backend's type, and it alone waits for it.
+//! knows the backend, and it alone waits for it.
 use super::{
     calls::Calls,
     guarded::{at, guarded, instant, unpanicked},
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::{Effect, Message},
-    backend::{Backend, Console},
+    backend::{AnyBackend, Console},
     domain::{Capabilities, Error, ErrorKind, Events, Figures, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
     transport::now,
 };
@@ -40,16 +40,16 @@ enum Phase {
     Down { retry: Option<Instant>, error: Error },
 }
 
-struct Actor<B> {
+struct Actor {
     id: HostId,
-    backend: Arc<B>,
+    backend: Arc<dyn AnyBackend>,
     policy: Policy,
     app: mpsc::Sender<Message>,
     phase: Phase,
     events: mpsc::Receiver<HostEvent>,
     connecting: JoinSet<Result<Capabilities>>,
-    calls: Calls<B>,
-    reads: Reads<B>,
+    calls: Calls,
+    reads: Reads,
     side: JoinSet<()>,
     backoff: Duration,
     /// Since when the host does not serve.
@@ -64,15 +64,14 @@ struct Actor<B> {
 }
 
 /// Serves one host until `stop`, or until nobody can ask for anything any more.
-pub(super) async fn run<B: Backend>(
+pub(super) async fn run(
     id: HostId,
-    backend: B,
+    backend: Arc<dyn AnyBackend>,
     policy: Policy,
     mut commands: mpsc::Receiver<Command>,
     app: mpsc::Sender<Message>,
     stop: CancellationToken,
 ) {
-    let backend = Arc::new(backend);
     let mut actor = Actor {
         id,
         policy,
@@ -108,7 +107,7 @@ async fn event(events: &mut mpsc::Receiver<HostEvent>) -> HostEvent {
     }
 }
 
-impl<B: Backend> Actor<B> {
+impl Actor {
     async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) {
         self.connect().await;
         loop {

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     app::{Effect, Message},
-    backend::{Backend, Console},
+    backend::{Backend, Console, any},
     domain::{Error, ErrorKind, HostId, Result, VmId},
 };
 use std::collections::HashMap;
@@ -37,10 +37,10 @@ impl Hosts {
     }
 
     /// Starts the actor of one host.
-    pub fn add<B: Backend>(&mut self, id: HostId, backend: B, policy: Policy) {
+    pub fn add(&mut self, id: HostId, backend: impl Backend, policy: Policy) {
         let (way, commands) = mpsc::channel(COMMANDS);
         let messages = self.messages.clone();
-        self.actors.spawn(host::run(id.clone(), backend, policy, commands, messages, self.stop.child_token()));
+        self.actors.spawn(host::run(id.clone(), any(backend), policy, commands, messages, self.stop.child_token()));
         self.ways.insert(id, way);
     }
 

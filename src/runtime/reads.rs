@@ -2,7 +2,7 @@
 //! Readings are numbered, so that one that began before a push or a change does not undo it.
 use super::guarded::{guarded, instant};
 use crate::{
-    backend::Backend,
+    backend::AnyBackend,
     domain::{
         Capabilities, Disk, ErrorKind, Expect, Figures, Focus, HostEvent, Inventory, NodeReport, Op, PowerState,
         Property, Result, Vm, VmId,
@@ -42,8 +42,8 @@ enum Listing {
 }
 
 /// The readings of one host.
-pub(super) struct Reads<B> {
-    backend: Arc<B>,
+pub(super) struct Reads {
+    backend: Arc<dyn AnyBackend>,
     within: Duration,
     work: JoinSet<(u64, Read)>,
     number: u64,
@@ -63,8 +63,8 @@ pub(super) struct Reads<B> {
 /// At most this many machines are read one by one after hints; beyond it the list is cheaper.
 const SINGLES: usize = 16;
 
-impl<B: Backend> Reads<B> {
-    pub(super) fn new(backend: Arc<B>, within: Duration) -> Self {
+impl Reads {
+    pub(super) fn new(backend: Arc<dyn AnyBackend>, within: Duration) -> Self {
         Self {
             backend,
             within,

@@ -306,10 +306,9 @@ where
         let now = instant();
         // Keys are drawn out of turn: however many there were, hosts wait for one frame at most.
         self.next_frame = (self.next_frame.max(rested(now)) + FRAME).min(now + FRAME);
-        let visible = self.viewport.visible().to_vec();
-        if self.told_visible != visible {
-            self.told_visible.clone_from(&visible);
-            self.update(Message::Visible(visible)).await?;
+        if self.told_visible != self.viewport.visible() {
+            self.told_visible = self.viewport.visible().to_vec();
+            self.update(Message::Visible(self.told_visible.clone())).await?;
         }
         Ok(())
     }

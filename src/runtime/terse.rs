@@ -236,7 +236,11 @@ impl<W: Write> Backend for Terse<W> {
     }
 
     fn size(&self) -> io::Result<Size> {
-        CrosstermBackend::new(io::sink()).size()
+        // crossterm would open /dev/tty each time, which is once a frame.
+        match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Ok(Size::new(size.ws_col, size.ws_row)),
+            _ => CrosstermBackend::new(io::sink()).size(),
+        }
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {

@@ -1,7 +1,7 @@
 //! The task strip and the line of keys.
 use super::{
     Theme, plain,
-    widget::{cut, gauge, wrap},
+    widget::{cut, gauge, put, wrap},
 };
 use crate::{
     app::{App, Screen},
@@ -174,5 +174,5 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             line.push_span(Span::raw(format!(" {}  ", action.binding().label)));
         }
     }
-    frame.render_widget(line, area);
+    put(frame.buffer_mut(), area, &line);
 }

@@ -1,5 +1,8 @@
 //! The hosts as chips: ` vmdeck   ● local 3/7   ◌ hv2 connecting   ○ bsd1 down: refused, again in 8 s`.
-use super::{Theme, widget::cut};
+use super::{
+    Theme,
+    widget::{cut, put},
+};
 use crate::{
     app::{App, HostState},
     domain::{Link, Stamp, span},
@@ -31,7 +34,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         let room = if rest == 1 { left - 4 } else { (left / rest).max(24).min(left - 4 - others) };
         line.push_span(Span::raw(format!(" {}", cut(&text, room.saturating_sub(1)))));
     }
-    frame.render_widget(line, area);
+    put(frame.buffer_mut(), area, &line);
 }
 
 /// The mark of a host's link, its style, and what is told of it.

@@ -8,7 +8,7 @@
 //! └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 use super::{
-    Theme,
+    Theme, pane,
     widget::{cut, day, fit, fit_right, gauge, wrap},
 };
 use crate::{
@@ -20,7 +20,7 @@ use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
-    widgets::{Block, Widget},
+    widgets::Widget,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -83,12 +83,7 @@ impl Columns {
 }
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, first: &mut usize, theme: &Theme) {
-    let block = Block::bordered()
-        .border_set(theme.border)
-        .border_style(theme.dim)
-        .title(Span::styled(format!(" {} ", cut(&title(app), area.width.saturating_sub(4))), theme.title));
-    let inside = block.inner(area);
-    frame.render_widget(block, area);
+    let inside = pane::frame_of(frame, area, &title(app), theme);
     let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     let rows = app.image_rows();
     if rows.is_empty() {

@@ -3,7 +3,7 @@ use super::{
     Theme, Viewport, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{clock, cut, day, fit, fit_right, power, uptime},
+    widget::{clock, cut, day, fit, fit_right, power, put, uptime},
 };
 use crate::{
     app::{App, Column, HostState, Machine},
@@ -110,7 +110,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     for (line, (i, id)) in body.rows().zip(rows.iter().enumerate().skip(from)) {
         let Some(host) = app.hosts.get(&id.0) else { continue };
         let Some(machine) = host.machine(&id.1) else { continue };
-        frame.render_widget(row(app, host, machine, i == app.listing.at(), &widths, theme), line);
+        put(frame.buffer_mut(), line, &row(app, host, machine, i == app.listing.at(), &widths, theme));
         viewport.visible.push(id.clone());
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Theme, Viewport, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{bar, cut, fit, fit_right},
+    widget::{bar, cut, fit, fit_right, put},
 };
 use crate::{
     app::{App, HostState, NodeColumn},
@@ -86,7 +86,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     for (line, (i, (host, node))) in body.rows().zip(rows.iter().enumerate().skip(from)) {
         let Some(host) = app.hosts.get(host) else { continue };
         let Some(node) = host.node(node) else { continue };
-        frame.render_widget(row(host, node, i == app.nodes.at(), &widths, theme), line);
+        put(frame.buffer_mut(), line, &row(host, node, i == app.nodes.at(), &widths, theme));
     }
 }
 

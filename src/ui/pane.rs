@@ -1,20 +1,48 @@
-use super::{Theme, widget::cut};
+use super::{
+    Theme,
+    widget::{cut, put},
+};
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Margin, Rect},
+    style::Style,
     text::{Line, Span},
-    widgets::{Block, Paragraph},
+    widgets::Paragraph,
 };
 
 /// A bordered area with a title; returns what is inside.
 pub(super) fn frame_of(frame: &mut Frame<'_>, area: Rect, title: &str, theme: &Theme) -> Rect {
-    let title = cut(title, area.width.saturating_sub(4));
-    let block = Block::bordered()
-        .border_set(theme.border)
-        .border_style(theme.dim)
-        .title(Span::styled(format!(" {title} "), theme.title));
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
+    bordered(frame, area, Some(title), theme.dim, theme)
+}
+
+/// [`frame_of`] in a style of its own. Only the border is touched: ratatui's `Block` goes over what is inside, too.
+pub(super) fn bordered(frame: &mut Frame<'_>, area: Rect, title: Option<&str>, style: Style, theme: &Theme) -> Rect {
+    let area = area.intersection(frame.area());
+    let inner = area.inner(Margin::new(1, 1));
+    if area.width < 2 || area.height < 2 {
+        return inner;
+    }
+    let (set, buffer) = (&theme.border, frame.buffer_mut());
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    let mut line = |x, y, symbol| {
+        buffer.cell_mut((x, y)).map(|cell| cell.set_symbol(symbol).set_style(style));
+    };
+    for x in area.x + 1..right {
+        line(x, area.y, set.horizontal_top);
+        line(x, bottom, set.horizontal_bottom);
+    }
+    for y in area.y + 1..bottom {
+        line(area.x, y, set.vertical_left);
+        line(right, y, set.vertical_right);
+    }
+    line(area.x, area.y, set.top_left);
+    line(right, area.y, set.top_right);
+    line(area.x, bottom, set.bottom_left);
+    line(right, bottom, set.bottom_right);
+    if let Some(title) = title {
+        let title = format!(" {} ", cut(title, area.width.saturating_sub(4)));
+        put(buffer, Rect { height: 1, ..area.inner(Margin::new(1, 0)) }, &Span::styled(title, theme.title).into());
+    }
     inner
 }
 

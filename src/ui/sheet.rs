@@ -9,7 +9,7 @@ use ratatui::{
     layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
-    widgets::{Block, Clear, Widget},
+    widgets::{Clear, Widget},
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -71,13 +71,7 @@ impl<'a> Sheet<'a> {
         let place = centered(area, self.width + 4, count.saturating_add(4));
         frame.render_widget(Clear, place);
         halve(frame, place);
-        let title = super::widget::cut(title, place.width.saturating_sub(4));
-        let block = Block::bordered()
-            .border_set(self.theme.border)
-            .border_style(self.theme.accent)
-            .title(Span::styled(format!(" {title} "), self.theme.title));
-        let inside = block.inner(place);
-        frame.render_widget(block, place);
+        let inside = super::pane::bordered(frame, place, Some(title), self.theme.accent, self.theme);
         let room = usize::from(inside.height.saturating_sub(2));
         let last = self.lines.len();
         // One line below the focus stays in view: the sentence about it.

@@ -12,6 +12,14 @@ fn noise(seed: u64) -> f64 {
     f64::from(u16::try_from((z ^ (z >> 31)) >> 48).unwrap_or(0)) / f64::from(u16::MAX)
 }
 
+/// From -1 to 1 and back in every `period`.
+pub(super) fn wave(at: Duration, period: Duration) -> f64 {
+    let whole = period.as_millis().max(1);
+    let [at, whole] = [at.as_millis() % whole, whole].map(|ms| f64::from(u32::try_from(ms).unwrap_or(u32::MAX)));
+    let turn = at / whole;
+    if turn < 0.5 { 4.0 * turn - 1.0 } else { 3.0 - 4.0 * turn }
+}
+
 fn seed(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -29,9 +37,8 @@ pub(super) fn of(machine: &Machine, now: Duration) -> Option<Figures> {
     }
     let seed = seed(&machine.vm.name);
     let second = now.as_secs();
-    let time = now.as_secs_f64();
-    let phase = noise(seed) * 60.0;
-    let swing = ((time + phase) / 17.0).sin() * 0.3 + ((time + phase) / 5.0).sin() * 0.15;
+    let own = now + Duration::from_secs(60).mul_f64(noise(seed));
+    let swing = wave(own, Duration::from_secs(107)) * 0.3 + wave(own, Duration::from_secs(31)) * 0.15;
     let busy = match power {
         PowerState::Paused | PowerState::Blocked => 0.0,
         _ => (f64::from(machine.load) / 100.0 * (1.0 + swing) + noise(seed ^ second) * 0.04).clamp(0.0, 1.0),
@@ -39,7 +46,7 @@ pub(super) fn of(machine: &Machine, now: Duration) -> Option<Figures> {
     // Reading and writing come in bursts.
     let burst = if noise(seed ^ (second / 4)) > 0.6 { noise(seed ^ second ^ 1) } else { 0.02 };
     let memory = machine.vm.memory.map(|m| {
-        let share = 0.45 + noise(seed ^ 2) * 0.4 + (time / 90.0).sin() * 0.05;
+        let share = 0.45 + noise(seed ^ 2) * 0.4 + wave(now, Duration::from_secs(565)) * 0.05;
         bytes(crate::domain::ByteSize(m).as_f64() * share)
     });
     #[expect(clippy::cast_possible_truncation, reason = "a share with two digits")]

@@ -29,7 +29,7 @@ fn named(url: &str) -> String {
 
 /// How far it is after `steps`. The rate sways, as rates do.
 fn progress(steps: u32, done: u64, total: Option<u64>) -> Progress {
-    let sway = (f64::from(steps) / 9.0).sin() * 2e6;
+    let sway = super::figures::wave(STEP * steps, STEP * 57) * 2e6;
     Progress { rate: Some(ByteSize(CHUNK).as_f64() / STEP.as_secs_f64() + sway), ..Progress::bytes(done, total) }
 }
 

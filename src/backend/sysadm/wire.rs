@@ -180,13 +180,13 @@ fn amount(text: &str) -> Option<f64> {
     let (number, unit) = text.split_at_checked(digits)?;
     let scale = match unit.trim().to_ascii_uppercase().trim_end_matches('B') {
         "" => 0,
-        "K" => 1,
-        "M" => 2,
-        "G" => 3,
-        "T" => 4,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
         _ => return None,
     };
-    let bytes = number.parse::<f64>().ok()? * 1024_f64.powi(scale);
+    let bytes = number.parse::<f64>().ok()? * ByteSize(1 << scale).as_f64();
     (bytes.is_finite() && bytes < 1e18).then_some(bytes)
 }
 

@@ -16,13 +16,13 @@ mod properties;
 
 pub(super) use node::render as node;
 
-use super::{Theme, widget::cut};
+use super::{Theme, pane::bordered, widget::put};
 use crate::app::{App, Tab};
 use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
-    widgets::{Block, Clear, Widget},
+    widgets::Clear,
 };
 
 /// The lines of a tab, and the lines of the selected entry: they stay in view.
@@ -64,21 +64,13 @@ impl Page {
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     frame.render_widget(Clear, area);
-    let block = Block::bordered().border_set(theme.border).border_style(if app.details_open {
-        theme.accent
-    } else {
-        theme.dim
-    });
+    let style = if app.details_open { theme.accent } else { theme.dim };
     let Some((host, machine)) = app.selected() else {
-        let inside = block.inner(area);
-        frame.render_widget(block, area);
+        let inside = bordered(frame, area, None, style, theme);
         frame.render_widget(Line::styled(" No machine is selected.", theme.dim), inside);
         return;
     };
-    let title = cut(&format!("{} on {}", machine.vm.name, host.id()), area.width.saturating_sub(4));
-    let block = block.title(Span::styled(format!(" {title} "), theme.title));
-    let inside = block.inner(area);
-    frame.render_widget(block, area);
+    let inside = bordered(frame, area, Some(&format!("{} on {}", machine.vm.name, host.id())), style, theme);
     let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     tabs(frame, inner, app.tab, theme);
     let width = inner.width;
@@ -97,7 +89,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         None => usize::from(app.details.scroll).min(most),
     };
     for (line, row) in page.lines.iter().skip(skipped).zip(body.rows()) {
-        line.render(row, frame.buffer_mut());
+        put(frame.buffer_mut(), row, line);
     }
 }
 
@@ -106,5 +98,5 @@ fn tabs(frame: &mut Frame<'_>, area: Rect, open: Tab, theme: &Theme) {
         let style = if *tab == open { theme.selected } else { theme.dim };
         [Span::styled(tab.title(), style), Span::raw("  ")]
     });
-    names.collect::<Line<'_>>().render(Rect { height: 1, ..area }, frame.buffer_mut());
+    put(frame.buffer_mut(), area, &names.collect());
 }

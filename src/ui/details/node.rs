@@ -1,6 +1,6 @@
 //! One node in full: its record, its configuration, its subnets and its guests.
 use super::{
-    super::{nodes, widget::cut},
+    super::{nodes, pane::bordered, widget::put},
     Page,
 };
 use crate::{
@@ -13,7 +13,7 @@ use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
-    widgets::{Block, Clear, Widget},
+    widgets::Clear,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -23,23 +23,18 @@ const BAR: u16 = 12;
 pub(in crate::ui) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     frame.render_widget(Clear, area);
     let style = if app.details_open { theme.accent } else { theme.dim };
-    let block = Block::bordered().border_set(theme.border).border_style(style);
     let Some((host, node)) = app.selected_node() else {
-        let inside = block.inner(area);
-        frame.render_widget(block, area);
+        let inside = bordered(frame, area, None, style, theme);
         frame.render_widget(Line::styled(" No node is selected.", theme.dim), inside);
         return;
     };
-    let title = cut(&format!("{} on {}", node.name, host.id()), area.width.saturating_sub(4));
-    let block = block.title(Span::styled(format!(" {title} "), theme.title));
-    let inside = block.inner(area);
-    frame.render_widget(block, area);
+    let inside = bordered(frame, area, Some(&format!("{} on {}", node.name, host.id())), style, theme);
     let body = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     let page = page(app, node, body.width, theme);
     let most = page.lines.len().saturating_sub(body.height.into());
     let skipped = usize::from(app.details.scroll).min(most);
     for (line, row) in page.lines.iter().skip(skipped).zip(body.rows()) {
-        line.render(row, frame.buffer_mut());
+        put(frame.buffer_mut(), row, line);
     }
 }
 

@@ -2,6 +2,7 @@
 mod centered;
 mod gauge;
 mod input;
+mod put;
 mod spark;
 mod text;
 mod words;
@@ -10,6 +11,7 @@ mod wrap;
 pub(crate) use centered::centered;
 pub(crate) use gauge::{bar, gauge};
 pub(crate) use input::window;
+pub(crate) use put::put;
 pub(crate) use spark::{bars, spark, top};
 pub(crate) use text::{clock, cut, day, fit, fit_right};
 pub(crate) use words::{power, uptime};
