@@ -18,12 +18,11 @@ pub(crate) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
         if left.is_empty() {
             return;
         }
-        let used = match span.content.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            true => ascii(buffer, left, span),
-            false => {
-                span.render(left, buffer);
-                u16::try_from(span.width()).unwrap_or(u16::MAX)
-            }
+        let used = if span.content.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            ascii(buffer, left, span)
+        } else {
+            span.render(left, buffer);
+            u16::try_from(span.width()).unwrap_or(u16::MAX)
         };
         let used = used.min(left.width);
         left = Rect { x: left.x + used, width: left.width - used, ..left };
@@ -56,7 +55,7 @@ mod tests {
             [line.clone(), line.clone().style(Style::new().bg(Color::Blue)), line.right_aligned(), "plain".into()];
         let whole = Rect::new(0, 0, 30, 3);
         for (line, width) in lines.iter().flat_map(|line| (0..40).map(move |width| (line, width))) {
-            let (mut ours, mut theirs) = (Buffer::filled(whole, "#".into()), Buffer::filled(whole, "#".into()));
+            let (mut ours, mut theirs) = (Buffer::filled(whole, '#'.into()), Buffer::filled(whole, '#'.into()));
             put(&mut ours, Rect::new(1, 1, width, 1), line);
             line.render(Rect::new(1, 1, width, 1), &mut theirs);
             assert_eq!(ours, theirs, "{width}");
