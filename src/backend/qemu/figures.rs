@@ -61,6 +61,10 @@ fn total(stats: &Value, counter: &str) -> Option<u64> {
 impl Local {
     /// What one machine uses; None: it is off, or nothing is known.
     pub(super) async fn figures_of(&self, vm: &VmId) -> Option<Figures> {
+        // Asking for the life of each that is off would be most of what an idle screen costs.
+        if !self.may_live(vm) {
+            return None;
+        }
         let monitor = if let Some(monitor) = self.held(vm) {
             monitor
         } else {

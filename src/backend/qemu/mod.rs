@@ -46,7 +46,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -148,6 +148,8 @@ pub struct Local {
     places: Mutex<HashMap<VmId, Place>>,
     monitors: Mutex<HashMap<VmId, monitor::Cell>>,
     samples: Mutex<HashMap<VmId, figures::Sample>>,
+    /// The machines that the watch knows to be alive; None: nothing is watched.
+    alive: Mutex<Option<HashSet<VmId>>>,
     resets: resets::Resets,
     probe: OnceCell<Probe>,
     fetching: Fetching,
@@ -220,6 +222,7 @@ impl Qemu {
             places: Mutex::default(),
             monitors: Mutex::default(),
             samples: Mutex::default(),
+            alive: Mutex::default(),
             resets: resets::Resets::default(),
             probe: OnceCell::new(),
             changed: Notify::new(),

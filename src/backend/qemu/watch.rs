@@ -170,18 +170,31 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
     tokio::join!(fetches, watch_machines(local.clone(), events.clone(), known));
 }
 
+impl Local {
+    /// Changes which machines the watch knows to be alive.
+    fn followed<T>(&self, change: impl FnOnce(&mut HashSet<VmId>) -> T) -> T {
+        change(self.alive.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+    }
+
+    /// Whether the watch knows the machine to be alive, or nothing is watched.
+    pub(super) fn may_live(&self, vm: &VmId) -> bool {
+        let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);
+        alive.as_ref().is_none_or(|alive| alive.contains(vm))
+    }
+}
+
 async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
     let teller = Arc::new(Teller { local: local.clone(), events, told: Mutex::default() });
     let mut seen: HashMap<VmId, Glance> = HashMap::new();
-    let mut followed: HashSet<VmId> = HashSet::new();
     let mut followers: JoinSet<VmId> = JoinSet::new();
     let mut asked = None;
     let mut first = true;
+    local.followed(HashSet::clear);
     let mut names_there = Names::default();
     let mut short_rounds: u32 = 0;
     loop {
         // Asking QEMU for its version takes longer than a first screen may wait; and it may be installed meanwhile.
-        let program = local.settings.qemu();
+        let program = (short_rounds == 0 || asked.is_none()).then(|| local.settings.qemu()).flatten();
         if program.is_some() && program != asked {
             asked = program;
             if local.probe().await.is_ok() {
@@ -205,8 +218,11 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
                 seen.insert(vm.clone(), now);
             }
             // A process leaves its mark in the folder, so an unchanged one need not be asked for.
-            if changed && !followed.contains(vm) && local.place(vm).is_ok_and(|place| place.alive().is_some()) {
-                followed.insert(vm.clone());
+            if changed
+                && !local.followed(|alive| alive.contains(vm))
+                && local.place(vm).is_ok_and(|place| place.alive().is_some())
+            {
+                local.followed(|alive| alive.insert(vm.clone()));
                 let (teller, vm) = (teller.clone(), vm.clone());
                 followers.spawn(async move {
                     teller.follow(&vm).await;
@@ -223,8 +239,8 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
             Some(ended) = followers.join_next() => {
                 match ended {
                     // Looked at again: it may live under another monitor, or have been started anew.
-                    Ok(vm) => { followed.remove(&vm); seen.remove(&vm); }
-                    Err(_) => followed.clear(),
+                    Ok(vm) => { local.followed(|alive| alive.remove(&vm)); seen.remove(&vm); }
+                    Err(_) => local.followed(HashSet::clear),
                 }
             }
         }
