@@ -197,8 +197,8 @@ impl Cli {
             // A program that manages machines is of use without a log, too.
             let _ = writeln!(std::io::stderr(), "vmdeck: {why}");
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(|e| format!("no threads to work with: {e}"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| format!("no runtime to work with: {e}"))?;
         let is_terminal = std::io::stdout().is_terminal();
         let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
         let is_person = input.is_terminal();

@@ -1,6 +1,7 @@
 use super::{
     host::{self, Command},
     policy::Policy,
+    threads::Threads,
 };
 use crate::{
     app::{Effect, Message},
@@ -16,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How many messages of all hosts may wait for the application: beyond it, hosts wait.
 const MESSAGES: usize = 256;
+/// How many threads serve hosts at most.
+const THREADS: usize = 2;
 /// How many effects may wait for one host: beyond it, it is busy.
 const COMMANDS: usize = 64;
 
@@ -26,21 +29,35 @@ pub struct Hosts {
     actors: JoinSet<()>,
     ways: HashMap<HostId, mpsc::Sender<Command>>,
     stop: CancellationToken,
+    /// None: the hosts are served where everything else is done.
+    threads: Option<Threads>,
 }
 
 impl Hosts {
     /// No hosts yet; and where everything they report comes out.
     pub fn new() -> (Self, mpsc::Receiver<Message>) {
         let (messages, inbox) = mpsc::channel(MESSAGES);
-        let hosts = Self { messages, actors: JoinSet::new(), ways: HashMap::new(), stop: CancellationToken::new() };
-        (hosts, inbox)
+        let (ways, stop) = (HashMap::new(), CancellationToken::new());
+        (Self { messages, actors: JoinSet::new(), ways, stop, threads: None }, inbox)
+    }
+
+    /// [`Hosts::new`], for `count` hosts that are served by threads of their own.
+    pub fn on_threads(count: usize) -> (Self, mpsc::Receiver<Message>) {
+        let (hosts, inbox) = Self::new();
+        let threads = Threads::start(count.min(THREADS));
+        let threads = threads.inspect_err(|error| tracing::warn!("no threads for the hosts: {error}")).ok();
+        (Self { threads, ..hosts }, inbox)
     }
 
     /// Starts the actor of one host.
     pub fn add(&mut self, id: HostId, backend: impl Backend, policy: Policy) {
         let (way, commands) = mpsc::channel(COMMANDS);
         let messages = self.messages.clone();
-        self.actors.spawn(host::run(id.clone(), any(backend), policy, commands, messages, self.stop.child_token()));
+        let actor = host::run(id.clone(), any(backend), policy, commands, messages, self.stop.child_token());
+        match self.threads.as_mut().and_then(Threads::next) {
+            Some(thread) => self.actors.spawn_on(actor, thread),
+            None => self.actors.spawn(actor),
+        };
         self.ways.insert(id, way);
     }
 

@@ -19,6 +19,7 @@ pub mod setup;
 mod spawn;
 mod terminal;
 mod terse;
+mod threads;
 mod throttle;
 
 pub use console::{Left, attach};
@@ -37,13 +38,12 @@ use crate::{
 use std::io::Write as _;
 
 /// Shows the hosts of `config` on the terminal until the person quits. To be called on the program's main thread,
-/// inside a [`tokio::task::LocalSet`] of a runtime with workers: the screen and the keys stay on that thread, the workers
-/// serve the hosts.
+/// inside a [`tokio::task::LocalSet`]: the screen and the keys stay on that thread, others serve the hosts.
 ///
 /// # Errors
 /// The terminal cannot be taken, or not be written to.
 pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, theme: Theme) -> std::io::Result<()> {
-    let (mut hosts, inbox) = Hosts::new();
+    let (mut hosts, inbox) = Hosts::on_threads(config.hosts.len());
     let policy = Policy {
         poll_every: config.refresh.list,
         resync_every: config.refresh.list.max(Policy::default().resync_every),

@@ -3,20 +3,23 @@ use super::{external, osc, screen_loop::Stage, terse::Terse};
 use crate::{backend::Console, domain::Result as Outcome, input::Input};
 use crossterm::{
     cursor::{Hide, Show},
-    event::{DisableBracketedPaste, EnableBracketedPaste, EventStream},
+    event::{self, DisableBracketedPaste, EnableBracketedPaste},
     execute,
     terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use futures_util::StreamExt;
 use ratatui::Terminal;
 use std::{
-    io::{self, BufWriter, Stdout, Write, stdout},
+    fs::File,
+    io::{self, BufWriter, IsTerminal as _, Stdout, Write, stdout},
     mem::ManuallyDrop,
+    os::fd::{AsFd as _, OwnedFd},
     panic,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 use tokio::{
+    io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
@@ -135,14 +138,8 @@ impl TerminalGuard {
     fn listen(&mut self) {
         let outside = self.outside.clone();
         self.input.spawn_local(async move {
-            let mut events = EventStream::new();
-            while let Some(Ok(event)) = events.next().await {
-                if let Some(input) = Input::from_event(event)
-                    && outside.send(Outside::Input(input)).await.is_err()
-                {
-                    return;
-                }
-            }
+            // No error is told: a terminal that is gone ends the program.
+            let _ = keys(&outside).await;
             let _ = outside.send(Outside::Stop).await;
         });
     }
@@ -157,6 +154,37 @@ impl TerminalGuard {
         self.refresh()?;
         self.listen();
         Ok(())
+    }
+}
+
+/// What crossterm reads keys from.
+fn tty() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return stdin.as_fd().try_clone_to_owned();
+    }
+    Ok(File::options().read(true).write(true).open("/dev/tty")?.into())
+}
+
+/// Passes on what the person does, until nobody wants it or the terminal is gone. (crossterm's own stream has a thread
+/// that waits: each key would go through it.)
+async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
+    #[expect(deprecated, reason = "its successor is unsafe, and asks for what an owned descriptor promises")]
+    let tty = AsyncFd::with_interest(tty()?, Interest::READABLE)?;
+    let mut resized = signal(SignalKind::window_change())?;
+    loop {
+        // What came while nobody listened is read first.
+        while event::poll(Duration::ZERO)? {
+            if let Some(input) = Input::from_event(event::read()?)
+                && outside.send(Outside::Input(input)).await.is_err()
+            {
+                return Ok(());
+            }
+        }
+        tokio::select! {
+            ready = tty.readable() => ready?.clear_ready(),
+            _ = resized.recv() => {}
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Told {
 
 /// Asks all hosts at the same time, for at most `within`.
 async fn ask(config: &Config, paths: &Paths, with_machines: bool, within: Duration) -> HashMap<HostId, Told> {
-    let (mut hosts, mut inbox) = Hosts::new();
+    let (mut hosts, mut inbox) = Hosts::on_threads(config.hosts.len());
     // Lists are read once by the first poll; nothing is looked at again in so short a time.
     let policy = Policy { is_watching: with_machines, ..Policy::default() };
     let mut told: HashMap<HostId, Told> = HashMap::new();
