@@ -87,6 +87,7 @@ fn addresses_must_fit_their_backend() {
         ("backend = \"libvirt\"\nuri = \"qemu+ssh://-oProxyCommand=x/system\"", "qemu+ssh://user@host/system"),
         ("backend = \"libvirt\"\nuri = \"xen:///system\"", "qemu:///system"),
         ("backend = \"libvirt\"\nuri = \"qemu+ssh://a:hunter2@b/system\"", "a password in a URI would be printed"),
+        ("backend = \"libvirt\"\nuri = \"qemu:///system\"\npeer_uri = \"qemu:///system\"", "names no other computer"),
         ("backend = \"iohyve\"\nssh = \"-oProxyCommand=x\"", "user@host"),
         ("backend = \"lochness\"\nkv = [\"http://a:4001\", \"b\"]", "this is not an address"),
         ("backend = \"velocity\"\nurl = \"https://v\"\ntls = \"pin\"", "the SHA-256 fingerprint"),
