@@ -206,8 +206,15 @@ fn choose(sheet: &mut Sheet<'_>, choose: &Choose) {
     for (row, choice) in shown.iter().enumerate().skip(first).take(ROWS) {
         let (mark, style) = if row == choose.at { (theme.marker, theme.selected) } else { (" ", theme.text) };
         let room = u16::try_from(name).unwrap_or(40);
+        let mark = Span::styled(format!("{mark} "), theme.accent);
+        // What is none of them has words alone.
+        if choice.value.is_empty() {
+            let label = cut(&choice.label, sheet.width.saturating_sub(2));
+            sheet.line(Line::from(vec![mark, Span::styled(label, style)]));
+            continue;
+        }
         sheet.line(Line::from(vec![
-            Span::styled(format!("{mark} "), theme.accent),
+            mark,
             Span::styled(super::widget::fit(&clean_line(&choice.value), room), style),
             Span::styled(
                 format!("  {}", cut(&clean_line(&choice.label), sheet.width.saturating_sub(room + 4))),
