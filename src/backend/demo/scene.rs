@@ -50,17 +50,18 @@ impl Scene {
 }
 
 fn put(world: &mut World, (name, cpus, memory, disk, load, up): Row) {
-    add(world, name, (cpus, memory, disk), load, up);
+    let machine = made(world.today, name, (cpus, memory, disk), load, up);
+    world.machines.insert(machine.vm.id.clone(), machine);
 }
 
-fn add(world: &mut World, name: &str, (cpus, memory, disk): (u32, u64, u64), load: u8, up: Option<u64>) {
+fn made(today: Stamp, name: &str, (cpus, memory, disk): (u32, u64, u64), load: u8, up: Option<u64>) -> Machine {
     let mut machine = Machine::new(name, cpus, memory * GIB, disk * GIB);
     machine.load = load;
     if let Some(seconds) = up {
         machine.vm.power = Some(PowerState::Running);
-        machine.vm.started = Some(Stamp(world.today.0.saturating_sub(seconds * 1000)));
+        machine.vm.started = Some(Stamp(today.0.saturating_sub(seconds * 1000)));
     }
-    world.machines.insert(machine.vm.id.clone(), machine);
+    machine
 }
 
 fn image(world: &mut World, name: &str, size: u64, checked: Option<&str>) {
@@ -113,9 +114,13 @@ fn lab(world: &mut World) {
 }
 
 fn many(world: &mut World, count: u32) {
-    for n in 0..count {
+    let machine = |n: u32| {
         let up = (n % 5 != 0).then(|| u64::from(n) * 977 % (30 * DAY) + 60);
         let load = u8::try_from(n * 37 % 90).unwrap_or(0);
-        add(world, &format!("vm{n:05}"), (1 + n % 4, 1 + u64::from(n % 8), 10 + u64::from(n % 9) * 10), load, up);
-    }
+        let sizes = (1 + n % 4, 1 + u64::from(n % 8), 10 + u64::from(n % 9) * 10);
+        let machine = made(world.today, &format!("vm{n:05}"), sizes, load, up);
+        (machine.vm.id.clone(), machine)
+    };
+    // All at once: a tree that grows machine by machine is half empty.
+    world.machines = (0..count).map(machine).collect();
 }

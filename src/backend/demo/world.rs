@@ -81,7 +81,7 @@ impl Machine {
     pub(super) fn new(name: &str, cpus: u32, memory: u64, disk: u64) -> Self {
         let mut machine = Self {
             vm: Vm { power: Some(PowerState::Off), cpus: Some(cpus), memory: Some(memory), ..Vm::named(name) },
-            disks: Vec::new(),
+            disks: Vec::with_capacity(2),
             settings: Box::new(Settings {
                 description: String::new(),
                 firmware: "bios".to_owned(),
