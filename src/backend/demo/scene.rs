@@ -115,7 +115,7 @@ fn lab(world: &mut World) {
 
 fn many(world: &mut World, count: u32) {
     let machine = |n: u32| {
-        let up = (n % 5 != 0).then(|| u64::from(n) * 977 % (30 * DAY) + 60);
+        let up = (!n.is_multiple_of(5)).then(|| u64::from(n) * 977 % (30 * DAY) + 60);
         let load = u8::try_from(n * 37 % 90).unwrap_or(0);
         let sizes = (1 + n % 4, 1 + u64::from(n % 8), 10 + u64::from(n % 9) * 10);
         let machine = made(world.today, &format!("vm{n:05}"), sizes, load, up);
