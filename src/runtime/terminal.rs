@@ -8,6 +8,10 @@ use crossterm::{
     terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::Terminal;
+use rustix::{
+    event::{PollFd, PollFlags},
+    time::Timespec,
+};
 use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal as _, Stdout, Write, stdout},
@@ -166,6 +170,14 @@ fn tty() -> io::Result<OwnedFd> {
     Ok(File::options().read(true).write(true).open("/dev/tty")?.into())
 }
 
+/// Fails where the terminal is gone: crossterm would read nothing from it, for ever.
+fn is_there(tty: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    let mut asked = [PollFd::new(tty.get_ref(), PollFlags::IN)];
+    rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
+    let is_gone = asked.iter().any(|tty| tty.revents().intersects(PollFlags::HUP | PollFlags::ERR));
+    if is_gone { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
 /// Passes on what the person does, until nobody wants it or the terminal is gone. (crossterm's own stream has a thread
 /// that waits: each key would go through it.)
 async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
@@ -174,7 +186,11 @@ async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
     let mut resized = signal(SignalKind::window_change())?;
     loop {
         // What came while nobody listened is read first.
-        while event::poll(Duration::ZERO)? {
+        loop {
+            is_there(&tty)?;
+            if !event::poll(Duration::ZERO)? {
+                break;
+            }
             if let Some(input) = Input::from_event(event::read()?)
                 && outside.send(Outside::Input(input)).await.is_err()
             {

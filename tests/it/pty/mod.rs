@@ -9,6 +9,8 @@ mod machine;
 mod sysadm;
 mod velocity;
 use crate::support::pty::{Program, is_restored};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use std::{io::Read as _, time::Duration};
 
 #[test]
 fn it_starts_acts_and_quits() {
@@ -146,4 +148,28 @@ fn a_bug_behind_a_host_ends_its_task_and_nothing_else() {
     assert!(program.is_raw());
     program.press("q");
     program.ends(0);
+}
+
+/// Nothing says so here but the terminal itself: whoever led its session may be gone before it.
+#[test]
+fn a_terminal_that_vanishes_ends_it() {
+    let home = tempfile::tempdir().unwrap();
+    let pair = native_pty_system().openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 }).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_vmdeck"));
+    command.arg("--demo");
+    command.env("VMDECK_HOME", home.path());
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let mut output = pair.master.try_clone_reader().unwrap();
+    let (mut bytes, mut seen) = ([0; 4096], Vec::new());
+    while !String::from_utf8_lossy(&seen).contains("Machines") {
+        let count = output.read(&mut bytes).unwrap();
+        seen.extend_from_slice(bytes.get(..count).unwrap());
+    }
+    drop((output, pair));
+    let (ended, end) = std::sync::mpsc::channel();
+    let mut killer = child.clone_killer();
+    std::thread::spawn(move || ended.send(child.wait().unwrap()));
+    let status = end.recv_timeout(Duration::from_secs(30));
+    let _ = killer.kill();
+    assert!(status.is_ok(), "it goes on without a terminal");
 }
