@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const GLANCE: Duration = Duration::from_millis(20);
 /// How long one that is gone may have been at its last word: what is kept apart loses its lock a moment before.
 const LAST_WORD: Duration = Duration::from_millis(500);
+/// The same where it was asked to throw away what came: its history is written first.
+const LAST_DEED: Duration = Duration::from_secs(5);
 /// How long a process may take to show that it lives, on a machine that is busy.
 const START: Duration = Duration::from_secs(30);
 
@@ -150,7 +152,9 @@ pub async fn follow(
                     && since.elapsed() < START
                     && (matches!(state, State::Waiting | State::Running)
                         || left.get_or_insert(state.clone()) == state) => {}
-            State::Waiting | State::Running if gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_WORD => {}
+            State::Waiting | State::Running
+                if gone.get_or_insert_with(Stopwatch::start).elapsed()
+                    < if is_cancelled { LAST_DEED } else { LAST_WORD } => {}
             _ => {
                 let why = journal.halt();
                 if matches!(journal.state, State::Stopped(_)) && journal.saved.offset == 0 {
