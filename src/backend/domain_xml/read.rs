@@ -72,6 +72,9 @@ pub struct Description {
     /// What it has of those.
     pub current_cpus: Option<u32>,
     pub is_uefi: bool,
+    /// A file keeps its UEFI variables, or will from its first start: libvirt undefines the machine only when told to
+    /// delete or leave that file.
+    pub has_nvram: bool,
     /// `pc-q35-7.2`.
     pub machine: String,
     /// `hd`, `cdrom`, in their order.
@@ -178,6 +181,9 @@ impl Description {
         let vcpu = child(root, "vcpu");
         let cpus = vcpu.and_then(|vcpu| vcpu.text()?.trim().parse().ok());
         let boot = os.into_iter().flat_map(|os| os.children()).filter(|node| node.has_tag_name("boot"));
+        let is_uefi = attribute(os, "firmware").is_some_and(|firmware| firmware == "efi")
+            || attribute(loader, "type").is_some_and(|kind| kind == "pflash");
+        let is_stateless = attribute(loader, "stateless").is_some_and(|stateless| stateless == "yes");
         Ok(Self {
             name: text(root, "name"),
             uuid: text(root, "uuid"),
@@ -188,8 +194,8 @@ impl Description {
             current_memory: child(root, "currentMemory").and_then(size).or(memory),
             cpus,
             current_cpus: attribute(vcpu, "current").and_then(|n| n.parse().ok()).or(cpus),
-            is_uefi: attribute(os, "firmware").is_some_and(|firmware| firmware == "efi")
-                || attribute(loader, "type").is_some_and(|kind| kind == "pflash"),
+            is_uefi,
+            has_nvram: os.and_then(|os| child(os, "nvram")).is_some() || (is_uefi && !is_stateless),
             machine: attribute(os.and_then(|os| child(os, "type")), "machine").unwrap_or_default(),
             boot: boot.filter_map(|node| attribute(Some(node), "dev")).collect(),
             drives: of_kind("disk").filter_map(drive).collect(),
@@ -247,6 +253,21 @@ mod tests {
         assert_eq!(read.networks[1].place, "user");
         assert_eq!(read.vnc.as_deref(), Some("[::1]:5901"));
         assert!(read.has_console);
+    }
+
+    #[test]
+    fn uefi_variables_are_kept_by_every_uefi_but_a_stateless_one() {
+        for (os, has_nvram) in [
+            ("<os><nvram>/web_VARS.fd</nvram></os>", true),
+            ("<os firmware='efi'/>", true),
+            ("<os><loader type='pflash'/></os>", true),
+            ("<os firmware='efi'><loader stateless='yes'/></os>", false),
+            ("<os firmware='bios'/>", false),
+            ("", false),
+        ] {
+            let read = Description::parse(&format!("<domain>{os}</domain>")).unwrap();
+            assert_eq!(read.has_nvram, has_nvram, "{os}");
+        }
     }
 
     #[test]

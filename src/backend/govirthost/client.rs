@@ -15,8 +15,11 @@ use std::{
 
 /// The server closes the connection after ten seconds of work, and goes on: nothing is given up before that.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a change is waited for that takes long, and ends in silence at the latest then.
-const READ: Duration = Duration::from_secs(10);
+/// How long the answer to a question is waited for: longer than the ten seconds after which the server gives none.
+const READ: Duration = Duration::from_secs(12);
+/// What a list that fails may mean: the server asks libvirt for one machine after the other.
+const UNLISTED: &str = "libvirt may be lost there, or a machine went while the list was made: if it goes on, restart the \
+                        service there";
 /// How long no change is sent to a server that took none: somebody may have restarted it since.
 const STUCK: Duration = Duration::from_secs(120);
 
@@ -54,6 +57,10 @@ impl Client {
         let answer = self.reads.send(&Ask::get(self.path.as_str()).json(&body).within(READ)).await?;
         // Every failure is a 500, with words or without.
         match answer.status {
+            500 if target == "vm" => {
+                let otherwise = format!("the server cannot list its machines: {UNLISTED}");
+                Err(refused(&answer.text(), &otherwise))
+            }
             500 => Err(refused(&answer.text(), "the server cannot tell")),
             _ => answer.ok(),
         }
@@ -132,12 +139,13 @@ fn refused(text: &str, otherwise: &str) -> Error {
         // What its siblings say to a question that is none of theirs.
         "Invalid Action" => Error::refused("it says \"Invalid Action\": a govirthost has another port: 33345"),
         words if words.starts_with("Domain not found") => Error::not_found(words),
-        words if words.contains("broken pipe") || words.starts_with("Unable to list domains") => {
+        words if words.contains("broken pipe") => {
             let why = format_args!(
                 "{words}: govirthost has lost libvirt and does not find it again: restart the service there"
             );
             Error::refused(why)
         }
+        words if words.starts_with("Unable to list domains") => Error::refused(format_args!("{words}: {UNLISTED}")),
         words => Error::refused(words),
     }
 }

@@ -38,7 +38,10 @@ const READY: &str = "libvirt and govirthost are set up on their own host";
 const SNAPSHOTS: &str = "govirthost keeps no snapshots: run `virsh snapshot-list NAME` on its host";
 const NEVER: &[(Op, &str)] = &[
     (Op::Pause, "govirthost pauses no machines: run `virsh suspend NAME` on its host"),
-    (Op::Resume, "govirthost resumes no machines: run `virsh resume NAME` on its host"),
+    (
+        Op::Resume,
+        "govirthost resumes no machines: run `virsh resume NAME` on its host, or `virsh dompmwakeup NAME` if it is asleep",
+    ),
     (Op::Reboot, "govirthost asks no guest to restart: run `virsh reboot NAME` on its host"),
     (Op::Save, "govirthost keeps no machine's memory: run `virsh managedsave NAME` on its host"),
     (Op::Rename, "govirthost renames no machines: run `virsh domrename NAME NEW` on its host"),
@@ -140,6 +143,9 @@ fn capabilities(build: Build) -> Capabilities {
     if build == Build::First {
         let what = "after a change that fails, this build takes no more of them until the service is restarted";
         found.details.push(("Beware".to_owned(), what.to_owned()));
+        let blind = "snapshots and saved memory are not seen here: a machine that has any is not deleted, and the failure \
+                     locks this old build until it is restarted";
+        found.cautions.push((Op::Delete, blind.into()));
     }
     found
 }

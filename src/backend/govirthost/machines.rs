@@ -7,7 +7,7 @@ use crate::{
         Call, Machines,
         domain_xml::{Description, DiskFile, NewMachine},
     },
-    domain::{ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, Op, Result, Values, Vm, VmId},
+    domain::{ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, Op, Result, Values, Vm, VmId, clean_line},
     transport::http::Method,
 };
 use serde_json::json;
@@ -155,19 +155,26 @@ impl Machines for Govirthost {
         let row = session.row(vm).await?;
         check(&row, Op::Delete)?;
         // What has crashed is not "off" to the server, which then has to cut the power first.
-        match row.state.as_str() {
-            "shutoff" => {
-                let body = json!({"domain": vm.as_str(), "action": "undefine"});
-                session.client.change(Method::POST, &body, session.build).await
-            }
-            "crashed" => session.client.change(Method::DELETE, &json!({"domain": vm.as_str()}), session.build).await,
+        let (method, body) = match row.state.as_str() {
+            "shutoff" => (Method::POST, json!({"domain": vm.as_str(), "action": "undefine"})),
+            "crashed" => (Method::DELETE, json!({"domain": vm.as_str()})),
             state => {
                 let why = format_args!(
                     "{vm} is in the state `{}`: it is not known to be off",
                     crate::domain::clean(state, 20)
                 );
-                Err(Error::conflict(why))
+                return Err(Error::conflict(why));
             }
+        };
+        let (found, _) = session.describe(vm, row.run).await?;
+        if found.has_nvram {
+            let why = format_args!(
+                "{} has UEFI variables, and govirthost deletes no machine with those: run `virsh undefine --nvram NAME` \
+                 on its host",
+                clean_line(vm.as_str())
+            );
+            return Err(Error::new(ErrorKind::Unsupported, why));
         }
+        session.client.change(method, &body, session.build).await
     }
 }

@@ -162,6 +162,29 @@ async fn what_would_fail_is_not_sent_since_it_could_lock_the_server() {
 }
 
 #[tokio::test]
+async fn a_machine_with_uefi_variables_is_not_deleted_since_libvirt_would_refuse() {
+    for build in BUILDS {
+        let stage = Stage::new(build, &[("web", "shutoff"), ("dead", "crashed"), ("new", "shutoff")]).await;
+        let has = |name: &str, os: &str| {
+            let xml = xml(name).replace("<os>", os);
+            let mut world = stage.server.world();
+            let guest = world.guests.get_mut(name).unwrap();
+            (guest.kept, guest.live) = (xml.clone(), xml);
+        };
+        has("web", "<os><nvram>/var/lib/libvirt/qemu/nvram/web_VARS.fd</nvram>");
+        has("dead", "<os><nvram>/var/lib/libvirt/qemu/nvram/dead_VARS.fd</nvram>");
+        has("new", "<os firmware='efi'>");
+        for name in ["web", "dead", "new"] {
+            let delete = Request::Delete { vm: name.into(), keep_disks: true };
+            stage.refused(delete, ErrorKind::Unsupported, "run `virsh undefine --nvram NAME` on its host").await;
+        }
+        assert_eq!((stage.server.changes(), stage.server.world().is_stuck), (0, false), "{build:?}");
+        let caution = stage.capabilities.caution(Op::Delete);
+        assert_eq!(caution.is_some_and(|told| told.contains("locks this old build")), build == Build::First);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_that_locks_an_old_build_is_told_and_nothing_more_is_sent() {
     let stage = Stage::new(Build::First, &[("web", "shutoff"), ("db", "shutoff")]).await;
     let no = Told::Answer(500, String::new(), Vec::new());
@@ -302,9 +325,38 @@ async fn machines_are_described_where_they_are_seen() {
     // A description that cannot be read takes nothing else with it.
     stage.server.world().guests.get_mut("web").unwrap().kept = "<domain><name>".to_owned();
     stage.run(Request::Show(web())).await.unwrap();
-    stage.server.world().is_lost = true;
-    let error = stage.govirthost.inventory(false).await.unwrap_err();
-    assert!(error.message.contains("has lost libvirt") && error.message.contains("restart the service"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_that_fails_tells_what_may_be_wrong() {
+    for build in BUILDS {
+        let stage = Stage::new(build, &[("web", "shutoff")]).await;
+        stage.server.world().is_lost = true;
+        let error = stage.govirthost.inventory(false).await.unwrap_err();
+        for words in ["libvirt may be lost there", "if it goes on, restart the service there"] {
+            assert!(error.message.contains(words), "{build:?} {words}: {error}");
+        }
+        stage.server.world().is_lost = false;
+        stage.govirthost.inventory(false).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn networks_and_consoles_are_told_as_the_description_has_them() {
+    let stage = Stage::new(Build::Last, &[("web", "shutoff")]).await;
+    let bridged = "</interface><interface type='bridge'><source bridge='br0'/></interface>";
+    stage.server.world().guests.get_mut("web").unwrap().kept = xml("web").replace("</interface>", bridged);
+    let told = async |label: &str| {
+        let vm = stage.govirthost.inventory(false).await.unwrap().vms.unwrap().remove(0);
+        vm.details.into_iter().find(|(found, _)| found == label).map(|(_, value)| value)
+    };
+    assert_eq!(told("VNC").await, None, "a machine that is off has no port yet");
+    assert_eq!(told("Serial line").await.as_deref(), Some("on its host alone: virsh console"));
+    let Reply::Properties(all) = stage.run(Request::ListProperties(web())).await.unwrap().0 else { panic!() };
+    let network = all.into_iter().find(|p| p.spec.name == "network").unwrap();
+    assert_eq!(network.value, "network default 52:54:00:00:00:01\nbridge br0");
+    stage.run(Request::Start(web())).await.unwrap();
+    assert_eq!(told("VNC").await.as_deref(), Some("127.0.0.1:5901"));
 }
 
 #[tokio::test]

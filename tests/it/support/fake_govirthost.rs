@@ -18,6 +18,9 @@ use vmdeck::{
 
 pub(crate) const BUILDS: [Build; 2] = [Build::First, Build::Last];
 
+/// What libvirt says of a machine that has UEFI variables when it is undefined without a word about them.
+const NVRAM: &str = "Requested operation is not valid: cannot undefine domain with nvram";
+
 pub(crate) fn govirthost(url: &str) -> Govirthost {
     Govirthost::new(settings(url))
 }
@@ -240,6 +243,7 @@ impl World {
             "undefine" if guest.state != "shutoff" => {
                 return self.refuse("You cannot undefine a running vm, please shut it off first.", true);
             }
+            "undefine" if guest.kept.contains("<nvram>") => return self.refuse(NVRAM, true),
             "undefine" => drop(self.guests.remove(domain)),
             _ if !runs => return self.refuse("Requested operation is not valid: domain is not running", true),
             "shutdown" if guest.is_deaf => {}
@@ -289,8 +293,16 @@ impl World {
     }
 
     fn delete(&mut self, domain: &str) -> Told {
-        match self.guests.remove(domain) {
-            Some(_) => Self::done(),
+        match self.guests.get_mut(domain) {
+            // The power is cut all the same.
+            Some(guest) if guest.kept.contains("<nvram>") => {
+                (guest.state, guest.run) = ("shutoff", -1);
+                self.refuse(NVRAM, true)
+            }
+            Some(_) => {
+                self.guests.remove(domain);
+                Self::done()
+            }
             None => self.refuse(&format!("Domain not found: no domain with matching name '{domain}'"), true),
         }
     }
