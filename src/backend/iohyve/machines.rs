@@ -32,6 +32,22 @@ impl Iohyve {
             (false, false) => Ok(()),
         }
     }
+
+    /// All file systems and volumes of the host but the machine's own: what deletes by pattern may find any of them.
+    async fn datasets_beside(&self, vm: &VmId) -> Result<Vec<String>> {
+        let output = self.shell.other(&["zfs", "list", "-H", "-o", "name"]).await?;
+        let listed = String::from_utf8_lossy(&output.stdout);
+        let names: Vec<_> = listed.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+        let ending = format!("/iohyve/{vm}");
+        let home = names.iter().find(|name| name.ends_with(&ending)).filter(|_| output.is_success());
+        let home = *home.ok_or_else(|| {
+            let why = "iohyve before 0.7.6 deletes by a pattern, and zfs does not tell what that would find";
+            Error::refused(format_args!("{why}: nothing was sent; zfs said: {}", super::command::words(&output)))
+        })?;
+        let is_own =
+            |name: &str| name.strip_prefix(home).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@']));
+        Ok(names.into_iter().filter(|name| !is_own(name)).map(str::to_owned).collect())
+    }
 }
 
 impl Machines for Iohyve {
@@ -118,6 +134,9 @@ impl Machines for Iohyve {
         }
         let (row, others) = self.row(vm).await?;
         names::check_deletion(vm.as_str(), &others, self.version())?;
+        if names::deletes_by_pattern(self.version()) {
+            names::check_datasets(vm.as_str(), &self.datasets_beside(vm).await?)?;
+        }
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: iohyve would delete it all the same")));
         }

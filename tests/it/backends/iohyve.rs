@@ -91,6 +91,34 @@ async fn what_would_hit_another_machine_is_not_sent() {
 }
 
 #[tokio::test]
+async fn an_old_iohyve_is_not_sent_a_deletion_that_takes_more_than_the_machine() {
+    let rig = Rig::new();
+    rig.set("version", json!("v0.7.5"));
+    let (iohyve, _) = rig.connected().await;
+    for name in ["web", "an", "db"] {
+        iohyve.create(&create(name), Call::new().0).await.unwrap();
+    }
+    rig.set("isos", json!(["myweb.iso"]));
+    let refused = async |name: &str, kind: ErrorKind, why: &str| {
+        let before = rig.world();
+        let error = iohyve.delete(&name.into(), false).await.unwrap_err();
+        assert!(error.kind == kind && error.message.contains(why), "{error}");
+        assert_eq!(rig.world(), before);
+    };
+    refused("web", ErrorKind::Conflict, "deletes tank/iohyve/ISO/myweb.iso too").await;
+    refused("an", ErrorKind::Conflict, "deletes tank too").await;
+    // What zfs does not tell is not taken for nothing.
+    rig.set("broken", json!("internal error: failed to initialize ZFS library"));
+    refused("db", ErrorKind::Refused, "failed to initialize ZFS library").await;
+    assert_eq!(rig.sent(&["delete"]), [""; 0]);
+    rig.set("broken", Value::Null);
+    iohyve.delete(&"db".into(), false).await.unwrap();
+    let left = rig.world();
+    assert!(left["guests"]["db"].is_null() && left["guests"]["web"].is_object(), "{left}");
+    assert_eq!((&left["isos"], &left["home"]), (&json!(["myweb.iso"]), &json!("tank/iohyve")));
+}
+
+#[tokio::test]
 async fn a_disk_never_shrinks_and_a_machine_that_stays_in_memory_is_taken_out() {
     let rig = Rig::new();
     let (iohyve, _) = rig.connected().await;

@@ -9,6 +9,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -46,6 +47,31 @@ class World:
             rows.append([name, *states, guest["settings"]["description"]])
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         return [("  ".join(word.ljust(width) for word, width in zip(row, widths))).rstrip() for row in rows]
+
+
+def datasets(world):
+    """What zfs lists: the pools, and what iohyve has made in its own."""
+    home, found = world.all.get("home"), ["zroot", "zroot/usr", "tank"]
+    if home:
+        found += [home, f"{home}/Firmware", f"{home}/ISO", *(f"{home}/ISO/{iso}" for iso in world.all["isos"])]
+        for name, guest in world.all["guests"].items():
+            found += [f"{home}/{name}", *(f"{home}/{name}/{disk}" for disk in guest["disks"])]
+    return found
+
+
+def delete_by_pattern(world, pattern):
+    """Destroys whatever has the pattern in its name, and all below it, as iohyve did before 0.7.6."""
+    found = [name for name in datasets(world) if re.search(pattern, name)]
+    print(*(f"Deleting {pattern} at {name}..." for name in found), sep="\n")
+    home, guests = world.all["home"], world.all["guests"]
+
+    def is_gone(name):
+        return any(f"{name}/".startswith(f"{one}/") for one in found)
+
+    world.all["isos"] = [iso for iso in world.all["isos"] if not is_gone(f"{home}/ISO/{iso}")]
+    world.all["guests"] = {name: guest for name, guest in guests.items() if not is_gone(f"{home}/{name}")}
+    if is_gone(home):
+        world.all["home"] = None
 
 
 def iohyve(world, command, *words):
@@ -111,6 +137,8 @@ def iohyve(world, command, *words):
         case ["delete", "-f", name] if guest is None:
             print(f"guest {name} doesn't exist")
             return 1
+        case ["delete", "-f", name] if world.all["version"] < "v0.7.6":
+            delete_by_pattern(world, name)
         case ["delete", "-f", name]:
             print(f"\n[WARNING] Forcing permanent deletion of {name}\nDeleting {name} at tank/iohyve/{name}...")
             if not lies:
@@ -223,7 +251,10 @@ def run(called, words):
             case "id":
                 code = print(world.all.get("user", 0))
             case "zfs":
-                code = print("zroot", world.all.get("home") or "zroot/usr", sep="\n")
+                # What it could not read is missing from what it tells.
+                print(*datasets(world), sep="\n")
+                print(world.all.get("broken") or "", end="", file=sys.stderr)
+                code = 1 if world.all.get("broken") else 0
             case "zpool":
                 code = print("tank\t90G")
             case "ifconfig":
