@@ -83,7 +83,7 @@ impl Client {
 
     /// Asks for the events that make a machine worth a look. One that an old libvirt does not know is done without.
     pub async fn register(&self) -> Result<()> {
-        let asked = EVENTS.map(|event| self.call(p::REGISTER_EVENT, Writer::default().u32(event).u32(0)));
+        let asked = EVENTS.map(|event| self.call(p::REGISTER_EVENT, Writer::default().u32(event.id).u32(0)));
         let mut answers = join_all(asked).await;
         answers.swap_remove(0).map(drop)
     }

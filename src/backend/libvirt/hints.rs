@@ -12,11 +12,54 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// The events that are asked for, by libvirt's numbers: lifecycle, reboot, watchdog, I/O error with its reason, disk and
-/// tray changed, woken up, put to sleep, memory changed, device removed and added, title or description changed.
-pub(super) const EVENTS: [u32; 13] = [0, 1, 3, 6, 9, 10, 11, 12, 13, 14, 15, 19, 23];
-/// Their messages: each begins with the number of the registration and the machine.
-const MESSAGES: [u32; 13] = [318, 319, 321, 323, 326, 327, 328, 329, 330, 331, 333, 354, 379];
+/// An event that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event {
+    /// Its number in `virDomainEventID`.
+    pub(super) id: u32,
+    /// The number of its message: `REMOTE_PROC_DOMAIN_EVENT_CALLBACK_...` of libvirt's `remote_protocol.x`.
+    message: u32,
+    /// A reason stands before the machine.
+    has_reason: bool,
+}
+
+/// A message begins with the number of the registration, then the machine.
+const fn event(id: u32, message: u32) -> Event {
+    Event { id, message, has_reason: false }
+}
+
+const fn with_reason(id: u32, message: u32) -> Event {
+    Event { id, message, has_reason: true }
+}
+
+/// Lifecycle, reboot, watchdog, I/O error with its reason, disk and tray changed, woken up, put to sleep, memory changed,
+/// put to sleep on the disk, device removed and added, title or description changed.
+pub(super) const EVENTS: [Event; 13] = [
+    event(0, 318),
+    event(1, 319),
+    event(3, 321),
+    event(6, 324),
+    event(9, 327),
+    event(10, 328),
+    with_reason(11, 329),
+    with_reason(12, 330),
+    event(13, 331),
+    with_reason(14, 332),
+    event(15, 333),
+    event(19, 354),
+    event(23, 379),
+];
+
+/// The machine that a message is about; None: it was not asked for, or cannot be read.
+fn machine(message: u32, body: &[u8]) -> Option<VmId> {
+    let event = EVENTS.iter().find(|event| event.message == message)?;
+    let mut reader = Reader::new(body);
+    reader.u32().ok()?;
+    if event.has_reason {
+        reader.u32().ok()?;
+    }
+    Domain::read(&mut reader).ok().map(|domain| VmId::from(domain.name))
+}
 
 /// Machines that something happened to, each once however much happened.
 #[derive(Debug, Default)]
@@ -28,12 +71,8 @@ pub(super) struct Hints {
 impl Hints {
     /// Notes what an event is about. Others than those that were asked for, and broken ones, say nothing.
     pub(super) fn heard(&self, message: u32, body: &[u8]) {
-        let mut reader = Reader::new(body);
-        if !MESSAGES.contains(&message) || reader.u32().is_err() {
-            return;
-        }
-        if let Ok(domain) = Domain::read(&mut reader) {
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(VmId::from(domain.name));
+        if let Some(vm) = machine(message, body) {
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(vm);
             self.wake.notify_one();
         }
     }
@@ -48,6 +87,44 @@ impl Hints {
                     return;
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::xdr::Writer, *};
+
+    #[test]
+    fn every_event_is_read_as_libvirt_sends_it() {
+        let web = Domain { name: "web".to_owned(), uuid: [1; 16], id: 3 };
+        let plain = || web.write(Writer::default().i32(7));
+        let reasoned = || web.write(Writer::default().i32(7).i32(0));
+        // As `remote_protocol.x` has them: the event, its message, what that holds.
+        let sent = [
+            ("LIFECYCLE", 0, 318, plain().i32(5).i32(1)),
+            ("REBOOT", 1, 319, plain()),
+            ("WATCHDOG", 3, 321, plain().i32(1)),
+            ("IO_ERROR_REASON", 6, 324, plain().text("/d.qcow2").text("virtio-disk0").i32(1).text("enospc")),
+            ("DISK_CHANGE", 9, 327, plain().maybe(Some("/a.iso")).maybe(None).text("sata0-0-0").i32(0)),
+            ("TRAY_CHANGE", 10, 328, plain().text("sata0-0-0").i32(0)),
+            ("PMWAKEUP", 11, 329, reasoned()),
+            ("PMSUSPEND", 12, 330, reasoned()),
+            ("BALLOON_CHANGE", 13, 331, plain().u64(65536)),
+            ("PMSUSPEND_DISK", 14, 332, reasoned()),
+            ("DEVICE_REMOVED", 15, 333, plain().text("virtio-disk1")),
+            ("DEVICE_ADDED", 19, 354, plain().text("virtio-disk1")),
+            ("METADATA_CHANGE", 23, 379, plain().i32(1).maybe(None)),
+        ];
+        assert_eq!(sent.len(), EVENTS.len());
+        for (name, id, message, body) in sent {
+            assert!(EVENTS.iter().any(|event| (event.id, event.message) == (id, message)), "{name}");
+            assert_eq!(machine(message, &body.done()), Some(VmId::from("web")), "{name}");
+        }
+        // What was not asked for, and what breaks off.
+        for (message, body) in [(323, plain().done()), (322, plain().done()), (324, vec![0; 6]), (330, plain().done())]
+        {
+            assert_eq!(machine(message, &body), None, "{message}");
         }
     }
 }
