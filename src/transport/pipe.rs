@@ -40,13 +40,15 @@ impl Program {
 }
 
 impl Words {
-    /// Waits until the program has ended, which it does soon after it closed its side, and tells why in its own words.
-    pub async fn last(mut self) -> Error {
+    /// Waits until the program has ended, which it does soon after it closed its side, and tells why in its own words:
+    /// its last ones as an error, and all of them, of which it keeps 64 KiB.
+    pub async fn last(mut self) -> (Error, String) {
         let mut stderr = Vec::new();
         let _ = timeout(PIPES, keep(self.stderr.take(), &mut stderr, 64 << 10)).await;
         let status = timeout(PIPES, self.child.wait()).await;
         let code = status.ok().and_then(Result::ok).and_then(|status| status.code());
-        self.program.failure(&Output { code, stdout: Vec::new(), stderr })
+        let all = String::from_utf8_lossy(&stderr).into_owned();
+        (self.program.failure(&Output { code, stdout: Vec::new(), stderr }), all)
     }
 }
 
@@ -57,12 +59,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_is_spoken_to_and_its_last_words_are_heard() {
-        let mut pipe =
-            Program::new("sh").arg("-c").arg("read x; echo \"<$x>\"; echo 'and no more' >&2").pipe().unwrap();
+        let mut pipe = Program::new("sh")
+            .arg("-c")
+            .arg("read x; echo \"<$x>\"; echo 'not yet' >&2; echo 'and no more' >&2")
+            .pipe()
+            .unwrap();
         pipe.to.write_all(b"hello\n").await.unwrap();
         let mut said = String::new();
         pipe.from.read_to_string(&mut said).await.unwrap();
         assert_eq!(said, "<hello>\n");
-        assert_eq!(pipe.words.last().await.message, "and no more");
+        let (error, all) = pipe.words.last().await;
+        assert_eq!((error.message.as_str(), all.as_str()), ("and no more", "not yet\nand no more\n"));
     }
 }

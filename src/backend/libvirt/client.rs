@@ -236,13 +236,17 @@ where
         () = client.end.cancelled() => None,
     };
     if client.pending().lost.is_none() {
+        let unreachable = |why: &str| Error::new(ErrorKind::Unreachable, why);
         let why = match (ended, words) {
-            (Some(error), _) if error.kind == ErrorKind::Protocol => error.message,
-            (_, Some(words)) => super::reach::explained(words.last().await).message,
-            (Some(error), None) => error.message,
-            (None, None) => CLOSED.to_owned(),
+            (Some(error), _) if error.kind == ErrorKind::Protocol => unreachable(&error.message),
+            (_, Some(words)) => {
+                let (error, all) = words.last().await;
+                super::reach::explained(&error, &all)
+            }
+            (Some(error), None) => unreachable(&error.message),
+            (None, None) => unreachable(CLOSED),
         };
-        client.lose(&Error::new(ErrorKind::Unreachable, why));
+        client.lose(&why);
     }
     let lost = client.pending().lost.clone();
     if let Some(error) = lost.filter(|_| client.is_up.load(Ordering::Acquire)) {

@@ -12,6 +12,9 @@ use std::{
 };
 use tokio::net::UnixStream;
 
+/// What ssh says last when it gives up over a host's key, whatever is wrong with that.
+const UNPROVEN: &str = "Host key verification failed";
+
 /// Which of a computer's two sets of machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -206,18 +209,41 @@ fn group(groups: &str, gid: u32) -> Option<String> {
     line.split(':').next().map(|name| clean_line(name).into_owned())
 }
 
-/// What ssh said, with what helps.
-pub(super) fn explained(error: Error) -> Error {
+/// Why the connection through ssh ended, with what helps. `last` is the last line that ssh wrote, `all` is all that it
+/// wrote: the last line is the same for a key that is new and for one that has changed.
+pub(super) fn explained(last: &Error, all: &str) -> Error {
+    let line = &last.message;
+    let lasting = match () {
+        () if all.contains(UNPROVEN) && all.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") => {
+            "its key is another one than before: someone may stand in between, so find out why before you accept it"
+        }
+        () if all.contains(UNPROVEN) && all.contains("REVOKED HOST KEY") => {
+            "its key is marked as revoked: do not sign in before you know why"
+        }
+        () if all.contains(UNPROVEN) => "sign in by hand once, to see its key and accept it",
+        // Which ways to sign in were tried stands in brackets.
+        () if all.contains("Permission denied (") => {
+            "ssh must sign in without asking: with a key, or an agent that has it"
+        }
+        () if all.contains("Too many authentication failures") => {
+            "the agent has too many keys: name the right one for this host in ~/.ssh/config"
+        }
+        () if line.contains("Permission denied") && !line.starts_with("ssh: ") => {
+            "that user may not use libvirt there: members of the group libvirt may"
+        }
+        () => "",
+    };
+    if !lasting.is_empty() {
+        // Not tried again by itself: that would go on for ever, and may lock the account.
+        return Error::new(ErrorKind::Unauthorized, format_args!("{line}: {lasting}"));
+    }
     let hint = [
-        ("Permission denied", "ssh must sign in without asking: with a key, or an agent that has it"),
-        ("Host key verification failed", "sign in by hand once, to see its key and accept it"),
-        ("REMOTE HOST IDENTIFICATION", "its key is another one than before: find out why before you accept it"),
         ("not found", "neither virt-ssh-helper nor nc is there: is libvirt installed on that host?"),
         ("Could not resolve", "is its name right?"),
     ];
-    match hint.iter().find(|(words, _)| error.message.contains(words)) {
-        Some((_, hint)) => Error::new(ErrorKind::Unreachable, format_args!("{}: {hint}", error.message)),
-        None => Error::new(ErrorKind::Unreachable, error.message),
+    match hint.iter().find(|(words, _)| line.contains(words)) {
+        Some((_, hint)) => Error::new(ErrorKind::Unreachable, format_args!("{line}: {hint}")),
+        None => Error::new(ErrorKind::Unreachable, line),
     }
 }
 

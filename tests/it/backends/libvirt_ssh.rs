@@ -11,6 +11,40 @@ use vmdeck::{
     domain::{ErrorKind, HostEvent, Op, PowerState, VmId},
 };
 
+const NEW_KEY: &str = "No ED25519 host key is known for far.example and you have requested strict checking.\r
+Host key verification failed.\r
+";
+const CHANGED_KEY: &str = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
+@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
+IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\r
+Someone could be eavesdropping on you right now (man-in-the-middle attack)!\r
+It is also possible that a host key has just been changed.\r
+The fingerprint for the ED25519 key sent by the remote host is\r
+SHA256:0000000000000000000000000000000000000000000.\r
+Please contact your system administrator.\r
+Add correct host key in /home/me/.ssh/known_hosts to get rid of this message.\r
+Offending ED25519 key in /home/me/.ssh/known_hosts:3\r
+Host key for far.example has changed and you have requested strict checking.\r
+Host key verification failed.\r
+";
+const REVOKED_KEY: &str = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
+@       WARNING: REVOKED HOST KEY DETECTED!               @\r
+@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r
+The ED25519 host key for far.example is marked as revoked.\r
+Host key verification failed.\r
+";
+const CHANGE_ALLOWED: &str = "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r
+Password authentication is disabled to avoid man-in-the-middle attacks.\r
+Timeout, server far.example not responding.\r
+";
+const JUMP_REFUSED: &str = "me@jump.example: Permission denied (publickey).\r
+Connection closed by UNKNOWN port 65535\r
+";
+const TOO_MANY_KEYS: &str = "Received disconnect from 192.0.2.7 port 22:2: Too many authentication failures\r
+Disconnected from 192.0.2.7 port 22\r
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_of_another_computer_are_managed_through_ssh() {
     let daemon = Daemon::new().await;
@@ -37,16 +71,29 @@ async fn machines_of_another_computer_are_managed_through_ssh() {
 #[tokio::test]
 async fn what_ssh_says_is_told_with_what_helps() {
     let folder = tempfile::tempdir().unwrap();
-    for (said, helps) in [
-        ("me@far: Permission denied (publickey).", "with a key, or an agent that has it"),
-        ("Host key verification failed.", "to see its key and accept it"),
-        ("ssh: Could not resolve hostname far", "is its name right?"),
-        ("sh: 1: exec: nc: not found", "is libvirt installed on that host?"),
+    // What lasts until somebody does something is not tried again for ever.
+    let (lasting, passing) = (ErrorKind::Unauthorized, ErrorKind::Unreachable);
+    for (words, kind, helps) in [
+        ("me@far: Permission denied (publickey,password).", lasting, "with a key, or an agent that has it"),
+        (JUMP_REFUSED, lasting, "with a key, or an agent that has it"),
+        (TOO_MANY_KEYS, lasting, "the right one for this host in ~/.ssh/config"),
+        (NEW_KEY, lasting, "to see its key and accept it"),
+        (CHANGED_KEY, lasting, "find out why before you accept it"),
+        (REVOKED_KEY, lasting, "do not sign in before you know why"),
+        ("nc: unix connect failed: Permission denied", lasting, "members of the group libvirt may"),
+        // The change was allowed in the configuration, and is not why the connection ended.
+        (CHANGE_ALLOWED, passing, "Timeout, server far.example not responding."),
+        ("ssh: connect to host far.example port 22: Permission denied", passing, "port 22: Permission denied"),
+        ("ssh: Could not resolve hostname far: Name or service not known", passing, "is its name right?"),
+        ("sh: 1: exec: nc: not found", passing, "is libvirt installed on that host?"),
     ] {
-        let uri = ssh(&folder.path().join("ssh"), &format!("echo 'Warning: added' >&2; echo '{said}' >&2; exit 255"));
+        fs::write(folder.path().join("words"), words).unwrap();
+        let script = format!("cat {} >&2; exit 255", folder.path().join("words").display());
+        let uri = ssh(&folder.path().join("ssh"), &script);
         let error = at(&uri).connect(mpsc::channel(1).0).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Unreachable);
-        assert!(error.message.starts_with(said) && error.message.ends_with(helps), "{error}");
+        let last = words.trim().lines().last().unwrap();
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.message.starts_with(last) && error.message.ends_with(helps), "{error}");
     }
     let uri = format!("qemu+ssh://far.example/system?command={}/none", folder.path().display());
     let error = at(&uri).connect(mpsc::channel(1).0).await.unwrap_err();
