@@ -27,6 +27,8 @@ pub struct Drive {
     pub format: Option<String>,
     /// None: nothing is in it.
     pub source: Option<Source>,
+    /// What that is based on, and that in turn, as far as the description tells: that of a running machine tells all.
+    pub backing: Vec<Source>,
     pub is_read_only: bool,
     /// Several machines may have it at once.
     pub is_shared: bool,
@@ -119,22 +121,27 @@ fn size(node: Element<'_>) -> Option<ByteSize> {
     number.checked_mul(scale).map(ByteSize)
 }
 
+/// The source of a drive, or of what it is based on.
+fn source(node: Element<'_>) -> Option<Source> {
+    let source = child(node, "source")?;
+    let named = |name| source.attribute(name).map(str::to_owned);
+    let path = || named("file").or_else(|| named("dev")).or_else(|| named("dir")).map(Source::Path);
+    let volume = || Some(Source::Volume { pool: named("pool")?, volume: named("volume")? });
+    let is_some = source.attributes().next().is_some();
+    let other = || is_some.then(|| Source::Other(node.attribute("type").unwrap_or("?").to_owned()));
+    path().or_else(volume).or_else(other)
+}
+
 fn drive(node: Element<'_>) -> Option<Drive> {
     let target = child(node, "target");
-    let source = child(node, "source").and_then(|source| {
-        let named = |name| source.attribute(name).map(str::to_owned);
-        let path = || named("file").or_else(|| named("dev")).or_else(|| named("dir")).map(Source::Path);
-        let volume = || Some(Source::Volume { pool: named("pool")?, volume: named("volume")? });
-        let is_some = source.attributes().next().is_some();
-        let other = || is_some.then(|| Source::Other(node.attribute("type").unwrap_or("?").to_owned()));
-        path().or_else(volume).or_else(other)
-    });
+    let chain = std::iter::successors(child(node, "backingStore"), |below| child(*below, "backingStore"));
     Some(Drive {
         target: attribute(target, "dev")?,
         device: node.attribute("device").unwrap_or("disk").to_owned(),
         bus: attribute(target, "bus"),
         format: attribute(child(node, "driver"), "type"),
-        source,
+        source: source(node),
+        backing: chain.filter_map(source).collect(),
         is_read_only: child(node, "readonly").is_some(),
         is_shared: child(node, "shareable").is_some(),
     })
@@ -225,7 +232,8 @@ mod tests {
         <os><type machine='pc-q35-7.2'>hvm</type><loader type='pflash'>/x</loader><boot dev='hd'/><boot dev='cdrom'/></os>
         <devices>
           <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='/a b.qcow2' index='2'/>
-            <backingStore type='file'><source file='/base'/></backingStore><target dev='vda' bus='virtio'/></disk>
+            <backingStore type='file'><source file='/base'/>
+              <backingStore type='volume'><source pool='p' volume='root'/><backingStore/></backingStore></backingStore><target dev='vda' bus='virtio'/></disk>
           <disk type='volume'><source pool='p' volume='v'/><target dev='vdb'/><shareable/></disk>
           <disk type='network'><source protocol='rbd' name='x'/><target dev='vdc'/></disk>
           <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
@@ -245,6 +253,8 @@ mod tests {
         let targets: Vec<_> = read.drives.iter().map(|drive| drive.target.as_str()).collect();
         assert_eq!(targets, ["vda", "vdb", "vdc", "sda"]);
         assert_eq!((read.drives[0].path(), read.drives[0].format.as_deref()), (Some("/a b.qcow2"), Some("qcow2")));
+        let root = Source::Volume { pool: "p".into(), volume: "root".into() };
+        assert_eq!(read.drives[0].backing, [Source::Path("/base".into()), root]);
         assert_eq!(read.drives[1].source, Some(Source::Volume { pool: "p".into(), volume: "v".into() }));
         assert_eq!(read.drives[2].source, Some(Source::Other("network".into())));
         assert!(read.drives[1].is_shared && read.drives[3].is_read_only && read.drives[3].source.is_none());

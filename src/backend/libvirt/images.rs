@@ -1,5 +1,5 @@
 //! The library of images: the volumes of all pools that are called like one.
-use super::{Libvirt, client::Client, pools, staged, wire::Volume};
+use super::{Libvirt, client::Client, holders::Holders, pools, staged, wire::Volume};
 use crate::{
     backend::{
         Call, Images,
@@ -81,7 +81,7 @@ pub(super) async fn check_free(client: &Client, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The machines that have a file in a CD drive, by the file's path.
+/// The machines that have a file in a drive, by the file's path, as far as they can be read.
 async fn users(client: &Client) -> Result<HashMap<String, Vec<String>>> {
     let mut users: HashMap<String, Vec<String>> = HashMap::new();
     let domains = client.domains().await?;
@@ -118,15 +118,17 @@ pub(super) async fn path(client: &Client, image: &str) -> Result<String> {
     volume(client, image).await.map(|volume| volume.key)
 }
 
-/// The volume of an image that no machine has in its drive.
-async fn unused(client: &Client, image: &str) -> Result<Volume> {
+/// The volume of an image that no machine has in its drive, and that no disk is based on.
+async fn unused(client: &Client, image: &str, is_local: bool) -> Result<Volume> {
     let volume = volume(client, image).await?;
-    match users(client).await?.remove(&volume.key) {
-        Some(vms) => Err(Error::conflict(format_args!(
-            "{} is in the drive of {}: eject it first",
-            clean_line(image),
-            vms.join(", ")
-        ))),
+    let holders = Holders::read(client, is_local).await?;
+    let (vms, shown) = (holders.machines(&volume), clean_line(image));
+    if !vms.is_empty() {
+        let why = format_args!("{shown} is in the drive of {}: eject it first", vms.join(", "));
+        return Err(Error::conflict(why));
+    }
+    match holders.why_not(&volume, |_| false, &[]) {
+        Some(why) => Err(Error::conflict(format_args!("{shown} {why}"))),
         None => Ok(volume),
     }
 }
@@ -305,7 +307,7 @@ impl Images for Libvirt {
         self.own_folder(&client).await.map_err(|why| Error::unsupported(Op::RenameImage, &why))?;
         check_library_name(name).map_err(|why| Error::invalid(format_args!("name: {why}")))?;
         check_name(name)?;
-        let from = PathBuf::from(unused(&client, image).await?.key);
+        let from = PathBuf::from(unused(&client, image, self.settings.uri.is_local()).await?.key);
         let folder = from.parent().unwrap_or(&from).to_owned();
         let to = folder.join(name);
         move_to_free_name(&from, &to).map_err(|error| match error.kind() {
@@ -323,7 +325,7 @@ impl Images for Libvirt {
 
     async fn remove_image(&self, image: &str) -> Result<()> {
         let client = self.client()?;
-        let volume = unused(&client, image).await?;
+        let volume = unused(&client, image, self.settings.uri.is_local()).await?;
         client.volume_delete(&volume).await?;
         if self.settings.uri.is_local() {
             let path = PathBuf::from(&volume.key);

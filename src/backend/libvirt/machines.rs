@@ -1,13 +1,18 @@
 //! Making and deleting machines.
-use super::{Libvirt, client::Client, pools, wire::Volume};
+use super::{
+    Libvirt,
+    client::Client,
+    holders::Holders,
+    pools,
+    wire::{Domain, Volume},
+};
 use crate::{
     backend::{
         Call, Machines,
-        domain_xml::{Description, DiskFile, Drive, NewMachine, Source},
+        domain_xml::{DiskFile, Drive, NewMachine, Source},
     },
     domain::{
         ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, PowerState, Result, Values, Vm, VmId, check_vm_name,
-        clean_line,
     },
 };
 use std::fs;
@@ -108,7 +113,7 @@ impl Libvirt {
         if !matches!(power, PowerState::Off) {
             return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));
         }
-        let disks = if keep_disks { Vec::new() } else { self.own_disks(&client, vm).await? };
+        let disks = if keep_disks { Vec::new() } else { self.own_disks(&client, vm, &domain).await? };
         client.undefine(&domain).await?;
         for volume in disks {
             let deleted = client.volume_delete(&volume).await;
@@ -118,40 +123,39 @@ impl Libvirt {
     }
 
     /// The disks that go with a machine: all that it alone has. Refused where one cannot be deleted, before anything is.
-    async fn own_disks(&self, client: &Client, vm: &VmId) -> Result<Vec<Volume>> {
-        let mut others = Vec::new();
-        let mut own = Description::default();
-        for domain in client.domains().await? {
-            let description = client.xml(&domain, true).await?;
-            if domain.name == vm.as_str() { own = description } else { others.push(description) }
-        }
+    async fn own_disks(&self, client: &Client, vm: &VmId, domain: &Domain) -> Result<Vec<Volume>> {
+        let own = client.xml(domain, true).await?;
         let is_disk = |drive: &&Drive| drive.device == "disk" && !drive.is_read_only && !drive.is_shared;
-        let mut volumes = Vec::new();
+        let refused = |drive: &Drive, why: &str| {
+            Error::conflict(format_args!("{} of {vm} {why}: delete the machine and keep its disks", drive.target))
+        };
+        let mut disks = Vec::new();
         for drive in own.drives.iter().filter(is_disk) {
-            let shown = |why: &str| {
-                Error::conflict(format_args!("{} of {vm} {why}: delete the machine and keep its disks", drive.target))
-            };
-            let source = match &drive.source {
+            let found = match &drive.source {
                 None => continue,
-                Some(Source::Other(_)) => return Err(shown("is on storage that is not managed here")),
-                Some(source) => source,
-            };
-            let user =
-                others.iter().find(|other| other.drives.iter().any(|theirs| theirs.source.as_ref() == Some(source)));
-            if let Some(user) = user {
-                return Err(shown(&format!("is a disk of {} too", clean_line(&user.name))));
-            }
-            let found = match source {
-                Source::Volume { pool, volume } => {
+                Some(Source::Other(_)) => return Err(refused(drive, "is on storage that is not managed here")),
+                Some(Source::Volume { pool, volume }) => {
                     let place = self.pool(client, pool).await?;
                     client.volume_named(&place.pool, volume).await
                 }
-                _ => pools::volume_at(client, drive.path().unwrap_or_default()).await,
+                Some(Source::Path(path)) => pools::volume_at(client, path).await,
             };
             match found {
-                Ok(volume) => volumes.push(volume),
-                Err(error) if error.kind == ErrorKind::NotFound => return Err(shown("is in no pool of libvirt")),
+                Ok(volume) => disks.push((drive, volume)),
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    return Err(refused(drive, "is in no pool of libvirt"));
+                }
                 Err(error) => return Err(error),
+            }
+        }
+        if disks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let volumes: Vec<_> = disks.iter().map(|(_, volume)| volume.clone()).collect();
+        let holders = Holders::read(client, self.settings.uri.is_local()).await?;
+        for (drive, volume) in disks {
+            if let Some(why) = holders.why_not(&volume, |held| held.vm == domain.name, &volumes) {
+                return Err(refused(drive, &why));
             }
         }
         Ok(volumes)

@@ -10,6 +10,7 @@ mod describe;
 mod disks;
 mod figures;
 mod hints;
+mod holders;
 mod images;
 mod look;
 mod machines;

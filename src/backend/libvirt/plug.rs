@@ -4,9 +4,10 @@ use super::{
     calls::{CONFIG, LIVE},
     client::Client,
     disks::{Drives, is_active},
+    holders::{Held, Holders},
     machines::{answer, size},
     pools,
-    wire::{Domain, procedure as p},
+    wire::{Domain, Volume, procedure as p},
 };
 use crate::{
     backend::domain_xml::{self, DiskFile, Drive},
@@ -86,7 +87,7 @@ impl Libvirt {
         // What is to be deleted is known before anything is changed.
         let volume = match (&path, delete) {
             (_, false) => None,
-            (Some(path), true) => Some(pools::volume_at(&client, path).await?),
+            (Some(path), true) => Some(self.alone(&client, vm, id, path).await?),
             (None, true) => return Err(Error::conflict(format_args!("{id} is no file: it can only be kept"))),
         };
         let is_in = |description: &domain_xml::Description| description.drive(id.as_str()).is_some();
@@ -110,6 +111,17 @@ impl Libvirt {
         match volume {
             Some(volume) => client.volume_delete(&volume).await.map(|()| None),
             None => Ok(Some(format!("{id} removed, its file is kept: {shown}"))),
+        }
+    }
+
+    /// The volume behind a disk. Refused where anything else has it.
+    async fn alone(&self, client: &Client, vm: &VmId, id: &DiskId, path: &str) -> Result<Volume> {
+        let volume = pools::volume_at(client, path).await?;
+        let holders = Holders::read(client, self.settings.uri.is_local()).await?;
+        let is_this = |held: &Held| held.vm == vm.as_str() && held.target == id.as_str();
+        match holders.why_not(&volume, is_this, &[]) {
+            Some(why) => Err(Error::conflict(format_args!("{id} {why}: it can only be kept"))),
+            None => Ok(volume),
         }
     }
 

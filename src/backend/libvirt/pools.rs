@@ -109,6 +109,14 @@ pub(super) fn format(xml: &str) -> String {
     format.and_then(|format| format.attribute("type")).unwrap_or_default().to_owned()
 }
 
+/// The file that a volume is based on.
+pub(super) fn backing(xml: &str) -> Option<String> {
+    let document = roxmltree::Document::parse(xml).ok()?;
+    let backing = document.root_element().children().find(|node| node.has_tag_name("backingStore"))?;
+    let path = backing.children().find(|node| node.has_tag_name("path"))?.text()?.trim();
+    (!path.is_empty()).then(|| path.to_owned())
+}
+
 impl Libvirt {
     /// The pool called `name`; without a name the usual one, made where there is none yet.
     pub(super) async fn pool(&self, client: &Client, name: &str) -> Result<Place> {
@@ -200,5 +208,15 @@ mod tests {
         assert_eq!(parse(xml), ("dir".to_owned(), "/a&b".to_owned()));
         assert_eq!(parse("<pool type='rbd'/>"), ("rbd".to_owned(), String::new()));
         assert_eq!(parse("no xml"), Default::default());
+    }
+
+    #[test]
+    fn what_a_volume_is_based_on_is_read() {
+        let over =
+            "<volume><target><path>/o</path></target><backingStore><path>/a&amp;b</path></backingStore></volume>";
+        assert_eq!(backing(over).as_deref(), Some("/a&b"));
+        for alone in ["<volume><target><path>/o</path></target></volume>", "<volume><backingStore/></volume>"] {
+            assert_eq!(backing(alone), None);
+        }
     }
 }

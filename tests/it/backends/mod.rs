@@ -10,6 +10,7 @@ mod govirthost_wire;
 mod iohyve;
 mod iohyve_fetches;
 mod libvirt_copies;
+mod libvirt_holders;
 mod libvirt_images;
 mod libvirt_kept;
 mod libvirt_life;

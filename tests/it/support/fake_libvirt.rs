@@ -34,6 +34,8 @@ pub(crate) enum Upload {
 pub(crate) struct World {
     /// Of the pool `default`; a volume that was only made has as many zeros as it is to hold.
     pub volumes: BTreeMap<String, Vec<u8>>,
+    /// Machines with the volume `tiny.iso` in their drive.
+    pub machines: Vec<&'static str>,
     pub available: u64,
     pub upload: Upload,
     /// These are refused, with this number and these words.
@@ -58,6 +60,7 @@ impl FakeLibvirt {
         let listener = UnixListener::bind(folder.path().join(name)).unwrap();
         let world = World {
             volumes: BTreeMap::new(),
+            machines: Vec::new(),
             available: 1 << 30,
             upload: Upload::Works,
             refuses: HashMap::new(),
@@ -211,7 +214,16 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             let volumes: Vec<_> = world.volumes.keys().map(|name| volume(name)).collect();
             out.list(&volumes, |out, volume| volume.write(out))
         }
-        p::LIST_DOMAINS | p::LIST_NETWORKS => out.u32(0),
+        p::LIST_DOMAINS => {
+            let machine = |name: &&str| Domain { name: (*name).to_owned(), uuid: [2; 16], id: -1 };
+            out.list(&world.machines, |out, name| machine(name).write(out))
+        }
+        p::XML => {
+            let name = Domain::read(&mut args).unwrap().name;
+            let drive = "<disk type='volume' device='cdrom'><source pool='default' volume='tiny.iso'/><target dev='sda'/></disk>";
+            out.text(&format!("<domain><name>{name}</name><devices>{drive}</devices></domain>"))
+        }
+        p::LIST_NETWORKS => out.u32(0),
         p::STATS => {
             let machine = Domain { name: "web".to_owned(), uuid: [1; 16], id: 1 };
             let state = |out: Writer, name: &str| out.text(name).u32(1).i32(1);
