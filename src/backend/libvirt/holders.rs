@@ -100,7 +100,7 @@ impl Finder<'_> {
                 None => Names::new(),
             };
             let (vm, target) = (description.name.clone(), drive.target.clone());
-            Ok(Held { vm, target, file, below: below.into_iter().flatten().collect() })
+            Ok::<_, Error>(Held { vm, target, file, below: below.into_iter().flatten().collect() })
         }))
         .await
     }
