@@ -30,7 +30,7 @@ async fn a_disk_that_anything_else_has_is_not_deleted() {
         assert_eq!(removed.message, format!("vdb {why}: it can only be kept"));
         assert_eq!(deleted.message, format!("vdb of web {why}: delete the machine and keep its disks"));
         let disks: Vec<_> = libvirt.disks(&web).await.unwrap().into_iter().map(|disk| disk.id).collect();
-        assert_eq!(disks, ["vda".into(), vdb.clone()]);
+        assert_eq!(disks, ["vda".into(), vdb.clone(), "sda".into()]);
         assert!(file.exists() && daemon.path("images/web.qcow2").exists());
     };
     let link = daemon.path("link");
