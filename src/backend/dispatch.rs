@@ -141,7 +141,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::ShutDown(vm) => backend.shut_down(vm).await.map(done),
         Request::PowerOff(vm) => backend.power_off(vm).await.map(done),
         Request::Reset(vm) => backend.reset(vm).await.map(done),
-        Request::Reboot(vm) => backend.reboot(vm).await.map(done),
+        Request::Reboot(vm) => backend.reboot(vm).await.map(|told| told.map_or(Reply::Done, Reply::Taken)),
         Request::Save(vm) => backend.save(vm, call).await.map(done),
         Request::Pause(vm) => backend.pause(vm).await.map(done),
         Request::Resume(vm) => backend.resume(vm).await.map(done),

@@ -24,8 +24,9 @@ pub trait Power {
         unsupported(Op::Reset)
     }
 
-    /// Requires [`Op::Reboot`]. Asks the guest to restart, which may ignore it.
-    fn reboot(&self, _vm: &VmId) -> impl Future<Output = Result<()>> + Send {
+    /// Requires [`Op::Reboot`]. Asks the guest to restart, which may ignore it; tells what is known where that is not
+    /// even that the guest was asked.
+    fn reboot(&self, _vm: &VmId) -> impl Future<Output = Result<Option<String>>> + Send {
         unsupported(Op::Reboot)
     }
 

@@ -2,8 +2,20 @@
 use super::read::{Result, Table, Value};
 use crate::domain::check_libvirt_uri;
 
-/// An address with one of `schemes`, a host, and no user or password in it, since addresses are printed.
+/// An address with one of `schemes`, a host, and nothing behind that and its port: what stands there would not be sent.
 pub(super) fn url(value: &Value<'_>, schemes: &[&str]) -> Result<String> {
+    let address = url_below(value, schemes)?;
+    match address.split_once("://") {
+        Some((_, rest)) if rest.contains(['/', '?', '#']) => {
+            Err(value.wrong("this kind of host is not looked for below a path: end it after the host and its port"))
+        }
+        _ => Ok(address),
+    }
+}
+
+/// An address with one of `schemes`, a host, and no user or password in it, since addresses are printed. The server may
+/// stand below a path.
+pub(super) fn url_below(value: &Value<'_>, schemes: &[&str]) -> Result<String> {
     let text = value.text()?;
     let wanted = || schemes.iter().map(|s| format!("{s}://host")).collect::<Vec<_>>().join(", ");
     // The address is not shown where it may hold a password.

@@ -1,7 +1,7 @@
 //! `[[host]]`: the one closed list of backends and what each needs to know.
 use super::{
     Certificates, PasswordSource, Tls,
-    address::{libvirt_uri, peer_uri, ssh, url},
+    address::{libvirt_uri, peer_uri, ssh, url, url_below},
     certificates::{check_has_tls, tls},
     read::{Result, Table, with_nearest},
 };
@@ -238,7 +238,7 @@ impl HostConfig {
                 BackendConfig::Govirthost(Govirthost { certificates: Certificates::read(table, &[&url])?, url })
             }
             "velocity" => {
-                let url = url(&table.need("url", "write url = \"http://host:8090\"")?, HTTP)?;
+                let url = url_below(&table.need("url", "write url = \"http://host:8090\"")?, HTTP)?;
                 let (user, password) = (table.word("user")?, password(table)?);
                 let certificates = Certificates::read(table, &[&url])?;
                 BackendConfig::Velocity(Velocity { url, user, password, certificates })

@@ -111,7 +111,16 @@ impl Client {
 
     /// Asks for an action on a guest; the job that will do it comes back.
     pub(super) async fn act(&self, vm: &VmId, action: &str) -> Result<String> {
-        let answer = self.send(&Ask::new(Method::POST, format!("{}/{action}", guest_path(vm)?))).await?;
+        self.queue(Ask::new(Method::POST, format!("{}/{action}", guest_path(vm)?))).await
+    }
+
+    /// Asks for the end of a guest; the job that will do it comes back.
+    pub(super) async fn delete(&self, vm: &VmId) -> Result<String> {
+        self.queue(Ask::new(Method::DELETE, guest_path(vm)?)).await
+    }
+
+    async fn queue(&self, ask: Ask) -> Result<String> {
+        let answer = self.send(&ask).await?;
         if !answer.is_success() {
             return Err(wire::refusal(&answer));
         }

@@ -17,19 +17,35 @@ impl Chypervisord {
         self.guests.as_ref().ok_or_else(|| Error::new(ErrorKind::Unsupported, why))
     }
 
-    async fn act(&self, vm: &VmId, action: &str) -> Result<()> {
+    /// Asks for an action; returns what became of its job.
+    async fn act(&self, vm: &VmId, action: &str) -> Result<String> {
         let client = self.cguestd()?;
         locked(&self.taken).remove(vm);
         let job = client.act(vm, action).await?;
-        let shown = clean(&job, 40).into_owned();
-        let told = if self.settings.follow_jobs {
-            follow(client, &job).await?;
-            format!("job {shown} is done; lochness does not tell whether the guest runs")
-        } else {
-            format!("queued as job {shown}; lochness does not tell whether the guest runs")
-        };
-        locked(&self.taken).insert(vm.clone(), told);
-        Ok(())
+        let told = format!("{}; lochness does not tell whether the guest runs", self.became(client, &job).await?);
+        locked(&self.taken).insert(vm.clone(), told.clone());
+        Ok(told)
+    }
+
+    /// What became of a job, where it may be looked at.
+    async fn became(&self, client: &Client, job: &str) -> Result<String> {
+        let shown = clean(job, 40);
+        if !self.settings.follow_jobs {
+            return Ok(format!("queued as job {shown}"));
+        }
+        follow(client, job).await?;
+        Ok(format!("job {shown} is done"))
+    }
+
+    /// Whether a guest has gone. One whose job may not be looked at goes when its turn comes.
+    pub(super) async fn has_gone(&self, vm: &VmId) -> Verdict {
+        let queued = locked(&self.taken).get(vm).cloned();
+        match (self.find(vm).await, queued) {
+            (Err(error), _) if error.kind == ErrorKind::NotFound => Verdict::Met(None),
+            (Ok(_), Some(told)) if !self.settings.follow_jobs => Verdict::Met(Some(Reply::Taken(told))),
+            (Ok(_), _) => Verdict::NotMet("it is still there".to_owned()),
+            (Err(error), _) => Verdict::Unknown(error),
+        }
     }
 
     /// What is known of an action: no more than what became of its job.
@@ -63,20 +79,38 @@ async fn follow(client: &Client, job: &str) -> Result<()> {
 
 impl Power for Chypervisord {
     async fn start(&self, vm: &VmId) -> Result<()> {
-        self.act(vm, "start").await
+        self.act(vm, "start").await.map(drop)
     }
 
     async fn shut_down(&self, vm: &VmId) -> Result<()> {
-        self.act(vm, "shutdown").await
+        self.act(vm, "shutdown").await.map(drop)
     }
 
     async fn power_off(&self, vm: &VmId) -> Result<()> {
-        self.act(vm, "poweroff").await
+        self.act(vm, "poweroff").await.map(drop)
+    }
+
+    // `restart` comes to the same with the agent that does it.
+    async fn reboot(&self, vm: &VmId) -> Result<Option<String>> {
+        self.act(vm, "reboot").await.map(Some)
     }
 }
 
 impl Machines for Chypervisord {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
         self.cguestd()?.guest(vm).await
+    }
+
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+        let client = self.cguestd()?;
+        if keep_disks {
+            let why = "lochness deletes a guest with its disks: they cannot be kept";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        locked(&self.taken).remove(vm);
+        let job = client.delete(vm).await?;
+        let told = self.became(client, &job).await?;
+        locked(&self.taken).insert(vm.clone(), told);
+        Ok(())
     }
 }

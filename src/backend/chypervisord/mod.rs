@@ -128,6 +128,7 @@ impl Backend for Chypervisord {
         match expect {
             Expect::Node(expect) => self.judge(expect).await,
             Expect::Power { vm, .. } => self.taken(vm),
+            Expect::Gone(vm) => self.has_gone(vm).await,
             Expect::Nothing => Verdict::Met(None),
             _ => Verdict::Unknown(Error::unsupported(crate::domain::Op::Show, "lochness does not tell")),
         }

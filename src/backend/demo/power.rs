@@ -77,9 +77,9 @@ impl Power for Demo {
         Ok(())
     }
 
-    async fn reboot(&self, vm: &VmId) -> Result<()> {
+    async fn reboot(&self, vm: &VmId) -> Result<Option<String>> {
         self.world(Op::Reboot)?.machine_for(vm, Op::Reboot)?;
-        self.reset(vm).await
+        self.reset(vm).await.map(|()| None)
     }
 
     async fn save(&self, vm: &VmId, _call: Call) -> Result<()> {

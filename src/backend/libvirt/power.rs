@@ -37,8 +37,8 @@ impl Power for Libvirt {
         self.act(vm, p::RESET).await
     }
 
-    async fn reboot(&self, vm: &VmId) -> Result<()> {
-        self.act(vm, p::REBOOT).await
+    async fn reboot(&self, vm: &VmId) -> Result<Option<String>> {
+        self.act(vm, p::REBOOT).await.map(|()| None)
     }
 
     async fn save(&self, vm: &VmId, _call: Call) -> Result<()> {

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// Why an operation is missing.
 fn why(op: Op) -> &'static str {
     match op {
-        Op::Start | Op::ShutDown | Op::PowerOff | Op::Reboot => {
+        Op::Start | Op::ShutDown | Op::PowerOff | Op::Reboot | Op::Delete => {
             "by jobs, whose queue is not in the store: a chypervisord host with guests_url can"
         }
         _ => records::why(op),

@@ -23,14 +23,13 @@ pub(in crate::backend) const HEARTBEAT: &str = "A change of a live node's record
 pub(in crate::backend) fn why(op: Op) -> &'static str {
     match op {
         Op::Pause | Op::Resume => "cguestd takes a suspend, but the worker behind it refuses it",
-        Op::Reset => "lochness has no reset: its restart asks the guest to reboot",
-        Op::Reboot => "a restart is a job of cguestd, which vmdeck does not send yet",
+        Op::Reset => "lochness has no reset: its restart and its reboot both ask the guest",
         Op::Save => "no service of lochness keeps the memory of a guest",
         Op::Rename => "guests of lochness have identities, no names of their own",
         Op::ListSnapshots | Op::TakeSnapshot | Op::RevertSnapshot | Op::RemoveSnapshot => {
             "snapshots are kept by the agent of each hypervisor, which vmdeck does not speak to"
         }
-        Op::Create | Op::Clone | Op::Delete => {
+        Op::Create | Op::Clone => {
             "lochness makes guests from flavors and networks, which only its own tools list"
         }
         Op::Migrate => "lochness places a guest once, and none of its services moves it",

@@ -27,6 +27,7 @@ impl Velocity {
         Ok(match &seen {
             Seen::NotLoaded => Verdict::Failed(not_loaded(vm)),
             Seen::Hidden => Verdict::Unknown(Error::refused(format_args!("this user may not see the state of {vm}"))),
+            Seen::Untold(error) => Verdict::Unknown(error.clone()),
             Seen::Is(now) if now == "ERROR" => Verdict::Failed(in_error(vm)),
             Seen::Is(_) if seen.power() == (wanted, None) => Verdict::Met(None),
             Seen::Is(now) => Verdict::NotMet(format!("it is {}", wire::word(now))),

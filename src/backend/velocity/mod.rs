@@ -107,11 +107,12 @@ impl Velocity {
         let session = self.session()?;
         let groups = locked(&session.groups).take();
         let catalogue = self.read_catalogue(groups).await?;
+        session.keep_listed(&catalogue);
         let images = if quick {
             None
         } else {
             // What the user may not see of the media is no reason to show no machines.
-            let (walked, images) = tokio::join!(session.walk(), self.read_media(&catalogue));
+            let (walked, images) = tokio::join!(session.walk(&catalogue), self.read_media(&catalogue));
             walked?;
             images.ok()
         };

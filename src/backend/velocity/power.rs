@@ -21,6 +21,7 @@ impl Velocity {
         match &seen {
             Seen::NotLoaded => return Err(not_loaded(vm)),
             Seen::Hidden => return Err(Error::refused(format_args!("this user may not see the state of {vm}"))),
+            Seen::Untold(error) => return Err(error.clone()),
             Seen::Is(now) if now == "ERROR" => return Err(in_error(vm)),
             Seen::Is(now) if wire::is_passing(now) => {
                 let why = format_args!("{vm} is {}: wait until that is over", wire::word(now));

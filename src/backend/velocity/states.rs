@@ -2,12 +2,12 @@
 //! ago comes next, and nothing is asked for twice at the same time.
 use super::{
     Session, Velocity,
-    catalogue::Entry,
+    catalogue::{Catalogue, Entry},
     client::{AT_ONCE, Said},
     locked, wire,
 };
 use crate::{
-    domain::{Error, GROUP, HostEvent, PowerState, Result, Vm, VmId},
+    domain::{Error, ErrorKind, GROUP, HostEvent, PowerState, Result, Vm, VmId},
     transport::{Stopwatch, http::Method},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -30,6 +30,8 @@ pub(super) enum Seen {
     NotLoaded,
     /// This user may not see it.
     Hidden,
+    /// The server fails at this machine; the others have their states all the same.
+    Untold(Error),
 }
 
 impl Seen {
@@ -38,6 +40,7 @@ impl Seen {
             Self::Is(state) => wire::power(state),
             Self::NotLoaded => (PowerState::Unknown, Some("not loaded".to_owned())),
             Self::Hidden => (PowerState::Unknown, Some("not shown".to_owned())),
+            Self::Untold(_) => (PowerState::Unknown, Some("not told".to_owned())),
         }
     }
 
@@ -52,6 +55,12 @@ pub(super) fn not_loaded(vm: &VmId) -> Error {
         "{vm} is in the list, but the server has not loaded it: Velocity loads machines only when it is started, and \
          none that wants more CPUs or memory than its Mac gives. Restart Velocity there"
     ))
+}
+
+/// Whether an error is about one machine: not about the link or the sign-in, without which there is none at all.
+const fn is_of_one(error: &Error) -> bool {
+    use ErrorKind as K;
+    matches!(error.kind, K::Refused | K::Protocol | K::Conflict | K::NotFound | K::Unsupported)
 }
 
 /// All states that were read, by the number of the machine.
@@ -84,15 +93,22 @@ impl States {
 }
 
 impl Session {
-    /// Asks for the state of a machine now; returns whether it is news.
-    pub(super) async fn read_state(&self, vmid: i64) -> Result<(Seen, bool)> {
-        let seen = match self.client.ask(Method::POST, "/v/vm/state", json!({"vmid": vmid})).await? {
-            Said::Yes(answer) => Seen::Is(wire::state(&answer)?),
+    async fn ask_state(&self, vmid: i64) -> Result<Seen> {
+        match self.client.ask(Method::POST, "/v/vm/state", json!({"vmid": vmid})).await? {
+            Said::Yes(answer) => wire::state(&answer).map(Seen::Is),
             // A machine that is not loaded is "not found" here, and "not permitted" elsewhere (12200).
-            Said::No(refusal) if refusal.code.is_some() && refusal.status == 404 => Seen::NotLoaded,
-            Said::No(refusal) if refusal.code == Some(12200) => Seen::NotLoaded,
-            Said::No(refusal) if refusal.is_forbidden() => Seen::Hidden,
-            Said::No(refusal) => return Err(refusal.error("/v/vm/state")),
+            Said::No(refusal) if refusal.code.is_some() && refusal.status == 404 => Ok(Seen::NotLoaded),
+            Said::No(refusal) if refusal.code == Some(12200) => Ok(Seen::NotLoaded),
+            Said::No(refusal) if refusal.is_forbidden() => Ok(Seen::Hidden),
+            Said::No(refusal) => Err(refusal.error("/v/vm/state")),
+        }
+    }
+
+    /// Asks for the state of a machine now; returns whether it is news. Errors are those of the link and the sign-in.
+    pub(super) async fn read_state(&self, vmid: i64) -> Result<(Seen, bool)> {
+        let seen = match self.ask_state(vmid).await {
+            Err(error) if is_of_one(&error) => Seen::Untold(error),
+            asked => asked?,
         };
         let is_news = self.states.keep(vmid, &seen);
         Ok((seen, is_news))
@@ -101,32 +117,32 @@ impl Session {
     /// A machine with its state as it was read last.
     pub(super) fn vm(&self, entry: &Entry) -> Vm {
         let machine = &entry.machine;
-        let (power, remark) = match self.states.get(machine.vmid) {
-            Some(seen) => {
-                let (power, remark) = seen.power();
-                (Some(power), remark)
-            }
-            None => (None, None),
-        };
+        let seen = self.states.get(machine.vmid);
+        let (power, remark) = seen.as_ref().map(Seen::power).map_or((None, None), |(power, own)| (Some(power), own));
         let group = self.catalogue().groups.name(entry.gid);
-        let details = vec![(GROUP.to_owned(), group), ("Number".to_owned(), machine.vmid.to_string())];
+        let mut details = vec![(GROUP.to_owned(), group), ("Number".to_owned(), machine.vmid.to_string())];
+        if let Some(Seen::Untold(why)) = seen {
+            details.push(("State".to_owned(), why.message));
+        }
         let (cpus, memory) = (machine.cpus, machine.memory);
         Vm { id: entry.id.clone(), name: machine.name.clone(), power, remark, cpus, memory, details, ..Vm::default() }
     }
 
-    /// Reads the states of all machines of the list, those first that were read longest ago, for as long as a list may
-    /// take. A server that tells states in the list is not asked again.
-    pub(super) async fn walk(&self) -> Result<()> {
-        let catalogue = self.catalogue();
-        let mut wanted = Vec::new();
-        for entry in catalogue.entries.values() {
-            let vmid = entry.machine.vmid;
-            if let Some(state) = &entry.machine.state {
-                self.states.keep(vmid, &Seen::Is(state.clone()));
-            } else {
-                wanted.push((self.states.age(vmid), vmid));
+    /// Keeps the states that the list itself told.
+    pub(super) fn keep_listed(&self, catalogue: &Catalogue) {
+        for machine in catalogue.entries.values().map(|entry| &entry.machine) {
+            if let Some(state) = &machine.state {
+                self.states.keep(machine.vmid, &Seen::Is(state.clone()));
             }
         }
+    }
+
+    /// Reads the states that the list did not tell, those first that were read longest ago, for as long as a list may
+    /// take.
+    pub(super) async fn walk(&self, catalogue: &Catalogue) -> Result<()> {
+        let machines = catalogue.entries.values().map(|entry| &entry.machine);
+        let untold = machines.filter(|machine| machine.state.is_none()).map(|machine| machine.vmid);
+        let mut wanted: Vec<_> = untold.map(|vmid| (self.states.age(vmid), vmid)).collect();
         // Those that were never read come first.
         wanted.sort_by_key(|(age, _)| std::cmp::Reverse(age.unwrap_or(Duration::MAX)));
         let begun = Stopwatch::start();

@@ -137,6 +137,40 @@ async fn guests_are_acted_on_by_jobs() {
 }
 
 #[tokio::test]
+async fn guests_restart_and_go_by_jobs() {
+    let lochness = Lochness::new(Face::Etcd);
+    let vm = VmId::from("00ad4ab2-64c3-43a3-950d-67d5d8908640");
+    lochness.add(NODE, &json!({}));
+    lochness.place(NODE, vm.as_str());
+    let delete = |keep_disks| Request::Delete { vm: vm.clone(), keep_disks };
+    let careful = Chypervisord::new(Settings { follow_jobs: false, ..lochness.settings() });
+    let Reply::Taken(told) = send(&careful, Request::Reboot(vm.clone())).await.unwrap() else { panic!("it is queued") };
+    assert_eq!(told, "queued as job 7d2f-1; lochness does not tell whether the guest runs");
+    let gone = delete(false).expects();
+    assert_eq!(send(&careful, delete(true)).await.unwrap_err().kind, ErrorKind::Unsupported, "disks are not kept");
+    send(&careful, delete(false)).await.unwrap();
+    let queued = Verdict::Met(Some(Reply::Taken("queued as job 7d2f-1".to_owned())));
+    assert_eq!(careful.look(&gone).await, queued, "its turn may come later");
+    assert_eq!(lochness.store().looks, 0, "a job that is looked at may be lost");
+    let host = lochness.backend();
+    let capabilities = host.connect(mpsc::channel(1).0).await.unwrap();
+    assert!(capabilities.check(Op::Reboot).is_ok() && capabilities.check(Op::Delete).is_ok());
+    assert_eq!(capabilities.keeps_disks, Some(false), "nobody is asked what becomes of the disks");
+    assert_eq!(host.look(&gone).await, Verdict::NotMet("it is still there".to_owned()));
+    send(&host, Request::Reboot(vm.clone())).await.unwrap();
+    lochness.store().looks = 0;
+    send(&host, delete(false)).await.unwrap();
+    assert_eq!(lochness.store().looks, 3, "new, working, done");
+    assert_eq!(host.look(&gone).await, Verdict::Met(None));
+    let asked = lochness.cguestd.asked();
+    let changes: Vec<_> = asked.iter().filter(|a| a.method != "GET").map(|a| (&*a.method, &*a.path)).collect();
+    let path = format!("/guests/{vm}");
+    let (reboot, delete) = (("POST", format!("{path}/reboot")), ("DELETE", path));
+    let wanted = [&reboot, &delete, &reboot, &delete].map(|(method, path)| (*method, path.as_str()));
+    assert_eq!(changes, wanted);
+}
+
+#[tokio::test]
 async fn without_cguestd_hypervisors_are_managed_all_the_same() {
     let mut lochness = Lochness::new(Face::Documented);
     lochness.add(NODE, &json!({}));

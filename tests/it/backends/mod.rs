@@ -41,4 +41,5 @@ mod sysadm_sign_in;
 mod sysadm_truth;
 mod sysadm_wire;
 mod velocity;
+mod velocity_answers;
 mod velocity_wire;

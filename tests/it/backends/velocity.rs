@@ -17,15 +17,15 @@ use vmdeck::{
     transport::Password,
 };
 
-struct Stage {
-    server: FakeVelocity,
-    velocity: Velocity,
+pub(super) struct Stage {
+    pub(super) server: FakeVelocity,
+    pub(super) velocity: Velocity,
     capabilities: Capabilities,
-    events: mpsc::Receiver<HostEvent>,
+    pub(super) events: mpsc::Receiver<HostEvent>,
 }
 
 impl Stage {
-    async fn new(face: Face, guests: &[(&str, &str)]) -> Self {
+    pub(super) async fn new(face: Face, guests: &[(&str, &str)]) -> Self {
         let server = FakeVelocity::new(face);
         for (name, state) in guests {
             server.world().add(name, state);
@@ -33,20 +33,20 @@ impl Stage {
         Self::with(server).await
     }
 
-    async fn with(server: FakeVelocity) -> Self {
+    pub(super) async fn with(server: FakeVelocity) -> Self {
         let velocity = velocity(&server.web.url());
         let (sink, events) = mpsc::channel(1024);
         let capabilities = velocity.connect(sink).await.unwrap();
         Self { server, velocity, capabilities, events }
     }
 
-    async fn run(&self, request: Request) -> Result<(Reply, Verdict)> {
+    pub(super) async fn run(&self, request: Request) -> Result<(Reply, Verdict)> {
         let prepared = prepare(&self.velocity, request).await?;
         let reply = dispatch(&self.velocity, &prepared, Call::new().0).await?;
         Ok((reply, self.velocity.look(&prepared.expect).await))
     }
 
-    async fn refused(&self, request: Request, kind: ErrorKind, words: &str) {
+    pub(super) async fn refused(&self, request: Request, kind: ErrorKind, words: &str) {
         let title = request.title();
         let Err(error) = self.run(request).await else { panic!("{title}: it should have been refused") };
         assert_eq!(error.kind, kind, "{title}: {error}");
@@ -54,13 +54,13 @@ impl Stage {
     }
 
     /// Name, state and remark of every machine.
-    async fn list(&self) -> Vec<(String, PowerState, Option<String>)> {
+    pub(super) async fn list(&self) -> Vec<(String, PowerState, Option<String>)> {
         let vms = self.velocity.inventory(false).await.unwrap().vms.unwrap();
         vms.into_iter().map(|vm| (vm.id.to_string(), vm.power(), vm.remark)).collect()
     }
 }
 
-fn web() -> VmId {
+pub(super) fn web() -> VmId {
     VmId::from("web")
 }
 

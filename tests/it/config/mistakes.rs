@@ -90,6 +90,15 @@ fn addresses_must_fit_their_backend() {
         ("backend = \"libvirt\"\nuri = \"qemu:///system\"\npeer_uri = \"qemu:///system\"", "names no other computer"),
         ("backend = \"iohyve\"\nssh = \"-oProxyCommand=x\"", "user@host"),
         ("backend = \"lochness\"\nkv = [\"http://a:4001\", \"b\"]", "this is not an address"),
+        (
+            "backend = \"chypervisord\"\nurl = \"http://proxy/prefix\"",
+            "4: [[host]] h url: `http://proxy/prefix`: this kind of host is not looked for below a path",
+        ),
+        (
+            "backend = \"chypervisord\"\nurl = \"http://c\"\nguests_url = \"http://proxy/g\"",
+            "5: [[host]] h guests_url: `http://proxy/g`: this kind",
+        ),
+        ("backend = \"lochness\"\nkv = [\"http://a:4001/\", \"http://b/v2\"]", "`http://b/v2`: this kind"),
         ("backend = \"velocity\"\nurl = \"https://v\"\ntls = \"pin\"", "the SHA-256 fingerprint"),
         ("backend = \"velocity\"\nurl = \"https://v\"\npin = \"ab\"", "`pin` needs tls = \"pin\""),
         (
@@ -138,6 +147,9 @@ fn certificates_of_a_server_that_has_none_are_told() {
         "backend = \"chypervisord\"\nurl = \"http://c\"\nguests_url = \"https://g\"\nca = \"/c\"",
         "backend = \"lochness\"\nkv = [\"http://a\", \"HTTPS://b\"]\ntls = \"accept-new\"",
         "backend = \"sysadm\"\nurl = \"ws://x\"\nkey = \"/k\"",
+        // A server of Velocity may stand below a path; nothing else has one.
+        "backend = \"velocity\"\nurl = \"http://proxy/velocity/\"",
+        "backend = \"chypervisord\"\nurl = \"http://c:17000/\"",
     ] {
         parse(&format!("[[host]]\nname = \"h\"\n{lines}\n")).unwrap();
     }

@@ -45,6 +45,8 @@ pub(crate) struct Store {
     /// How often jobs were looked at, and how they end.
     pub(crate) looks: usize,
     pub(crate) job_error: Option<String>,
+    /// A guest that goes once its job is done.
+    leaving: Option<String>,
     /// So many updates fail because somebody else was faster, and gave the node the address 10.0.0.77.
     pub(crate) conflicts: usize,
     /// Told instead of the next answer.
@@ -85,6 +87,7 @@ impl Lochness {
             guests: BTreeMap::new(),
             looks: 0,
             job_error: None,
+            leaving: None,
             conflicts: 0,
             odd: None,
             slowness: Duration::ZERO,
@@ -172,6 +175,11 @@ fn merge(record: &mut Value, changes: &Value, keeps_resources: bool) {
 fn message(status: u16, message: &str) -> Told {
     let body = json!({"message": message, "code": status, "stack": ["/root/go/src/secret.go:1 (0x1)"]});
     Told::json(status, format!("{body}\n"))
+}
+
+fn queued(guest: &Value) -> Told {
+    let headers = "Content-Type: application/json\r\nX-Guest-Job-Id: 7d2f-1\r\n".to_owned();
+    Told::Answer(202, headers, guest.to_string().into_bytes())
 }
 
 impl Store {
@@ -301,14 +309,20 @@ impl Store {
                     (_, Some(_)) => "error",
                     _ => "done",
                 };
+                if let Some(guest) = self.leaving.take_if(|_| status == "done") {
+                    self.guests.remove(&guest);
+                }
                 Told::json(200, json!({"id": job, "status": status, "error": self.job_error}).to_string())
             }
             (method, ["guests", id, rest @ ..]) => match (self.guests.get(*id), method, rest) {
                 (None, ..) => self.missing(&format!("guests/{id}")),
                 (Some(guest), "GET", []) => Told::json(200, guest.to_string()),
-                (Some(guest), "POST", [_]) => {
-                    let headers = "Content-Type: application/json\r\nX-Guest-Job-Id: 7d2f-1\r\n".to_owned();
-                    Told::Answer(202, headers, guest.to_string().into_bytes())
+                (Some(guest), "POST", ["start" | "shutdown" | "poweroff" | "reboot" | "restart" | "suspend"]) => {
+                    queued(guest)
+                }
+                (Some(guest), "DELETE", []) => {
+                    self.leaving = Some((*id).to_owned());
+                    queued(guest)
                 }
                 _ => message(400, "no such action"),
             },

@@ -11,7 +11,7 @@ use std::{
 use vmdeck::{
     backend::velocity::{Settings, Velocity},
     domain::Secret,
-    transport::{Password, Stopwatch, Trust},
+    transport::{Password, Stopwatch, Trust, now},
 };
 
 /// Which generation answers.
@@ -61,6 +61,12 @@ pub(crate) struct World {
     /// gid, and the medium.
     pub(crate) media: Vec<(i64, Value)>,
     pub(crate) keys: BTreeSet<String>,
+    /// How long keys made from now on live, in seconds of `clock`; None: until the server is restarted.
+    pub(crate) life: Option<u64>,
+    pub(crate) clock: u64,
+    ends: HashMap<String, u64>,
+    /// How many requests came with a key that does not live.
+    pub(crate) refused_keys: u32,
     pub(crate) sign_ins: u32,
     /// When the last sign-in was taken.
     pub(crate) signed_in: Option<Stopwatch>,
@@ -68,6 +74,8 @@ pub(crate) struct World {
     pub(crate) requests: Vec<(String, Value)>,
     /// What is told instead of an answer, once for each entry, by method and path.
     pub(crate) odd: HashMap<&'static str, Vec<Told>>,
+    /// What is told of the state of these machines.
+    pub(crate) odd_states: HashMap<i64, Told>,
     /// How long every answer takes.
     pub(crate) latency: Duration,
     /// A machine that is made fails halfway, and stays in the list.
@@ -115,10 +123,15 @@ impl FakeVelocity {
                 ),
             ],
             keys: BTreeSet::new(),
+            life: None,
+            clock: 0,
+            ends: HashMap::new(),
+            refused_keys: 0,
             sign_ins: 0,
             signed_in: None,
             requests: Vec::new(),
             odd: HashMap::new(),
+            odd_states: HashMap::new(),
             latency: Duration::ZERO,
             breaks_halfway: false,
             slowness: 0,
@@ -194,19 +207,24 @@ impl World {
         self.signed_in = Some(Stopwatch::start());
         let key = format!("KEY-{}", self.sign_ins);
         self.keys.insert(key.clone());
-        ok(&json!({"authkey": key, "expires": 60}))
+        let Some(life) = self.life else { return ok(&json!({"authkey": key, "expires": 60})) };
+        self.ends.insert(key.clone(), self.clock + life);
+        ok(&json!({"authkey": key, "expires": now().0 / 1000 + life}))
     }
 
     /// The keys of a request, each where its generation looks for it.
-    fn refuses(&self, asked: &Asked, body: &Value) -> Option<Told> {
-        let lives = |key: &str| self.keys.contains(key);
+    fn refuses(&mut self, asked: &Asked, body: &Value) -> Option<Told> {
+        let has_ended = |key: &str| self.ends.get(key).is_some_and(|end| *end <= self.clock);
+        let lives = |key: &str| self.keys.contains(key) && !has_ended(key);
         let bearer = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let in_body = body["authkey"].as_str();
         if self.face == Face::Old {
             let is_good = in_body.is_some_and(lives);
+            self.refused_keys += u32::from(!is_good);
             return (!is_good).then(|| own(401, 100));
         }
         if !bearer.is_some_and(lives) {
+            self.refused_keys += 1;
             return Some(vapor(401, "User not authenticated."));
         }
         let wants_both = asked.path.ends_with("/v/vm") || asked.path.ends_with("/v/vm/list");
@@ -216,15 +234,8 @@ impl World {
     fn reply(&mut self, request: &str, body: &Value) -> Told {
         let request = request.replacen(" /proxied", " ", 1);
         match request.as_str() {
-            "POST /u/user" => ok(&json!({"uid": self.uid, "name": "root", "memberships": []})),
-            "POST /u/group/list" => {
-                let group = |(gid, parent, name, may): &(i64, i64, &str, Vec<&str>)| {
-                    let may: Vec<_> =
-                        may.iter().map(|name| json!({"pid": 1, "name": name, "description": ""})).collect();
-                    json!({"gid": gid, "parent_gid": parent, "name": name, "permissions": may})
-                };
-                ok(&json!({"groups": self.groups.iter().map(group).collect::<Vec<_>>()}))
-            }
+            "POST /u/user" => ok(&json!({"uid": self.uid, "name": "root", "memberships": self.groups()})),
+            "POST /u/group/list" => ok(&json!({"groups": self.groups()})),
             "POST /v/vm/list" => self.list(body),
             "POST /v/vm/state" => self.state(body),
             "PUT /v/vm/state" => self.change(body),
@@ -239,6 +250,14 @@ impl World {
             }
             _ => vapor(404, "Not Found"),
         }
+    }
+
+    fn groups(&self) -> Vec<Value> {
+        let group = |(gid, parent, name, may): &(i64, i64, &str, Vec<&str>)| {
+            let may: Vec<_> = may.iter().map(|name| json!({"pid": 1, "name": name, "description": ""})).collect();
+            json!({"gid": gid, "parent_gid": parent, "name": name, "permissions": may})
+        };
+        self.groups.iter().map(group).collect()
     }
 
     fn list(&self, body: &Value) -> Told {
@@ -265,6 +284,9 @@ impl World {
     }
 
     fn state(&mut self, body: &Value) -> Told {
+        if let Some(told) = body["vmid"].as_i64().and_then(|vmid| self.odd_states.get(&vmid)) {
+            return told.clone();
+        }
         let Some((vmid, guest)) = self.known(body) else { return own(404, 13110) };
         let state = guest.state.clone();
         if !guest.next.is_empty() {
