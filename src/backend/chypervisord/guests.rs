@@ -22,7 +22,8 @@ impl Chypervisord {
         let client = self.cguestd()?;
         locked(&self.taken).remove(vm);
         let job = client.act(vm, action).await?;
-        let told = format!("{}; lochness does not tell whether the guest runs", self.became(client, &job).await?);
+        let became = self.became(client, &job).await?;
+        let told = format!("{became}; lochness does not tell whether the guest runs");
         locked(&self.taken).insert(vm.clone(), told.clone());
         Ok(told)
     }
