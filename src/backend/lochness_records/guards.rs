@@ -29,9 +29,7 @@ pub(in crate::backend) fn why(op: Op) -> &'static str {
         Op::ListSnapshots | Op::TakeSnapshot | Op::RevertSnapshot | Op::RemoveSnapshot => {
             "snapshots are kept by the agent of each hypervisor, which vmdeck does not speak to"
         }
-        Op::Create | Op::Clone => {
-            "lochness makes guests from flavors and networks, which only its own tools list"
-        }
+        Op::Create | Op::Clone => "lochness makes guests from flavors and networks, which only its own tools list",
         Op::Migrate => "lochness places a guest once, and none of its services moves it",
         Op::ListDisks => "no service of lochness tells the disks of a guest",
         Op::ResizeDisk => "no service of lochness grows a disk: a guest has the size that its flavor gave it",
