@@ -57,6 +57,26 @@ async fn pass(stage: &Stage, seconds: u64) {
 }
 
 #[tokio::test]
+async fn a_key_is_replaced_before_it_ends() {
+    for face in FACES {
+        let server = FakeVelocity::new(face);
+        server.world().life = Some(20);
+        server.world().add("web", "RUNNING");
+        let stage = Stage::with(server).await;
+        for _ in 0..8 {
+            pass(&stage, 6).await;
+            assert_eq!(stage.list().await.len(), 1);
+        }
+        let (refused, sign_ins) = {
+            let world = stage.server.world();
+            (world.refused_keys, world.sign_ins)
+        };
+        assert_eq!(refused, 0, "{face:?}: no request came too late");
+        assert!((4..=9).contains(&sign_ins), "{face:?}: {sign_ins} sign-ins in 48 s, with keys that live for 20");
+    }
+}
+
+#[tokio::test]
 async fn states_that_the_list_tells_are_not_asked_for_one_by_one() {
     let stage = Stage::new(Face::Documented, &[("web", "RUNNING"), ("db", "PAUSED")]).await;
     let quick = stage.velocity.inventory(true).await.unwrap().vms.unwrap();
