@@ -150,7 +150,14 @@ impl App {
 
     /// Where a task stands, in one sentence.
     pub fn outcome(&self, task: &Task) -> String {
-        super::tasks::outcome(task)
+        let told = super::tasks::outcome(task);
+        let is_deaf = matches!(&task.state, TaskState::Failed(error) | TaskState::Unknown(error)
+            if matches!(error.kind, ErrorKind::Timeout | ErrorKind::Differs));
+        if task.op == Op::ShutDown && is_deaf {
+            let key = self.settings.keymap.first(Action::PowerOff);
+            return format!("{told}; {key} powers it off without asking its guest");
+        }
+        told
     }
 
     /// Whether a screen has rows to act on.

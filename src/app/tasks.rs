@@ -1,6 +1,6 @@
 //! What was asked of the hosts, and what they do of their own accord.
 use crate::domain::{
-    Error, ErrorKind, HostId, Job, Op, Progress, Reply, Request, Result, Stamp, Task, TaskId, TaskState, VmId,
+    ErrorKind, HostId, Job, Op, Progress, Reply, Request, Result, Stamp, Task, TaskId, TaskState, VmId,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -263,21 +263,11 @@ pub(super) fn outcome(task: &Task) -> String {
             (None, None) => format!("{title}: done"),
         },
         TaskState::Cancelled => format!("{title}: cancelled"),
-        TaskState::Failed(error) => failed(task, error),
+        TaskState::Failed(error) => format!("{title}: {error}"),
         // A fetch that was interrupted is known: it waits to be gone on with.
         TaskState::Unknown(error) if task.job.is_some() || error.kind == ErrorKind::Interrupted => {
             format!("{title}: {error}")
         }
         TaskState::Unknown(error) => format!("{title}: outcome unknown: {error}"),
-    }
-}
-
-fn failed(task: &Task, error: &Error) -> String {
-    let title = &task.title;
-    match (task.op, error.kind) {
-        (Op::ShutDown, ErrorKind::Timeout | ErrorKind::Differs) => {
-            format!("{title}: {error}; power off would not ask the guest")
-        }
-        _ => format!("{title}: {error}"),
     }
 }

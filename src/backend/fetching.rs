@@ -160,6 +160,8 @@ impl Fetching {
         let again = if login.is_none() { self.login_again(folder, name, &call).await? } else { None };
         fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login.or(again.as_ref()))?;
         let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
+        // Whoever waits for it may see nothing else of it: another vmdeck may take it away the moment it is whole.
+        report(Progress::default());
         fetch::follow(folder, name, &call.cancel, report).await?;
         Ok(())
     }

@@ -34,6 +34,8 @@ pub struct Limits {
     pub patience: Vec<(Op, Duration)>,
     /// The state may follow an answer later than the rule of [`Limits::settle`].
     pub settle: Vec<(Op, Duration)>,
+    /// How often the list is read again, where the host reports its changes but not all of them; None: by its cost.
+    pub resync: Option<Duration>,
 }
 
 impl Limits {

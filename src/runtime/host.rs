@@ -30,8 +30,8 @@ pub(super) enum Command {
 
 /// How many events of a backend may wait.
 const EVENTS: usize = 64;
-/// However long a list takes, the next comes within this time.
-const LONGEST_RESYNC: Duration = Duration::from_secs(300);
+/// However long a list takes, the next comes neither before the first nor after the second.
+const RESYNC: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
 
 /// Where the connection stands.
 enum Phase {
@@ -216,9 +216,12 @@ impl Actor {
     }
 
     fn list_every(&self) -> Duration {
-        match self.capabilities().map(|c| c.events) {
+        match self.capabilities().map(|c| (c.events, c.limits.resync)) {
             // A large host that reports its changes is not kept busy with telling what nobody changed.
-            Some(Events::Push) => self.policy.resync_every.max((self.reads.list_took * 3000).min(LONGEST_RESYNC)),
+            Some((Events::Push, own)) => {
+                let by_cost = || (self.reads.list_took * 10_000).clamp(RESYNC.0, RESYNC.1);
+                self.policy.resync_every.max(own.unwrap_or_else(by_cost))
+            }
             _ => self.policy.poll_every,
         }
     }

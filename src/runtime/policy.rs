@@ -16,7 +16,7 @@ pub struct Policy {
     pub backoff_max: Duration,
     /// Between two lists of a host that does not report changes itself.
     pub poll_every: Duration,
-    /// Between two lists of a host that does.
+    /// Between two lists of a host that does, at least.
     pub resync_every: Duration,
     /// Between two readings of the figures of what is on the screen.
     pub figures_every: Duration,
@@ -34,7 +34,7 @@ impl Default for Policy {
             patient_after: Duration::from_secs(3),
             backoff_max: Duration::from_secs(30),
             poll_every: Duration::from_secs(5),
-            resync_every: Duration::from_secs(30),
+            resync_every: Duration::from_secs(10),
             figures_every: Duration::from_secs(1),
             read_within: Duration::from_secs(10),
             is_watching: true,

@@ -1,6 +1,6 @@
 //! `vmdeck setup`, `doctor` and `autostart`: a few requests one after the other, with a person between them.
 use super::{
-    headless::{Asked, Call, Streams, exit_code, run},
+    headless::{Session, Streams, exit_code},
     interrupt::listen,
 };
 use crate::{
@@ -18,93 +18,102 @@ pub struct Errand<'a> {
     pub host: &'a str,
 }
 
-impl Errand<'_> {
-    async fn ask(&self, request: Request, interrupt: &CancellationToken, streams: &mut Streams<'_>) -> Result<Reply> {
-        let op = request.op().name().to_owned();
-        let call = Call { host: self.host.to_owned(), op, words: Vec::new(), json: false, detach: false };
-        let asked = Asked { request, answer: None };
-        run(self.config, self.paths, &call, asked, streams, interrupt.clone()).await
-    }
-
-    async fn check(&self, streams: &mut Streams<'_>) -> Result<SetupReport> {
-        match self.ask(Request::CheckSetup, &CancellationToken::new(), streams).await? {
-            Reply::Setup(report) => Ok(report),
-            _ => Err(Error::unsupported(Op::CheckSetup, "this host does not tell what it lacks")),
-        }
+impl<'a> Errand<'a> {
+    /// Does `work` with the host, and ends what it began there.
+    async fn with(
+        &self,
+        streams: &mut Streams<'_>,
+        work: impl AsyncFnOnce(&mut Session<'a>, &mut Streams<'_>) -> Result<u8>,
+    ) -> u8 {
+        let done = match Session::open(self.config, self.paths, self.host) {
+            Ok(mut session) => {
+                let done = work(&mut session, streams).await;
+                session.close().await;
+                done
+            }
+            Err(error) => Err(error),
+        };
+        done.unwrap_or_else(|error| fail(&error, streams))
     }
 
     /// Says what the host has and lacks: 0 when machines can run, 1 when not.
     pub async fn doctor(&self, streams: &mut Streams<'_>) -> u8 {
-        match self.check(streams).await {
-            Ok(report) => {
-                tell(&report, streams);
-                u8::from(!report.is_ready())
-            }
-            Err(error) => fail(&error, streams),
-        }
+        self.with(streams, look).await
     }
 
     /// Installs what the host lacks, after asking; `yes` answers all but what has a caution.
     pub async fn set_up(&self, yes: bool, streams: &mut Streams<'_>) -> u8 {
-        let report = match self.check(streams).await {
-            Ok(report) => report,
-            Err(error) => return fail(&error, streams),
-        };
-        tell(&report, streams);
-        let Some(command) = &report.command else {
-            return u8::from(!report.is_ready());
-        };
-        let asks = !yes || report.caution.is_some();
-        if asks {
-            match confirm(command, streams) {
-                Some(true) => {}
-                Some(false) => return 1,
-                None => {
-                    let _ = writeln!(streams.err, "vmdeck: an answer is needed: run it in a terminal");
-                    return 4;
-                }
-            }
-        }
-        // Not before: at the question Ctrl-C ends the program.
-        let interrupt = CancellationToken::new();
-        let _listener = listen(interrupt.clone());
-        if let Err(error) = self.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await {
-            return fail(&error, streams);
-        }
-        self.doctor(streams).await
+        self.with(streams, async |session, streams| set_up(session, yes, streams).await).await
     }
 
     /// Starts every machine that is off and whose property `autostart` is `yes`. The worst outcome is returned.
     pub async fn autostart(&self, streams: &mut Streams<'_>) -> u8 {
-        let interrupt = CancellationToken::new();
-        let _listener = listen(interrupt.clone());
-        let vms = match self.ask(Request::List, &interrupt, streams).await {
-            Ok(Reply::Vms(vms)) => vms,
-            Ok(_) => Vec::new(),
-            Err(error) => return fail(&error, streams),
-        };
-        let mut worst = 0;
-        for vm in vms.into_iter().filter(|vm| vm.power() == PowerState::Off) {
-            if interrupt.is_cancelled() {
-                return fail(&Error::new(ErrorKind::Cancelled, "interrupted: the others were not started"), streams);
+        self.with(streams, autostart).await
+    }
+}
+
+async fn check(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<SetupReport> {
+    match session.ask(Request::CheckSetup, &CancellationToken::new(), streams).await? {
+        Reply::Setup(report) => Ok(report),
+        _ => Err(Error::unsupported(Op::CheckSetup, "this host does not tell what it lacks")),
+    }
+}
+
+async fn look(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<u8> {
+    let report = check(session, streams).await?;
+    tell(&report, streams);
+    Ok(u8::from(!report.is_ready()))
+}
+
+/// All with one session: the host installs what was agreed to, and nothing else.
+async fn set_up(session: &mut Session<'_>, yes: bool, streams: &mut Streams<'_>) -> Result<u8> {
+    let report = check(session, streams).await?;
+    tell(&report, streams);
+    let Some(command) = &report.command else {
+        return Ok(u8::from(!report.is_ready()));
+    };
+    if !yes || report.caution.is_some() {
+        match confirm(command, streams) {
+            Some(true) => {}
+            Some(false) => return Ok(1),
+            None => return Err(Error::new(ErrorKind::NeedsAnswer, "an answer is needed: run it in a terminal")),
+        }
+    }
+    // Not before: at the question Ctrl-C ends the program.
+    let interrupt = CancellationToken::new();
+    let _listener = listen(interrupt.clone());
+    session.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await?;
+    look(session, streams).await
+}
+
+async fn autostart(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<u8> {
+    let interrupt = CancellationToken::new();
+    let _listener = listen(interrupt.clone());
+    let vms = match session.ask(Request::List, &interrupt, streams).await? {
+        Reply::Vms(vms) => vms,
+        _ => Vec::new(),
+    };
+    let mut worst = 0;
+    for vm in vms.into_iter().filter(|vm| vm.power() == PowerState::Off) {
+        if interrupt.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "interrupted: the others were not started"));
+        }
+        let wants = match session.ask(Request::ListProperties(vm.id.clone()), &interrupt, streams).await {
+            Ok(Reply::Properties(all)) => all.iter().any(|p| p.spec.name == "autostart" && p.value == "yes"),
+            Ok(_) => false,
+            Err(error) => {
+                worst = worst.max(fail(&error.context(&vm.id), streams));
+                false
             }
-            let wants = match self.ask(Request::ListProperties(vm.id.clone()), &interrupt, streams).await {
-                Ok(Reply::Properties(all)) => all.iter().any(|p| p.spec.name == "autostart" && p.value == "yes"),
-                Ok(_) => false,
-                Err(error) => {
-                    worst = worst.max(fail(&error.context(&vm.id), streams));
-                    false
-                }
-            };
-            if wants {
-                match self.ask(Request::Start(vm.id.clone()), &interrupt, streams).await {
-                    Ok(_) => drop(writeln!(streams.out, "{} started", vm.id)),
-                    Err(error) => worst = worst.max(fail(&error.context(&vm.id), streams)),
-                }
+        };
+        if wants {
+            match session.ask(Request::Start(vm.id.clone()), &interrupt, streams).await {
+                Ok(_) => drop(writeln!(streams.out, "{} started", vm.id)),
+                Err(error) => worst = worst.max(fail(&error.context(&vm.id), streams)),
             }
         }
-        worst
     }
+    Ok(worst)
 }
 
 fn fail(error: &Error, streams: &mut Streams<'_>) -> u8 {

@@ -278,6 +278,7 @@ impl Backend for Iohyve {
                     (Op::Clone, machines::CLONE + READ),
                 ],
                 settle: vec![(Op::Start, Duration::from_secs(20)), (Op::PowerOff, Duration::from_secs(10))],
+                resync: None,
             },
             missing: (NEVER.iter().map(|(op, why)| (*op, (*why).into())))
                 .chain(ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())))

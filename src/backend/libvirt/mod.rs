@@ -194,6 +194,9 @@ impl Libvirt {
     }
 }
 
+/// How old the list may be.
+const RESYNC: Duration = Duration::from_secs(10);
+
 /// A start may have a saved memory to read; libvirt answers once a memory is written, or a disk is copied.
 fn patience() -> Vec<(Op, Duration)> {
     let memory = Duration::from_secs(600);
@@ -209,7 +212,13 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
         cancel: Cancel::Sure,
         version: format!("libvirt {libvirt}"),
         is_set_up: Some(!qemu.is_empty()),
-        limits: Limits { patience: patience(), settle: vec![(Op::Migrate, migrate::SETTLE)], ..Limits::default() },
+        limits: Limits {
+            patience: patience(),
+            settle: vec![(Op::Migrate, migrate::SETTLE)],
+            // A disk that somebody grew, a volume that somebody made, a start on its own: no event tells.
+            resync: Some(RESYNC),
+            ..Limits::default()
+        },
         moves: migrate::MOVES,
         missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         details: vec![("QEMU".to_owned(), if qemu.is_empty() { "missing" } else { qemu }.to_owned())],

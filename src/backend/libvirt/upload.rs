@@ -103,6 +103,7 @@ impl Libvirt {
         loop {
             tokio::select! {
                 result = &mut work => {
+                    name = latest.borrow().job.as_ref().map_or(name, |job| job.as_str().to_owned());
                     let is_elsewhere = |error: &Error| {
                         error.kind == ErrorKind::Cancelled && !call.cancel.is_cancelled() && !name.is_empty()
                     };

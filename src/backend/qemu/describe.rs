@@ -45,7 +45,8 @@ impl Local {
             }
             Err(error) if error.kind == ErrorKind::Busy => {
                 found.started = place.alive().and_then(proc::started);
-                (Some(PowerState::Running), Some("watched by others".to_owned()))
+                // It is on; whether it runs, only its monitor tells.
+                (None, Some("watched by others".to_owned()))
             }
             Err(error) => {
                 problem = Some(error.message);

@@ -48,7 +48,7 @@ use futures_util::{StreamExt, stream};
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -145,7 +145,8 @@ pub struct Settings {
 pub struct Local {
     pub settings: Settings,
     pub store: Store,
-    places: Mutex<HashMap<VmId, Place>>,
+    /// The folder of the machines without links in its path, once it is there.
+    real: OnceLock<PathBuf>,
     monitors: Mutex<HashMap<VmId, monitor::Cell>>,
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     /// The machines that the watch knows to be alive; None: nothing is watched.
@@ -162,17 +163,15 @@ pub struct Local {
 impl Local {
     /// Where the machine's process is found.
     pub fn place(&self, vm: &VmId) -> Result<Place> {
-        self.store.folder(vm)?;
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = places.get(vm) {
-            return Ok(place.clone());
-        }
-        let place = Place::new(&self.settings.machines, &self.settings.run, vm);
+        let folder = self.store.folder(vm)?;
         // Before the folder of all machines is there, its real path is not known.
-        if self.settings.machines.is_dir() {
-            places.insert(vm.clone(), place.clone());
-        }
-        Ok(place)
+        let machines = &self.settings.machines;
+        let real = self
+            .real
+            .get()
+            .cloned()
+            .or_else(|| machines.canonicalize().ok().inspect(|real| drop(self.real.set(real.clone()))));
+        Ok(Place::of(folder, real.as_ref().unwrap_or(machines), &self.settings.run, vm))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -219,7 +218,7 @@ impl Qemu {
             fetching,
             caution_told: Mutex::default(),
             store,
-            places: Mutex::default(),
+            real: OnceLock::new(),
             monitors: Mutex::default(),
             samples: Mutex::default(),
             alive: Mutex::default(),

@@ -24,11 +24,15 @@ pub struct Place {
 impl Place {
     /// The place of machine `vm` of the folder `machines`, with sockets below `run`.
     pub fn new(machines: &Path, run: &Path, vm: &VmId) -> Self {
-        let folder = machines.join(vm.as_str());
-        // The same machine must have the same sockets, whichever way its folder is spelled.
-        let real = fs::canonicalize(machines).unwrap_or_else(|_| machines.to_owned()).join(vm.as_str());
-        let run = run.join(format!("{:012x}", hash(real.as_os_str().as_encoded_bytes()) >> 16));
-        Self { folder, run }
+        let real = fs::canonicalize(machines).unwrap_or_else(|_| machines.to_owned());
+        Self::of(machines.join(vm.as_str()), &real, run, vm)
+    }
+
+    /// [`Place::new`], where the `real` path of the folder of all machines is known: the same machine must have the same
+    /// sockets, whichever way its folder is spelled.
+    pub(super) fn of(folder: PathBuf, real: &Path, run: &Path, vm: &VmId) -> Self {
+        let name = hash(real.join(vm.as_str()).as_os_str().as_encoded_bytes()) >> 16;
+        Self { folder, run: run.join(format!("{name:012x}")) }
     }
 
     pub fn pidfile(&self) -> PathBuf {

@@ -55,7 +55,10 @@ impl Local {
                 let why = refusal::words(&output.stderr);
                 Err(Error::refused(if why.is_empty() { format!("{vm} ended as soon as it had started") } else { why }))
             }
-            Err(error) if error.kind == ErrorKind::Busy => Ok(()),
+            Err(error) if error.kind == ErrorKind::Busy => {
+                let why = format_args!("{vm} is on, and whether it runs only others know: {}", error.message);
+                Err(Error::new(ErrorKind::Timeout, why))
+            }
             Err(error) => Err(error),
         }
     }

@@ -21,7 +21,7 @@ use tokio::{
 
 /// How often the folders are looked at: once in two seconds, and less often the more there are.
 fn pause(machines: usize) -> Duration {
-    Duration::from_millis(2_000 + 4 * u64::try_from(machines).unwrap_or(0))
+    Duration::from_millis(2_000 + 8 * u64::try_from(machines).unwrap_or(0))
 }
 
 /// What two calls of `stat` tell of a machine: a process that begins or ends changes the folder, an editor the file.

@@ -174,6 +174,7 @@ fn capabilities(facts: &Facts, follows: bool) -> Capabilities {
                 seconds(Op::SetUp, 60),
             ],
             settle: vec![seconds(Op::Start, 20), seconds(Op::Install, 20), seconds(Op::ShutDown, 90)],
+            resync: None,
         },
         missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
         cautions: vec![

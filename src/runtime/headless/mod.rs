@@ -14,7 +14,9 @@ use super::{Hosts, Policy, spawn};
 use crate::{
     app::{Effect, Message},
     config::{Config, HostConfig, Paths},
-    domain::{Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Result, Secret, TaskId, TaskState, clean_line},
+    domain::{
+        Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Request, Result, Secret, TaskId, TaskState, clean_line,
+    },
 };
 use serde_json::Value;
 use std::{
@@ -114,19 +116,40 @@ fn tell(call: &Call, result: &Result<Reply>, seen: Option<Value>, done: &str, st
     let _ = streams.out.flush();
 }
 
-/// Runs one request and shows how it goes; the outcome is the caller's to tell.
-pub(super) async fn run(
-    config: &Config,
-    paths: &Paths,
-    call: &Call,
-    asked: Asked,
-    streams: &mut Streams<'_>,
-    interrupt: CancellationToken,
-) -> Result<Reply> {
-    run_and_look(config, paths, call, asked, streams, interrupt).await.0
+/// One host for several requests: what it was told by one it knows at the next.
+pub(super) struct Session<'a> {
+    hosts: Hosts,
+    inbox: mpsc::Receiver<Message>,
+    host: &'a HostConfig,
 }
 
-/// [`run`], and for `--json` what a change has left behind, read once more where the host can tell it.
+impl<'a> Session<'a> {
+    pub(super) fn open(config: &'a Config, paths: &Paths, host: &str) -> Result<Self> {
+        let host = named(config, host)?;
+        let (mut hosts, inbox) = Hosts::new();
+        spawn::spawn(&mut hosts, host, config, paths, Policy::headless());
+        Ok(Self { hosts, inbox, host })
+    }
+
+    /// Runs one request and shows how it goes; the outcome is the caller's to tell.
+    pub(super) async fn ask(
+        &mut self,
+        request: Request,
+        interrupt: &CancellationToken,
+        streams: &mut Streams<'_>,
+    ) -> Result<Reply> {
+        let op = request.op().name().to_owned();
+        let call = Call { host: self.host.name.to_string(), op, words: Vec::new(), json: false, detach: false };
+        let asked = Asked { request, answer: None };
+        one(&self.hosts, self.host, &mut self.inbox, &call, asked, streams, interrupt).await
+    }
+
+    pub(super) async fn close(self) {
+        self.hosts.stop().await;
+    }
+}
+
+/// Runs one request; and for `--json` reads what a change has left behind, once more where the host can tell it.
 async fn run_and_look(
     config: &Config,
     paths: &Paths,

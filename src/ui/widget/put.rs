@@ -1,5 +1,5 @@
-//! A line into cells. What is plain ASCII, nearly everything, is not taken apart into graphemes: that would be most of the
-//! work of a frame.
+//! A line into cells. What is plain, nearly everything, is not taken apart into graphemes: that would be most of the work
+//! of a frame.
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -18,8 +18,8 @@ pub(crate) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
         if left.is_empty() {
             return;
         }
-        let used = if span.content.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            ascii(buffer, left, span)
+        let used = if span.content.chars().all(is_plain) {
+            plain(buffer, left, span)
         } else {
             span.render(left, buffer);
             u16::try_from(span.width()).unwrap_or(u16::MAX)
@@ -29,13 +29,18 @@ pub(crate) fn put(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
     }
 }
 
+/// One column wide, and nothing joins it to its neighbours: ASCII, lines, blocks, and the marks that stand among them.
+const fn is_plain(c: char) -> bool {
+    matches!(c, ' '..='~' | '·' | '–' | '─'..='◑')
+}
+
 /// A character, a cell. Returns how many.
-fn ascii(buffer: &mut Buffer, left: Rect, span: &Span<'_>) -> u16 {
+fn plain(buffer: &mut Buffer, left: Rect, span: &Span<'_>) -> u16 {
     let from = buffer.index_of(left.x, left.y);
     let cells = buffer.content.iter_mut().skip(from).take(left.width.into());
     let mut used = 0;
-    for (cell, byte) in cells.zip(span.content.bytes()) {
-        cell.set_char(byte.into()).set_style(span.style);
+    for (cell, symbol) in cells.zip(span.content.chars()) {
+        cell.set_char(symbol).set_style(span.style);
         used += 1;
     }
     used
@@ -47,9 +52,18 @@ mod tests {
     use ratatui::style::{Color, Modifier};
 
     #[test]
+    fn what_is_plain_is_one_column_wide() {
+        let plain = (0..=u32::from(char::MAX)).filter_map(char::from_u32).filter(|c| is_plain(*c));
+        assert!(plain.clone().count() > 300);
+        for symbol in plain {
+            assert_eq!(Span::raw(symbol.to_string()).width(), 1, "{symbol}");
+        }
+    }
+
+    #[test]
     fn a_line_looks_as_if_it_drew_itself() {
         let bold = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-        let texts = ["web1", "", "日本語", " a\u{301}b", "tail", "\u{200b}", "●", "x"];
+        let texts = ["web1", "", "日本語", " a\u{301}b", "tail", "\u{200b}", "●", "▌░·–", "⚠\u{fe0f}", "x"];
         let line: Line<'_> = texts.iter().map(|text| Span::styled(*text, bold)).collect();
         let lines =
             [line.clone(), line.clone().style(Style::new().bg(Color::Blue)), line.right_aligned(), "plain".into()];

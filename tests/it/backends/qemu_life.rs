@@ -115,7 +115,7 @@ async fn three_programs_and_a_command_drive_one_machine_and_a_fourth_watches() {
     told(&mut events, &vm, PowerState::Paused).await;
 
     let found = fourth.find(&vm).await.unwrap();
-    assert_eq!((found.power(), found.remark.as_deref()), (PowerState::Running, Some("watched by others")));
+    assert_eq!((found.power(), found.remark.as_deref()), (PowerState::Unknown, Some("watched by others")));
     drop(third);
     assert_eq!(power(&fourth, &vm).await, PowerState::Paused);
 }

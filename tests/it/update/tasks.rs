@@ -94,7 +94,7 @@ fn a_guest_that_does_not_listen_may_be_powered_off() {
     press(&mut app, "S y");
     let error = Error::new(ErrorKind::Differs, "it is still running");
     app.update(Message::TaskEnded(ONE, Err(error)));
-    assert!(told(&app).ends_with("it is still running; power off would not ask the guest"), "{}", told(&app));
+    assert!(told(&app).ends_with("it is still running; X powers it off without asking its guest"), "{}", told(&app));
 }
 
 #[test]
