@@ -53,17 +53,17 @@ impl Virsh {
         Self { child, to, from }
     }
 
-    /// Lists all machines; a word of ours marks the end.
+    /// Lists all machines; a word of ours marks the end, and another command ends its line.
     fn list(&mut self) -> usize {
-        self.to.write_all(b"list --all\necho listed\n").unwrap();
+        self.to.write_all(b"list --all\necho listed\necho\n").unwrap();
         let mut machines = 0;
         loop {
             let mut line = String::new();
             assert!(self.from.read_line(&mut line).unwrap() > 0, "virsh has ended");
-            match line.contains("listed") && !line.contains("echo") {
-                true => return machines,
-                false if line.contains("shut off") || line.contains("running") => machines += 1,
-                false => {}
+            match line.as_str() {
+                line if line.starts_with("listed") => return machines,
+                line if line.contains("shut off") || line.contains("running") => machines += 1,
+                _ => {}
             }
         }
     }
