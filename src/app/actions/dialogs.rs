@@ -5,7 +5,7 @@ use crate::{
         App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{HostId, Op, Reply, Request, Result, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
+    domain::{Disk, DiskId, HostId, Op, Reply, Request, Result, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
     input::{Action, Key},
 };
 
@@ -65,7 +65,8 @@ impl App {
             (Purpose::Call(request), Answer::Yes(_)) => request,
             (Purpose::Grow(vm), Answer::Size(disk, size)) => Request::ResizeDisk { vm, disk, size },
             (Purpose::AddDisk(vm), Answer::Values(values)) => Request::AddDisk { vm, values },
-            (Purpose::RemoveDisk(vm, disk), Answer::Yes(delete)) => Request::RemoveDisk { vm, disk, delete },
+            (Purpose::RemoveDisk(vm, disk), Answer::Yes(true)) => return self.chosen_deletion(host, vm, &disk),
+            (Purpose::RemoveDisk(vm, disk), Answer::Yes(false)) => Request::RemoveDisk { vm, disk, delete: false },
             (Purpose::Create { .. }, Answer::Values(values)) => return self.create(host, values),
             (Purpose::Delete(vm), Answer::Yes(chosen)) => {
                 let keeps = self.hosts.get(&host).and_then(|h| h.capabilities()?.keeps_disks);
@@ -106,7 +107,6 @@ impl App {
                 name if name == vm.as_str() => return Vec::new(),
                 name => return self.made(host, name, |name| Request::Rename { vm, name }),
             },
-            (Purpose::RemoveImage(image), Answer::Yes(_)) => Request::RemoveImage { image },
             (Purpose::SetProperty { vm, value: before, .. }, Answer::Values(values)) => {
                 match values.into_iter().next().filter(|(_, value)| *value != before) {
                     Some((name, value)) => Request::SetProperty { vm, name, value },
@@ -171,9 +171,20 @@ impl App {
     }
 
     fn chosen_removal(&mut self, before: &Dialog, vm: &VmId, id: &str) -> Vec<Effect> {
-        let known = self.hosts.get(&before.host).and_then(|h| h.machine(vm)).and_then(|m| m.disks.as_ref());
-        let disk = known.and_then(|all| all.iter().find(|d| d.id.as_str() == id)).cloned();
-        disk.map(|disk| self.removal(before, &disk)).map(|dialog| self.open(dialog)).unwrap_or_default()
+        let disk = self.known_disk(&before.host, vm, id);
+        disk.map(|disk| self.removal(before, disk)).map(|dialog| self.open(dialog)).unwrap_or_default()
+    }
+
+    fn chosen_deletion(&mut self, host: HostId, vm: VmId, id: &DiskId) -> Vec<Effect> {
+        // One that is not known by now is gone: there is nothing to be deleted.
+        let Some(disk) = self.known_disk(&host, &vm, id.as_str()).cloned() else { return Vec::new() };
+        let dialog = self.disk_deletion(host, vm, &disk);
+        self.open(dialog)
+    }
+
+    fn known_disk(&self, host: &HostId, vm: &VmId, id: &str) -> Option<&Disk> {
+        let known = self.hosts.get(host)?.machine(vm)?.disks.as_ref()?;
+        known.iter().find(|disk| disk.id.as_str() == id)
     }
 
     /// Takes the end of a task that the open dialog waits for. A failure is told by the task.

@@ -2,9 +2,9 @@
 use crate::{
     app::{
         App, Effect, Tab,
-        dialog::{Body, Confirm, Dialog, Grow, Note, Purpose, Toggle},
+        dialog::{Body, Confirm, Dialog, Grow, Note, Purpose, Toggle, Typed},
     },
-    domain::{Disk, DiskKind, Op, PowerState, Request},
+    domain::{Disk, DiskKind, HostId, Op, PowerState, Request, VmId, clean_line},
 };
 
 impl App {
@@ -77,22 +77,40 @@ impl App {
     pub(super) fn removal(&self, before: &Dialog, disk: &Disk) -> Dialog {
         let vm = match &before.purpose {
             Purpose::ChooseDisk(vm) => vm.clone(),
-            _ => crate::domain::VmId::default(),
+            _ => VmId::default(),
         };
-        let machine = self.hosts.get(&before.host).and_then(|h| h.machine(&vm));
+        let host = self.hosts.get(&before.host);
+        if host.and_then(|h| h.capabilities()?.keeps_disks) == Some(false) {
+            return self.disk_deletion(before.host.clone(), vm, disk);
+        }
+        let machine = host.and_then(|h| h.machine(&vm));
         let name = machine.map_or_else(|| vm.to_string(), |m| m.vm.name.clone());
         let question = format!("Remove {} from {name} on {}?", disk.id, before.host);
-        let mut confirm = Confirm::new(question, "remove").note(Note::plain(words(disk)));
-        if let Some(file) = &disk.medium {
-            confirm = confirm.note(Note::aside(crate::domain::clean_line(file)));
-        }
-        if machine.is_some_and(|m| m.vm.power() != PowerState::Off) {
-            confirm = confirm.note(Note::warning("The machine runs: what the guest has not written there is lost."));
-        }
-        confirm.notes.extend(self.caution(&before.host, Op::RemoveDisk));
+        let mut confirm = Confirm::new(question, "remove");
+        confirm.notes = self.of_removal(&before.host, &vm, disk);
         let confirm = confirm.toggle(Toggle::new("Its file", "keep it", "delete it for ever"));
         let purpose = Purpose::RemoveDisk(vm, disk.id.clone());
         Dialog::new("Remove a disk", before.host.clone(), purpose, Body::Confirm(confirm))
+    }
+
+    /// Asks for the machine's name before a disk is removed with all that is on it.
+    pub(super) fn disk_deletion(&self, host: HostId, vm: VmId, disk: &Disk) -> Dialog {
+        let request = Request::RemoveDisk { vm: vm.clone(), disk: disk.id.clone(), delete: true };
+        let question = format!("Delete {} of {vm} on {host} for ever?", disk.id);
+        let mut typed = Typed::new(question, request.target(), "delete");
+        typed.notes = self.of_removal(&host, &vm, disk);
+        typed.notes.push(Note::plain("What is on it goes with it: there is no way back."));
+        Dialog::new("Delete a disk", host, Purpose::Call(request), Body::Typed(typed))
+    }
+
+    /// What is to be known before a disk is removed.
+    fn of_removal(&self, host: &HostId, vm: &VmId, disk: &Disk) -> Vec<Note> {
+        let machine = self.hosts.get(host).and_then(|h| h.machine(vm));
+        let runs = machine.is_some_and(|m| m.vm.power() != PowerState::Off);
+        let lost = "The machine runs: what the guest has not written there is lost.";
+        let file = disk.medium.as_deref().map(|file| Note::aside(clean_line(file)));
+        let all = [Some(Note::plain(words(disk))), file, runs.then(|| Note::warning(lost))];
+        all.into_iter().flatten().chain(self.caution(host, Op::RemoveDisk)).collect()
     }
 
     /// The disk that is selected in the details.
@@ -107,5 +125,5 @@ fn words(disk: &Disk) -> String {
     let size = disk.virtual_size.map(|s| s.to_string());
     let kind: Vec<_> = [&disk.format, &disk.bus].into_iter().flatten().map(String::as_str).collect();
     let kind = Some(kind.join(", ")).filter(|k| !k.is_empty());
-    crate::domain::clean_line(&[size, kind].into_iter().flatten().collect::<Vec<_>>().join("  ")).into_owned()
+    clean_line(&[size, kind].into_iter().flatten().collect::<Vec<_>>().join("  ")).into_owned()
 }

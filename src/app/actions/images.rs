@@ -2,7 +2,7 @@
 use crate::{
     app::{
         App, Effect, ImageRow, Overlay, Sight,
-        dialog::{Body, Confirm, Dialog, Form, Note, Purpose},
+        dialog::{Body, Confirm, Dialog, Form, Note, Purpose, Typed},
     },
     domain::{
         FieldKind, FieldSpec, HostId, Image, Op, Partial, Progress, Request, Task, TaskId, TaskState, clean_line,
@@ -167,31 +167,38 @@ impl App {
         self.remove_image(host, image)
     }
 
+    /// Asks before what is left of a fetch goes, and for the name of a file that is whole.
     fn remove_image(&mut self, host: HostId, image: Image) -> Vec<Effect> {
         let name = clean_line(&image.name).into_owned();
         let size = image.size.map_or_else(String::new, |s| format!("{s} are freed. "));
-        let (question, note) = match &image.partial {
-            Some(Partial::Left(why)) => (
-                format!("Remove what is left of {name} on {host}?"),
-                Note::warning(format!("Its fetch came to nothing: {}. It is in the way of another.", clean_line(why))),
-            ),
-            Some(Partial::Wrong) => (
-                format!("Remove {name} from {host}?"),
-                Note::plain(format!("{size}What came is not what its checksum says: it is of no use as an image.")),
-            ),
-            _ => (
-                format!("Remove {name} from {host}?"),
-                Note::plain(format!("{size}There is no way back but fetching it again.")),
-            ),
+        let question = match &image.partial {
+            Some(Partial::Left(_)) => format!("Remove what is left of {name} on {host}?"),
+            _ => format!("Remove {name} from {host}?"),
         };
-        let mut confirm = Confirm::new(question, "remove").note(note);
-        if image.partial == Some(Partial::Coming) {
-            confirm = confirm.note(Note::warning("It is being fetched."));
-        }
-        confirm.notes.extend(self.caution(&host, Op::RemoveImage));
-        let purpose = Purpose::RemoveImage(image.name);
-        let dialog = Dialog::new("Remove an image", host, purpose, Body::Confirm(confirm));
-        self.open(dialog)
+        let lost = Note::plain(format!("{size}There is no way back but fetching it again."));
+        let mut notes = match &image.partial {
+            Some(Partial::Left(why)) => {
+                let why = clean_line(why);
+                vec![Note::warning(format!("Its fetch came to nothing: {why}. It is in the way of another."))]
+            }
+            Some(Partial::Wrong) => {
+                let useless = "What came is not what its checksum says: it is of no use as an image.";
+                vec![Note::plain(format!("{size}{useless}"))]
+            }
+            Some(Partial::Coming) => vec![lost, Note::warning("It is being fetched.")],
+            None => vec![lost],
+        };
+        notes.extend(self.caution(&host, Op::RemoveImage));
+        let request = Request::RemoveImage { image: image.name };
+        let body = match image.partial {
+            None | Some(Partial::Wrong) => {
+                Body::Typed(Typed { notes, ..Typed::new(question, request.target(), "remove") })
+            }
+            Some(Partial::Left(_) | Partial::Coming) => {
+                Body::Confirm(Confirm { notes, ..Confirm::new(question, "remove") })
+            }
+        };
+        self.open(Dialog::new("Remove an image", host, Purpose::Call(request), body))
     }
 
     pub(super) fn image_install(&mut self) -> Vec<Effect> {

@@ -2,7 +2,7 @@
 use crate::{
     app::{
         App, Effect,
-        dialog::{Body, Choose, Confirm, Dialog, Form, Note, Purpose},
+        dialog::{Body, Choose, Confirm, Dialog, Form, Note, Purpose, Typed},
     },
     domain::{Choice, FieldKind, FieldSpec, HostId, Op, PowerState, Request, Snapshot, VmId, clean_line},
     input::Action,
@@ -71,7 +71,7 @@ impl App {
         self.open(Dialog::new(title, host, purpose, body))
     }
 
-    /// Asks before a machine goes back to a snapshot, or before one is removed.
+    /// Asks before a machine goes back to a snapshot, and for the machine's name before one is removed.
     pub(super) fn snapshot_action(&mut self, host: HostId, vm: VmId, snapshot: String, what: &str) -> Vec<Effect> {
         let shown = clean_line(&snapshot).into_owned();
         let runs = self.hosts.get(&host).and_then(|host| host.machine(&vm)).map(|machine| machine.vm.power());
@@ -93,9 +93,12 @@ impl App {
             self.say(&why);
             return Vec::new();
         }
-        let mut confirm = Confirm::new(question, yes).note(note);
-        confirm.notes.extend(self.caution(&host, op));
-        self.open(Dialog::new("Snapshots", host, Purpose::Call(request), Body::Confirm(confirm)))
+        let notes = std::iter::once(note).chain(self.caution(&host, op)).collect();
+        let body = match op {
+            Op::RemoveSnapshot => Body::Typed(Typed { notes, ..Typed::new(question, request.target(), yes) }),
+            _ => Body::Confirm(Confirm { notes, ..Confirm::new(question, yes) }),
+        };
+        self.open(Dialog::new("Snapshots", host, Purpose::Call(request), body))
     }
 
     /// Asks for the new name of the selected machine, or for that of its copy.

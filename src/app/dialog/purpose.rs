@@ -19,7 +19,7 @@ pub enum Purpose {
     AddDisk(VmId),
     /// The disk to be removed is chosen first.
     ChooseDisk(VmId),
-    /// The toggle: delete its file too.
+    /// The toggle: delete its file too, which is asked about once more.
     RemoveDisk(VmId, DiskId),
     /// `image`: what the machine is to be installed from.
     Create {
@@ -40,7 +40,6 @@ pub enum Purpose {
         image: String,
         images: Vec<String>,
     },
-    RemoveImage(String),
     ChooseProperty(VmId),
     SetProperty {
         vm: VmId,

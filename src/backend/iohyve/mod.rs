@@ -267,6 +267,7 @@ impl Backend for Iohyve {
             ops,
             events: Events::Poll,
             cancel: Cancel::Sure,
+            keeps_disks: Some(false),
             limits: Limits {
                 // It hands out numbers of taps and consoles without a lock.
                 changes_at_once: Some(1),

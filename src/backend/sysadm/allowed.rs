@@ -158,6 +158,7 @@ fn capabilities(facts: &Facts, follows: bool) -> Capabilities {
     let mut found = Capabilities {
         ops: OpSet::of(READS),
         events: Events::Poll,
+        keeps_disks: Some(false),
         cancel: if facts.may_run { Cancel::Ask } else { Cancel::No },
         limits: Limits {
             changes_at_once: Some(1),

@@ -37,6 +37,9 @@ fn remove_disk() {
     insta::assert_snapshot!(screen(&mut app, 80, 24));
     press(&mut app, "enter down");
     insta::assert_snapshot!("remove_disk_and_file", screen(&mut app, 80, 24));
+    press(&mut app, "y");
+    text(&mut app, "web");
+    insta::assert_snapshot!("delete_disk", screen(&mut app, 80, 24));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What cannot be undone: the name is typed, or a yes is said that was not the default.
-use crate::support::world::{call, disk, known_world, press, select, text, world};
+use crate::support::world::{call, disk, known_world, press, reply, select, text, world};
 use vmdeck::{
-    app::Message,
-    domain::{HostEvent, PowerState, Request},
+    app::{App, Effect, Message, dialog::Body},
+    domain::{HostEvent, Link, PowerState, Reply, Request, Snapshot},
+    runtime::headless::parse,
 };
 
 #[test]
@@ -54,17 +55,58 @@ fn no_is_the_default_of_every_question() {
 }
 
 #[test]
-fn a_disk_is_removed_and_its_file_kept_unless_it_is_said() {
-    let remove = |keys: &str| {
-        let effects = press(&mut known_world(), keys);
-        match call(&effects).2 {
-            Request::RemoveDisk { disk, delete, .. } => (disk.to_string(), *delete),
-            other => panic!("{other:?}"),
-        }
+fn a_disk_is_removed_by_a_yes_and_deleted_by_the_name_of_its_machine() {
+    let removed = |effects: &[Effect]| match call(effects).2 {
+        Request::RemoveDisk { disk, delete, .. } => (disk.to_string(), *delete),
+        other => panic!("{other:?}"),
     };
-    assert_eq!(remove("- enter y"), ("disk0".into(), false));
-    assert_eq!(remove("- down enter down y"), ("disk1".into(), true));
+    assert_eq!(removed(&press(&mut known_world(), "- enter y")), ("disk0".into(), false));
+    let mut app = known_world();
+    assert_eq!(press(&mut app, "- down enter down y"), [], "its name is asked for first");
+    assert_eq!(press(&mut app, "y enter backspace"), [], "y is a letter here");
+    assert_eq!(text(&mut app, "disk1"), []);
+    assert_eq!(press(&mut app, "enter ctrl-u"), [], "another machine may have one that is called so");
+    text(&mut app, "web1");
+    assert_eq!(removed(&press(&mut app, "enter")), ("disk1".into(), true));
     let mut app = world();
     app.update(Message::Host("local".into(), HostEvent::Disks("web1".into(), vec![disk("disk9", 1 << 30, 0)])));
     assert_eq!(press(&mut app, "- enter"), [], "no is the default");
+}
+
+#[test]
+fn where_no_disk_can_be_kept_its_removal_is_a_deletion_at_once() {
+    let mut app = known_world();
+    let Link::Up(mut can) = app.hosts.get(&"local".into()).unwrap().link.clone() else { panic!("it is up") };
+    can.keeps_disks = Some(false);
+    app.update(Message::Host("local".into(), HostEvent::Link(Link::Up(can))));
+    press(&mut app, "- enter");
+    assert_eq!(press(&mut app, "y enter ctrl-u"), [], "y is a letter here");
+    text(&mut app, "web1");
+    let wanted = Request::RemoveDisk { vm: "web1".into(), disk: "disk0".into(), delete: true };
+    assert_eq!(*call(&press(&mut app, "enter")).2, wanted);
+}
+
+#[test]
+fn what_is_typed_is_what_a_command_must_name() {
+    let typed = |app: &App| match &app.dialog.as_ref().unwrap().body {
+        Body::Typed(typed) => typed.name.clone(),
+        other => panic!("{other:?}"),
+    };
+    let named = |line: &str| {
+        let words: Vec<_> = line.split(' ').skip(1).map(str::to_owned).collect();
+        let error = parse(line.split(' ').next().unwrap(), &words, &mut std::io::empty()).unwrap_err();
+        error.message.rsplit_once("add yes=").unwrap().1.to_owned()
+    };
+    let mut app = known_world();
+    press(&mut app, "- enter down y");
+    assert_eq!(typed(&app), named("remove-disk vm=web1 disk=disk0 delete=yes"));
+    let mut app = known_world();
+    press(&mut app, "2 home D");
+    assert_eq!(typed(&app), named("remove-image image=alpine.iso"));
+    let mut app = known_world();
+    let effects = press(&mut app, "z");
+    let fresh = Snapshot { name: "fresh".to_owned(), ..Snapshot::default() };
+    reply(&mut app, &effects, Reply::Snapshots(vec![fresh]));
+    press(&mut app, "down enter down enter");
+    assert_eq!(typed(&app), named("remove-snapshot vm=web1 snapshot=fresh"));
 }

@@ -76,8 +76,9 @@ fn the_selection_stays_with_its_image() {
     let more = vec![image("aaa.iso", 1), image("debian-13.iso", 700 << 20), image("alpine.iso", 1)];
     let inventory = Inventory { images: Some(more), ..Inventory::default() };
     app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
-    let effects = press(&mut app, "D y");
-    assert_eq!(*call(&effects).2, Request::RemoveImage { image: "debian-13.iso".into() });
+    assert_eq!(press(&mut app, "D y enter backspace"), [], "its name is asked for");
+    text(&mut app, "debian-13.iso");
+    assert_eq!(*call(&press(&mut app, "enter")).2, Request::RemoveImage { image: "debian-13.iso".into() });
 }
 
 #[test]
@@ -115,7 +116,9 @@ fn the_selection_goes_with_a_fetch_to_the_image_that_it_brought() {
     let inventory = Inventory { images: Some(images), ..Inventory::default() };
     app.update(Message::TaskEnded(call(&effects).0, Ok(Reply::Fetched(image("zzz.iso", 1)))));
     app.update(Message::Host("local".into(), HostEvent::Inventory(inventory)));
-    assert_eq!(*call(&press(&mut app, "D y")).2, Request::RemoveImage { image: "zzz.iso".into() });
+    press(&mut app, "D");
+    text(&mut app, "zzz.iso");
+    assert_eq!(*call(&press(&mut app, "enter")).2, Request::RemoveImage { image: "zzz.iso".into() });
 }
 
 #[test]
@@ -130,7 +133,9 @@ fn what_is_not_what_its_checksum_says_can_be_removed_alone() {
         assert_eq!(press(&mut app, key), []);
         assert!(app.dialog.is_none(), "{key}");
     }
-    assert_eq!(*call(&press(&mut app, "D y")).2, Request::RemoveImage { image: "a.iso.mismatch".into() });
+    press(&mut app, "D");
+    text(&mut app, "a.iso.mismatch");
+    assert_eq!(*call(&press(&mut app, "enter")).2, Request::RemoveImage { image: "a.iso.mismatch".into() });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Snapshots of a machine, a new name for it, a copy of it.
 use crate::support::{
     screen::screen,
-    world::{call, press, reply, select, vm, world},
+    world::{call, press, reply, select, text, vm, world},
 };
 use vmdeck::{
     app::{App, Message},
@@ -40,7 +40,7 @@ fn one_is_taken_by_two_keys_under_the_time_or_a_name() {
 }
 
 #[test]
-fn going_back_and_removing_are_asked_about_and_no_is_the_default() {
+fn going_back_is_asked_about_and_removing_needs_a_name() {
     let mut app = world();
     listed(&mut app);
     press(&mut app, "down enter");
@@ -52,7 +52,11 @@ fn going_back_and_removing_are_asked_about_and_no_is_the_default() {
     let effects = press(&mut app, "down enter enter y");
     assert_eq!(*call(&effects).2, Request::RevertSnapshot { vm: "web1".into(), snapshot: "patched".into() });
     listed(&mut app);
-    let effects = press(&mut app, "down down enter down enter y");
+    assert_eq!(press(&mut app, "down down enter down enter y enter"), [], "its machine is named first");
+    insta::assert_snapshot!("remove", screen(&mut app, 80, 24));
+    press(&mut app, "backspace");
+    text(&mut app, "web1");
+    let effects = press(&mut app, "enter");
     assert_eq!(*call(&effects).2, Request::RemoveSnapshot { vm: "web1".into(), snapshot: "fresh".into() });
 }
 
