@@ -5,7 +5,9 @@ use crate::{
         App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
-    domain::{Disk, DiskId, HostId, Op, Reply, Request, Result, Secret, TaskId, Values, VmId, Wishes, checksum, wished},
+    domain::{
+        Disk, DiskId, HostId, Op, Reply, Request, Result, Secret, TaskId, Values, VmId, Wishes, checksum, wished,
+    },
     input::{Action, Key},
 };
 
