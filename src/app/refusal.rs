@@ -2,7 +2,7 @@
 use super::{App, HostState, Machine, Screen};
 use crate::{
     domain::{ErrorKind, HostId, Link, Op, PowerState, Request, Task, TaskState, VmId},
-    input::{Action, Scope},
+    input::{Action, BINDINGS, Scope},
 };
 
 impl HostState {
@@ -73,13 +73,34 @@ impl App {
     }
 
     fn vm_refusal(&self, host: &HostState, machine: &Machine, op: Op) -> Option<String> {
+        let power = machine.vm.power();
         if let Some(why) = host.refusal(op) {
-            return Some(why);
+            return Some(why + &self.instead(host, power, op));
         }
         if let Some(task) = self.tasks.of(host.id(), &machine.vm.id).filter(|t| t.op == op && op.is_change()) {
             return Some(format!("{}: this is under way already", task.title));
         }
-        op.allowed(machine.vm.power()).err().map(|why| format!("{}: {why}", machine.vm.name))
+        let why = op.allowed(power).err()?;
+        let is_resumed = op.instead(power).contains(&Op::Resume);
+        let never = host.capabilities().and_then(|can| can.check(Op::Resume).err()).filter(|_| is_resumed);
+        let never = never.map(|why| format!("; {why}")).unwrap_or_default();
+        Some(format!("{}: {why}{never}{}", machine.vm.name, self.instead(host, power, op)))
+    }
+
+    /// The keys of what can be done in place of `op`: ` · X power off`.
+    fn instead(&self, host: &HostState, power: PowerState, op: Op) -> String {
+        let can = |op: &&Op| host.refusal(**op).is_none() && op.allowed(power).is_ok();
+        let key = |op: &Op| {
+            let wanted = if *op == Op::Resume { Op::Pause } else { *op };
+            let binding = BINDINGS.iter().find(|b| b.scope == Scope::Machines && b.requires == Some(wanted))?;
+            let words = match op {
+                Op::Resume => "resume".to_owned(),
+                _ if binding.label.is_empty() => binding.name.replace('-', " "),
+                _ => binding.label.to_owned(),
+            };
+            Some(format!(" · {} {words}", self.settings.keymap.first(binding.action)))
+        };
+        op.instead(power).iter().filter(can).filter_map(key).collect()
     }
 
     /// Why this request cannot be sent now, if so: looked at again after every confirmation.

@@ -119,7 +119,7 @@ impl Op {
         let why = match (self, power) {
             (Self::Start | Self::Install, P::Running) => "it is running already",
             (Self::Start | Self::Install, P::Starting) => "it is starting already",
-            (Self::Start, P::Paused | P::Blocked) => "it is paused: resume it",
+            (Self::Start, P::Paused | P::Blocked) => "it is paused",
             (Self::Install, P::Paused | P::Blocked) => "it is paused: power it off first",
             (Self::Start | Self::Install, P::Stopping) => "it is still stopping",
             (
@@ -134,9 +134,7 @@ impl Op {
                 P::Off,
             ) => "it is off",
             (Self::Migrate, P::Off) => "it is off: a machine moves while it runs",
-            (Self::ShutDown | Self::Reboot, P::Paused | P::Blocked) => {
-                "it is paused: the guest cannot hear; resume it or power it off"
-            }
+            (Self::ShutDown | Self::Reboot, P::Paused | P::Blocked) => "it is paused: the guest cannot hear",
             (Self::Pause, P::Paused | P::Blocked) => "it is paused already",
             (Self::Resume, P::Running) => "it is running",
             (
@@ -146,6 +144,21 @@ impl Op {
             _ => return Ok(()),
         };
         Err(why)
+    }
+
+    /// What may serve a person who cannot have this, of a machine in this state: as far as its host can do it.
+    pub const fn instead(self, power: PowerState) -> &'static [Self] {
+        use PowerState as P;
+        match (self, power) {
+            (Self::Start | Self::ShutDown | Self::Reboot, P::Paused | P::Blocked) => &[Self::Resume, Self::PowerOff],
+            (Self::Reboot, _) => &[Self::ShutDown, Self::Reset],
+            (Self::Reset, _) => &[Self::ShutDown, Self::PowerOff],
+            (Self::PowerOff, _) => &[Self::ShutDown],
+            (Self::Save, _) => &[Self::Pause, Self::ShutDown],
+            (Self::ShowDescription | Self::Define, _) => &[Self::SetProperty],
+            (Self::ResizeDisk, _) => &[Self::SetProperty, Self::Define],
+            _ => &[],
+        }
     }
 }
 

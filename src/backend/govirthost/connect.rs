@@ -34,14 +34,13 @@ const OPS: &[Op] = &[
 const FILES: &str = "govirthost knows no files of its host: put the image there, and name its path in a new machine";
 const DRIVE: &str = "govirthost changes no drives";
 const READY: &str = "libvirt and govirthost are set up on their own host";
+pub(super) const RESUME: &str =
+    "govirthost resumes no machines: run `virsh resume NAME` on its host, or `virsh dompmwakeup NAME` if it is asleep";
 /// What the server has no request for.
 const SNAPSHOTS: &str = "govirthost keeps no snapshots: run `virsh snapshot-list NAME` on its host";
 const NEVER: &[(Op, &str)] = &[
     (Op::Pause, "govirthost pauses no machines: run `virsh suspend NAME` on its host"),
-    (
-        Op::Resume,
-        "govirthost resumes no machines: run `virsh resume NAME` on its host, or `virsh dompmwakeup NAME` if it is asleep",
-    ),
+    (Op::Resume, RESUME),
     (Op::Reboot, "govirthost asks no guest to restart: run `virsh reboot NAME` on its host"),
     (Op::Save, "govirthost keeps no machine's memory: run `virsh managedsave NAME` on its host"),
     (Op::Rename, "govirthost renames no machines: run `virsh domrename NAME NEW` on its host"),
@@ -57,8 +56,8 @@ const NEVER: &[(Op, &str)] = &[
     (Op::RemoveDisk, DRIVE),
     (
         Op::ResizeDisk,
-        "govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host. CPUs and memory change here (e), \
-         and another disk can be written into the description (v)",
+        "govirthost grows no disks: run `virsh blockresize NAME DISK SIZE` on its host. CPUs and memory change here, and \
+         another disk can be written into the description",
     ),
     (Op::OpenConsole, "govirthost passes no console on: run `virsh console NAME` on its host"),
     (Op::ListImages, FILES),

@@ -179,7 +179,7 @@ const ALL: [Op; 32] = [
 ];
 
 const DRIVE: &str = "machines of iohyve have no CD drive but during an installation";
-const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
+const WHOLE: &str = "a machine of iohyve has no description beside its settings";
 /// What no iohyve does.
 const NEVER: [(Op, &str); 10] = [
     (Op::Reset, "iohyve has no reset: power the machine off, then start it"),

@@ -96,13 +96,13 @@ const OPS: OpSet = OpSet::of(&[
 const COPIES: [Op; 2] = [Op::Create, Op::AddDisk];
 const COPYING: Duration = Duration::from_secs(3600);
 
-const WHOLE: &str = "a machine of vmdeck has no description beside its settings: e changes those";
+const WHOLE: &str = "a machine of vmdeck has no description beside its settings";
 
 const SNAPSHOTS: &str = "snapshots are not kept here: while it is off, `qemu-img snapshot` takes one of a qcow2 disk";
 /// What is not made of QEMU's own words.
 const NEVER: [(Op, &str); 11] = [
-    (Op::Reboot, "QEMU asks no guest to restart: shut it down (S) and start it, or reset it (R)"),
-    (Op::Save, "a machine's memory is not kept here: pause it (p), or shut it down (S)"),
+    (Op::Reboot, "QEMU asks no guest to restart: shut it down and start it, or reset it"),
+    (Op::Save, "a machine's memory is not kept here: pause it, or shut it down"),
     (Op::Migrate, "these machines run below vmdeck, and nothing on another host takes them over"),
     (Op::Rename, "a machine here is called as its folder: while it is off, rename the folder"),
     (Op::Clone, "a machine here is its folder: while it is off, copy the folder, and give the copy another uuid"),

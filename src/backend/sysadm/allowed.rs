@@ -22,13 +22,13 @@ const CHANGES: &[Op] = &[
     Op::RemoveImage,
     Op::SetUp,
 ];
-const WHOLE: &str = "a machine of iohyve has no description beside its settings: e changes those";
+const WHOLE: &str = "a machine of iohyve has no description beside its settings";
 /// What the class has no action for.
 const SNAPSHOTS: &str = "SysAdm keeps no snapshots of machines: run `iohyve snap`, `roll` and `snaplist` there";
 const NEVER: &[(Op, &str)] = &[
     (Op::PowerOff, "SysAdm offers no way to power off: its stop asks the guest, and its force does nothing"),
     (Op::Reset, "SysAdm offers no reset"),
-    (Op::Reboot, "SysAdm asks no guest to restart: shut it down (S), then start it"),
+    (Op::Reboot, "SysAdm asks no guest to restart: shut it down, then start it"),
     (Op::Pause, "bhyve cannot pause a machine"),
     (Op::Resume, "bhyve cannot pause a machine"),
     (Op::Save, "bhyve keeps no machine's memory"),

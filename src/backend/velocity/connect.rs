@@ -31,7 +31,7 @@ const SNAPSHOTS: &str = "Velocity keeps no snapshots";
 const NEVER: &[(Op, &str)] = &[
     (Op::Reset, "Velocity has no reset: shut the machine down or power it off, then start it"),
     (Op::Reboot, "Velocity asks no guest to restart: shut it down, then start it"),
-    (Op::Save, "Velocity keeps no machine's memory: pause it (p)"),
+    (Op::Save, "Velocity keeps no machine's memory: pause it"),
     (Op::Rename, "Velocity changes nothing of a machine that is made: make a new one with the same media"),
     (Op::Clone, "Velocity copies no machines"),
     (Op::ListSnapshots, SNAPSHOTS),

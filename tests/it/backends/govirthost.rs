@@ -135,8 +135,13 @@ async fn every_documented_request_is_sent_as_documented_to_both_builds() {
 
 #[tokio::test]
 async fn what_would_fail_is_not_sent_since_it_could_lock_the_server() {
-    let stage = Stage::new(Build::First, &[("web", "running"), ("off", "shutoff"), ("odd", "dying")]).await;
+    let stage =
+        Stage::new(Build::First, &[("web", "running"), ("off", "shutoff"), ("odd", "dying"), ("nap", "suspended")])
+            .await;
     stage.refused(Request::Start(web()), ErrorKind::Conflict, "running already").await;
+    for request in [Request::Start("nap".into()), Request::ShutDown("nap".into())] {
+        stage.refused(request, ErrorKind::Conflict, "`virsh dompmwakeup NAME` if it is asleep").await;
+    }
     for request in [Request::ShutDown("off".into()), Request::PowerOff("off".into()), Request::Reset("off".into())] {
         stage.refused(request, ErrorKind::Conflict, "it is off").await;
     }

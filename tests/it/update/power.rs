@@ -1,7 +1,9 @@
-use crate::support::fleet::{fleet, press, select, tell};
+use crate::support::fleet::{fleet, offers, press, select, tell};
+use std::borrow::Cow;
 use vmdeck::{
     app::{App, Effect},
-    domain::{HostEvent, PowerState, Request, TaskId},
+    domain::{Capabilities, HostEvent, Link, Op, PowerState, Request, TaskId},
+    input::KeyMap,
 };
 
 fn said(app: &App) -> &str {
@@ -56,6 +58,27 @@ fn a_refusal_says_why_and_sends_nothing() {
     select(&mut app, "testguest");
     assert_eq!(press(&mut app, "s"), []);
     assert_eq!(said(&app), "bsd1 is not connected: connection refused");
+}
+
+/// What helps is named by the key that it has, and left out where the host cannot do it.
+#[test]
+fn a_refusal_names_the_keys_of_what_can_be_done() {
+    let mut app = fleet();
+    select(&mut app, "web10");
+    press(&mut app, "s");
+    assert_eq!(said(&app), "web10: it is paused · p resume · X power off");
+    app.settings.keymap = KeyMap::new(&[("power-off".to_owned(), vec!["f5".to_owned()])].into()).unwrap();
+    press(&mut app, "S");
+    assert_eq!(said(&app), "web10: it is paused: the guest cannot hear · p resume · f5 power off");
+    let mut lacks = |op: Op, why: &'static str| {
+        let missing = vec![(op, Cow::Borrowed(why))];
+        let can = Capabilities { ops: offers().ops.without(op), missing, ..offers() };
+        tell(&mut app, "local", HostEvent::Link(Link::Up(Box::new(can))));
+        press(&mut app, if op == Op::Resume { "s" } else { "+" });
+        said(&app).to_owned()
+    };
+    assert_eq!(lacks(Op::Resume, "it resumes nothing"), "web10: it is paused; it resumes nothing · f5 power off");
+    assert_eq!(lacks(Op::ResizeDisk, "it grows nothing"), "local: it grows nothing · e edit · v edit description");
 }
 
 #[test]
