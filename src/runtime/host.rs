@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{Effect, Message},
     backend::{AnyBackend, Console},
-    domain::{Capabilities, Error, ErrorKind, Events, Figures, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
+    domain::{Capabilities, Error, ErrorKind, Figures, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
     transport::now,
 };
 use std::{future::pending, sync::Arc, time::Duration};
@@ -30,8 +30,8 @@ pub(super) enum Command {
 
 /// How many events of a backend may wait.
 const EVENTS: usize = 64;
-/// However long a list takes, the next comes neither before the first nor after the second.
-const RESYNC: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
+/// What is passed by on the way to another row is not asked for: the selection rests this long first.
+const REST: Duration = Duration::from_millis(80);
 
 /// Where the connection stands.
 enum Phase {
@@ -54,10 +54,13 @@ struct Actor {
     backoff: Duration,
     /// Since when the host does not serve.
     down_since: Option<Instant>,
-    next_list: Instant,
+    /// When the last list was asked for that nothing but the time called for.
+    polled: Instant,
     next_figures: Instant,
     visible: Vec<VmId>,
     selected: Option<Focus>,
+    /// When the selection has rested.
+    details_at: Option<Instant>,
     figures: Vec<(VmId, Figures)>,
     listed: Stamp,
     stale: Option<Error>,
@@ -83,10 +86,11 @@ pub(super) async fn run(
         side: JoinSet::new(),
         backoff: policy.backoff,
         down_since: None,
-        next_list: instant(),
+        polled: instant(),
         next_figures: instant(),
         visible: Vec::new(),
         selected: None,
+        details_at: None,
         figures: Vec::new(),
         listed: now(),
         stale: None,
@@ -111,7 +115,7 @@ impl Actor {
     async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) {
         self.connect().await;
         loop {
-            let (wait, list, figures) = self.times();
+            let (wait, list, figures, details) = self.times();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => self.command(command).await,
@@ -124,6 +128,7 @@ impl Actor {
                 Some(_) = self.side.join_next() => {}
                 () = at(wait) => self.waited().await,
                 () = at(list) => self.poll(),
+                () = at(details) => self.details(),
                 () = at(figures) => {
                     self.next_figures = instant() + self.policy.figures_every;
                     self.reads.figures(self.visible.clone());
@@ -132,15 +137,16 @@ impl Actor {
         }
     }
 
-    /// When to act without being asked: on the connection, the list, the figures.
-    fn times(&self) -> (Option<Instant>, Option<Instant>, Option<Instant>) {
+    /// When to act without being asked: on the connection, the list, the figures, the details.
+    fn times(&self) -> (Option<Instant>, Option<Instant>, Option<Instant>, Option<Instant>) {
         match &self.phase {
-            Phase::Connecting { until } => (*until, None, None),
-            Phase::Down { retry, .. } => (*retry, None, None),
+            Phase::Connecting { until } => (*until, None, None, None),
+            Phase::Down { retry, .. } => (*retry, None, None, None),
             Phase::Up(_) => (
                 None,
-                self.policy.is_watching.then_some(self.next_list),
+                self.policy.is_watching.then(|| self.polled + self.list_every()),
                 (self.policy.is_watching && !self.visible.is_empty()).then_some(self.next_figures),
+                self.details_at,
             ),
         }
     }
@@ -169,12 +175,10 @@ impl Actor {
         self.phase = Phase::Up(capabilities.clone());
         self.calls.advance(&capabilities).await;
         if self.policy.is_watching {
-            self.next_list = instant() + self.list_every();
+            self.polled = instant();
             self.next_figures = instant();
             self.reads.list(true);
-            if let Some(focus) = self.selected.clone() {
-                self.reads.details(focus, &capabilities);
-            }
+            self.details();
         }
     }
 
@@ -216,19 +220,18 @@ impl Actor {
     }
 
     fn list_every(&self) -> Duration {
-        match self.capabilities().map(|c| (c.events, c.limits.resync)) {
-            // A large host that reports its changes is not kept busy with telling what nobody changed.
-            Some((Events::Push, own)) => {
-                let by_cost = || (self.reads.list_took * 10_000).clamp(RESYNC.0, RESYNC.1);
-                self.policy.resync_every.max(own.unwrap_or_else(by_cost))
-            }
-            _ => self.policy.poll_every,
-        }
+        self.policy.list_every(self.capabilities().as_deref(), self.reads.list_took)
     }
 
     fn poll(&mut self) {
-        self.next_list = instant() + self.list_every();
+        self.polled = instant();
         self.reads.list(false);
+        self.details();
+    }
+
+    /// Reads what is shown in full.
+    fn details(&mut self) {
+        self.details_at = None;
         if let (Some(focus), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
             self.reads.details(focus, &capabilities);
         }
@@ -281,9 +284,7 @@ impl Actor {
         self.figures.retain(|(vm, _)| self.visible.contains(vm));
         if self.selected != selected {
             self.selected = selected;
-            if let (Some(focus), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
-                self.reads.details(focus, &capabilities);
-            }
+            self.details_at = Some(instant() + REST);
         }
     }
 

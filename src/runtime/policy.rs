@@ -1,8 +1,12 @@
+use crate::domain::{Capabilities, Events};
 use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
     time::Duration,
 };
+
+/// However long a list takes, the next comes neither before the first nor after the second.
+const RESYNC: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(300));
 
 /// How an actor times what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,17 @@ impl Policy {
     /// For one call without a screen: connects once, reads only what the call needs.
     pub fn headless() -> Self {
         Self { is_watching: false, ..Self::default() }
+    }
+
+    /// Between two lists of a host whose last list took `took`: a large host that reports its changes is not kept busy
+    /// with telling what nobody changed.
+    pub(super) fn list_every(&self, host: Option<&Capabilities>, took: Duration) -> Duration {
+        match host.map(|host| (host.events, host.limits.resync)) {
+            Some((Events::Push, own)) => {
+                self.resync_every.max(own.unwrap_or_else(|| (took * 10_000).clamp(RESYNC.0, RESYNC.1)))
+            }
+            _ => self.poll_every,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::{sync::mpsc, time::sleep};
 use vmdeck::{
     backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup, Snapshots},
     domain::{
-        Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet, PowerState,
-        Progress, Prospect, Result, Verdict, Vm, VmId,
+        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet,
+        PowerState, Progress, Prospect, Result, Verdict, Vm, VmId,
     },
 };
 
@@ -56,7 +56,7 @@ impl World {
 pub(crate) struct Fake(pub Arc<Mutex<World>>);
 
 pub(crate) const OPS: &[Op] =
-    &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ProbeImage, Op::FetchImage];
+    &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ListDisks, Op::ProbeImage, Op::FetchImage];
 
 impl Fake {
     pub(crate) fn new(vms: &[(&str, PowerState)]) -> Self {
@@ -203,7 +203,12 @@ impl Images for Fake {
     }
 }
 
-impl Disks for Fake {}
+impl Disks for Fake {
+    async fn disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
+        self.set(|w| w.log.push(format!("disks {vm}")));
+        Ok(Vec::new())
+    }
+}
 impl Properties for Fake {}
 impl Nodes for Fake {}
 impl Setup for Fake {}
