@@ -65,4 +65,4 @@ pub use snapshot::{Snapshot, SnapshotState};
 pub use stamp::{Stamp, span};
 pub use task::{Step, Task, TaskState};
 pub use text::{clean, clean_line};
-pub use vm::{Figures, GROUP, PowerState, Vm, check_vm_name};
+pub use vm::{Figures, GROUP, Label, PowerState, Vm, check_vm_name};

@@ -1,4 +1,5 @@
 use super::{Stamp, VmId};
+use std::borrow::Cow;
 
 /// What a machine is doing. A backend that cannot tell says [`PowerState::Unknown`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -34,6 +35,9 @@ impl PowerState {
     }
 }
 
+/// What a value of a machine is called: mostly a word that is known before, which then costs a machine no memory.
+pub type Label = Cow<'static, str>;
+
 /// A machine as its host last described it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Vm {
@@ -50,7 +54,7 @@ pub struct Vm {
     pub disk: Option<u64>,
     pub started: Option<Stamp>,
     /// What else the host tells, in its order: label and value. A value that is empty is not to be had now.
-    pub details: Vec<(String, String)>,
+    pub details: Vec<(Label, String)>,
 }
 
 impl Vm {

@@ -133,9 +133,9 @@ impl Session {
         let known = locked(&self.known);
         let description = known.get(&VmId::from(row.name.as_str())).map(|known| &known.description);
         let mut details = Vec::new();
-        let mut tell = |label: &str, value: &str| {
+        let mut tell = |label: &'static str, value: &str| {
             if !value.is_empty() {
-                details.push((label.to_owned(), clean_line(value).into_owned()));
+                details.push((label.into(), clean_line(value).into_owned()));
             }
         };
         tell("UUID", &row.uuid);

@@ -97,7 +97,7 @@ impl Seen {
         let starts = if row.starts_at_boot { "yes" } else { "no" };
         let stale = if remark.is_some() { "it has ended, and is still in the host's memory" } else { "" };
         let details = [("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
-        let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.to_owned(), v.to_owned()));
+        let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.into(), v.to_owned()));
         Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
     }
 }

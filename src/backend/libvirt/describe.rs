@@ -43,9 +43,9 @@ pub(super) async fn whole(client: &Client, stats: &Stats, description: &Descript
     vm.cpus = description.current_cpus;
     vm.memory = description.memory.map(|memory| memory.0);
     vm.disk = stats.sum("block", "capacity");
-    let mut tell = |label: &str, value: &str| {
+    let mut tell = |label: &'static str, value: &str| {
         if !value.is_empty() {
-            vm.details.push((label.to_owned(), value.to_owned()));
+            vm.details.push((label.into(), value.to_owned()));
         }
     };
     tell("Title", &description.title);

@@ -26,12 +26,12 @@ pub fn guest(value: &Value) -> Result<Vm> {
     ] {
         let value = text(value.get(key));
         if !value.is_empty() {
-            vm.details.push((label.to_owned(), value));
+            vm.details.push((label.into(), value));
         } else if key == "hypervisor" {
             vm.remark = Some("not placed".to_owned());
         }
     }
-    vm.details.extend(metadata);
+    vm.details.extend(metadata.into_iter().map(|(label, value)| (label.into(), value)));
     Ok(vm)
 }
 

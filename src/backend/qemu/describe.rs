@@ -1,6 +1,6 @@
 //! A machine as the rest of the program knows it, out of its record and its process.
 use super::{Firmware, Local, Monitor, Record, image_header, proc};
-use crate::domain::{Error, ErrorKind, PowerState, Result, Vm, VmId};
+use crate::domain::{Error, ErrorKind, Label, PowerState, Result, Vm, VmId};
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 use tokio::time::timeout;
@@ -81,9 +81,10 @@ struct Process {
 
 /// The same lines for every machine, empty where it has nothing to tell; those that may take several lines on the
 /// screen come last.
-fn details(record: Option<Record>, process: Process, folder: &Path, problem: Option<String>) -> Vec<(String, String)> {
-    let mut lines = Vec::new();
-    let mut tell = |label: &str, value: String| lines.push((label.to_owned(), value));
+fn details(record: Option<Record>, process: Process, folder: &Path, problem: Option<String>) -> Vec<(Label, String)> {
+    // Thousands of machines have as many of them: no more room than they fill.
+    let mut lines = Vec::with_capacity(8 + usize::from(problem.is_some()));
+    let mut tell = |label: &'static str, value: String| lines.push((label.into(), value));
     if let Some(record) = &record {
         tell("Firmware", if record.firmware == Firmware::Uefi { "UEFI" } else { "BIOS" }.to_owned());
         tell("Network", record.network.clone());

@@ -120,9 +120,9 @@ impl Session {
         let seen = self.states.get(machine.vmid);
         let (power, remark) = seen.as_ref().map(Seen::power).map_or((None, None), |(power, own)| (Some(power), own));
         let group = self.catalogue().groups.name(entry.gid);
-        let mut details = vec![(GROUP.to_owned(), group), ("Number".to_owned(), machine.vmid.to_string())];
+        let mut details = vec![(GROUP.into(), group), ("Number".into(), machine.vmid.to_string())];
         if let Some(Seen::Untold(why)) = seen {
-            details.push(("State".to_owned(), why.message));
+            details.push(("State".into(), why.message));
         }
         let (cpus, memory) = (machine.cpus, machine.memory);
         Vm { id: entry.id.clone(), name: machine.name.clone(), power, remark, cpus, memory, details, ..Vm::default() }

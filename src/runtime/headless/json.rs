@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 fn vm(vm: &Vm) -> Value {
     let told = |value: &String| if value.is_empty() { Value::Null } else { value.clone().into() };
-    let details: Map<String, Value> = vm.details.iter().map(|(label, value)| (label.clone(), told(value))).collect();
+    let details: Map<String, Value> =
+        vm.details.iter().map(|(label, value)| (label.to_string(), told(value))).collect();
     json!({
         "id": vm.id.as_str(), "name": vm.name, "state": vm.power().name(), "remark": vm.remark, "cpus": vm.cpus,
         "memory": vm.memory, "disk": vm.disk, "started": vm.started.map(|s| s.0), "details": details,

@@ -116,7 +116,7 @@ async fn guests_are_acted_on_by_jobs() {
     assert!(capabilities.check(Op::Start).is_ok());
     let found = host.find(&vm).await.unwrap();
     assert_eq!((found.name.as_str(), found.power), ("web", None), "no state is told");
-    assert!(found.details.contains(&("Hypervisor".to_owned(), NODE.to_owned())));
+    assert!(found.details.contains(&("Hypervisor".into(), NODE.to_owned())));
     assert_eq!(host.find(&VmId::from(SUBNET)).await.unwrap_err().kind, ErrorKind::NotFound);
     host.start(&vm).await.unwrap();
     assert_eq!(lochness.store().looks, 3, "new, working, done");

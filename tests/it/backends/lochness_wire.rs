@@ -38,8 +38,8 @@ fn the_recorded_tree_is_read() {
     assert_eq!((nodes[0].id.as_str(), nodes[0].is_alive), (NODE, Some(false)));
     assert_eq!(nodes[0].memory.unwrap().total, ByteSize(1 << 30));
     assert!(nodes[0].details.contains(&("foo".to_owned(), "bar".to_owned())));
-    assert!(vms[0].details.contains(&("Hypervisor".to_owned(), NODE.to_owned())));
-    assert!(vms[0].details.contains(&("Bridge".to_owned(), "br0".to_owned())));
+    assert!(vms[0].details.contains(&("Hypervisor".into(), NODE.to_owned())));
+    assert!(vms[0].details.contains(&("Bridge".into(), "br0".to_owned())));
     let tree = wire::entry(TREE.as_bytes()).unwrap();
     let folder = tree.get("hypervisors").unwrap().get(NODE).unwrap();
     let report = mirror::report(NODE, folder);

@@ -32,7 +32,7 @@ async fn one_machine_that_the_server_fails_at_leaves_the_others_their_states() {
     let (found, _) = stage.run(Request::Show(web())).await.unwrap();
     let Reply::Vm(found) = found else { panic!("{found:?}") };
     let why = "the server refuses with 500: Something went wrong.";
-    assert!(found.details.contains(&("State".to_owned(), why.to_owned())), "{:?}", found.details);
+    assert!(found.details.contains(&("State".into(), why.to_owned())), "{:?}", found.details);
     stage.refused(Request::PowerOff(web()), ErrorKind::Refused, why).await;
     assert_eq!(stage.server.count("PUT /v/vm/state"), 0, "what it is in is not known");
     let off = Expect::Power { vm: web(), state: PowerState::Off };

@@ -92,7 +92,7 @@ fn an_arrow_key_costs_little_with_the_details_of_machines_that_differ() {
             ("Folder", format!("/home/admin/.local/share/vmdeck/machines/web{i}")),
             ("VNC", of_process(format!("unix:/home/admin/.local/state/vmdeck/run/{:012x}/vnc", bytes << 13))),
         ]
-        .map(|(label, value)| (label.to_owned(), value))
+        .map(|(label, value)| (label.into(), value))
         .into();
         if !is_off {
             let rates = Figures { disk_read: Some(bytes), disk_write: Some(bytes / 3), ..Figures::default() };
