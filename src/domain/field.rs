@@ -14,11 +14,19 @@ pub struct Choice {
     pub value: String,
     /// What it means, for people; empty when the value says it.
     pub label: String,
+    /// What the field of [`FieldSpec::chosen_by`] has to hold for this one to be offered; None: anything.
+    pub within: Option<String>,
 }
 
 impl Choice {
     pub fn new(value: &str, label: &str) -> Self {
-        Self { value: value.to_owned(), label: label.to_owned() }
+        Self { value: value.to_owned(), label: label.to_owned(), within: None }
+    }
+
+    #[must_use]
+    pub fn within(mut self, value: String) -> Self {
+        self.within = Some(value);
+        self
     }
 }
 
@@ -73,12 +81,25 @@ pub struct FieldSpec {
     pub required: bool,
     /// One line that helps to fill it.
     pub help: &'static str,
+    /// The field that decides which of the choices are offered.
+    pub chosen_by: Option<&'static str>,
+    /// What is told where it leaves none of them, and what to do then.
+    pub nothing: String,
 }
 
 impl FieldSpec {
     /// A required field without a default.
     pub const fn new(name: &'static str, label: &'static str, kind: FieldKind) -> Self {
-        Self { name, label, kind, default: String::new(), required: true, help: "" }
+        Self {
+            name,
+            label,
+            kind,
+            default: String::new(),
+            required: true,
+            help: "",
+            chosen_by: None,
+            nothing: String::new(),
+        }
     }
 
     #[must_use]
@@ -96,6 +117,13 @@ impl FieldSpec {
     #[must_use]
     pub const fn help(mut self, help: &'static str) -> Self {
         self.help = help;
+        self
+    }
+
+    /// Offers those choices alone that are [`Choice::within`] what the other field holds; `nothing` is told where none is.
+    #[must_use]
+    pub fn chosen_by(mut self, field: &'static str, nothing: String) -> Self {
+        (self.chosen_by, self.nothing) = (Some(field), nothing);
         self
     }
 

@@ -257,7 +257,8 @@ fn empty(app: &App) -> String {
         };
     }
     let pairs = [(Action::NewMachine, "new machine"), (Action::Fetch, "fetch an ISO"), (Action::Help, "help")];
-    let keys = pairs.map(|(action, what)| format!("{} {what}", key(action))).join("   ");
+    let pairs = pairs.into_iter().filter(|(action, _)| app.refusal(*action).is_none());
+    let keys = pairs.map(|(action, what)| format!("{} {what}", key(action))).collect::<Vec<_>>().join("   ");
     format!(
         "\n No machines yet.  {keys}\n\n config: {}\n vmdeck --demo shows machines that are not there, to try things out.",
         app.settings.config_path

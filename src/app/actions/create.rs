@@ -24,11 +24,19 @@ impl App {
 
 /// The form of what a host asks for. Where it offers `image`, that is chosen already.
 pub(super) fn form(mut fields: Vec<FieldSpec>, image: Option<&str>, yes: &'static str) -> Body {
+    let mut decided = Vec::new();
     for field in &mut fields {
         if let (FieldKind::Choice(choices), Some(image)) = (&field.kind, image)
-            && choices.iter().any(|c| c.value == image)
+            && let Some(choice) = choices.iter().find(|c| c.value == image)
         {
             image.clone_into(&mut field.default);
+            decided.extend(field.chosen_by.zip(choice.within.clone()));
+        }
+    }
+    // Where another field decides what is offered, it offers that.
+    for (name, value) in decided {
+        if let Some(field) = fields.iter_mut().find(|field| field.name == name) {
+            field.default = value;
         }
     }
     Body::Form(Form::new(fields, yes))

@@ -231,6 +231,7 @@ impl App {
             }
             (Purpose::Create { image }, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, image.as_deref(), "create");
+                dialog.tell();
             }
             (purpose @ (Purpose::Install(_) | Purpose::Insert(_)), Some(Reply::Images(images))) => {
                 dialog.body = install::choice(&images, &purpose, &host);

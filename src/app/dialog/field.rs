@@ -37,8 +37,10 @@ impl Field {
     pub fn new(spec: FieldSpec) -> Self {
         let before = spec.default.clone();
         let content = match &spec.kind {
-            FieldKind::Choice(choices) => pick(choices.clone(), &before, spec.required),
-            FieldKind::Flag => pick(vec![Choice::new("no", ""), Choice::new("yes", "")], &before, spec.required),
+            FieldKind::Choice(choices) => pick(choices.clone(), &before, &before, spec.required),
+            FieldKind::Flag => {
+                pick(vec![Choice::new("no", ""), Choice::new("yes", "")], &before, &before, spec.required)
+            }
             FieldKind::List => {
                 let items = before.split('\n').filter(|item| !item.is_empty());
                 Content::Rows { rows: items.map(Input::from).chain([Input::default()]).collect(), at: 0 }
@@ -46,7 +48,7 @@ impl Field {
             _ => Content::Line(Input::from(before.as_str())),
         };
         let mut field = Self { spec, content, before, is_visited: false };
-        field.before = field.value();
+        field.begin();
         field
     }
 
@@ -63,6 +65,26 @@ impl Field {
             }
             Content::Pick { choices, at } => choices.get(*at).map(|c| c.value.clone()).unwrap_or_default(),
         }
+    }
+
+    /// Offers what belongs to `other`, the value of the field that decides about it. What was chosen stays where it can.
+    pub(super) fn follow(&mut self, other: &str) {
+        if let FieldKind::Choice(choices) = &self.spec.kind {
+            let fits = |choice: &&Choice| choice.within.as_deref().is_none_or(|within| within == other);
+            let (choices, now) = (choices.iter().filter(fits).cloned().collect(), self.value());
+            self.content = pick(choices, &now, &self.spec.default, self.spec.required);
+        }
+    }
+
+    /// Whether another field leaves nothing to choose here.
+    pub(super) fn is_bare(&self) -> bool {
+        let Content::Pick { choices, .. } = &self.content else { return false };
+        self.spec.chosen_by.is_some() && choices.iter().all(|choice| choice.value.is_empty())
+    }
+
+    /// What stands there now is what the form opened with.
+    pub(super) fn begin(&mut self) {
+        self.before = self.value();
     }
 
     pub fn is_changed(&self) -> bool {
@@ -135,12 +157,14 @@ impl Field {
     }
 }
 
-fn pick(mut choices: Vec<Choice>, before: &str, required: bool) -> Content {
-    let is_known = choices.iter().any(|c| c.value == before);
+/// The choices, with a "none" before them where an empty field will do; `now` is chosen, else the `default`.
+fn pick(mut choices: Vec<Choice>, now: &str, default: &str, required: bool) -> Content {
+    let is_known = choices.iter().any(|c| c.value == default);
     if !is_known && (!required || choices.is_empty()) {
         choices.insert(0, Choice::new("", "none"));
     }
-    let at = choices.iter().position(|c| c.value == before).unwrap_or(0);
+    let place = |value: &str| choices.iter().position(|c| c.value == value);
+    let at = place(now).or_else(|| place(default)).unwrap_or(0);
     Content::Pick { choices, at }
 }
 

@@ -22,7 +22,20 @@ pub struct Form {
 impl Form {
     pub fn new(specs: Vec<FieldSpec>, yes: &'static str) -> Self {
         let fields = specs.into_iter().map(Field::new).collect();
-        Self { fields, focus: 0, notes: Vec::new(), yes, is_leaving: false }
+        let mut form = Self { fields, focus: 0, notes: Vec::new(), yes, is_leaving: false };
+        form.settle();
+        form.fields.iter_mut().for_each(Field::begin);
+        form
+    }
+
+    /// Lets the fields follow those that decide about them.
+    fn settle(&mut self) {
+        let values = self.values();
+        for field in &mut self.fields {
+            if let Some(other) = field.spec.chosen_by.and_then(|by| values.get(by)) {
+                field.follow(other);
+            }
+        }
     }
 
     pub fn is_changed(&self) -> bool {
@@ -64,6 +77,7 @@ impl Form {
             KeyCode::BackTab => self.go((self.focus + count - 1) % count),
             _ => {
                 let used = self.fields.get_mut(self.focus).is_some_and(|field| field.update(key));
+                self.settle();
                 match key.code {
                     KeyCode::Up if !used => self.go(self.focus.saturating_sub(1)),
                     KeyCode::Down if !used => self.go((self.focus + 1).min(count - 1)),

@@ -123,6 +123,10 @@ impl Purpose {
                 }
                 notes
             }
+            Self::Create { .. } => {
+                let bare = form.fields.iter().filter(|field| field.is_bare());
+                bare.map(|field| Note::aside(format!("{}: {}", field.spec.label, field.spec.nothing))).collect()
+            }
             Self::Migrate { to, told, .. } => {
                 let is_copied = form.value("disks") == COPIED;
                 let copied =

@@ -4,7 +4,7 @@ use super::{
     Velocity,
     client::Said,
     connect::{CREATE, described},
-    images::name,
+    images::{LIST, name},
     locked,
     wire::{HostNic, Medium},
 };
@@ -22,6 +22,8 @@ const SCREENS: [(&str, u32, u32, u32); 4] = [
     ("1920x1080", 1920, 1080, 80),
     ("2560x1440", 2560, 1440, 110),
 ];
+/// What a list of the host's NICs needs.
+const NICS: &str = "velocity.nic.list";
 const NONE: &str = "none";
 const NAT: &str = "nat";
 
@@ -43,12 +45,22 @@ impl Offer {
         let may = |gid: i64| groups.may(gid, CREATE);
         let names: Vec<_> =
             groups.iter().filter(|g| may(g.gid)).map(|g| Choice::new(&groups.name(g.gid), "")).collect();
-        let first = names.first().map(|choice| choice.value.clone()).unwrap_or_default();
-        let choices = |is_iso: bool| {
-            let media = self.media.iter().filter(|(_, gid, medium)| may(*gid) && medium.is_iso() == is_iso);
+        let usable = || self.media.iter().filter(|(_, gid, _)| may(*gid));
+        let with_media = usable().map(|(_, gid, _)| groups.name(*gid)).next();
+        let first = with_media.or_else(|| names.first().map(|choice| choice.value.clone())).unwrap_or_default();
+        let media = |name: &'static str, label: &'static str, is_iso: bool| {
+            let own = || usable().filter(|(.., medium)| medium.is_iso() == is_iso);
             let choice =
-                media.map(|(name, gid, medium)| Choice::new(name, &format!("{}, {}", medium.kind, groups.name(*gid))));
-            FieldKind::Choice(choice.collect())
+                |(name, gid, medium): &(String, i64, Medium)| Choice::new(name, &medium.kind).within(groups.name(*gid));
+            let what = if is_iso { "image" } else { "disk" };
+            let nothing = match own().next() {
+                _ if !groups.may_anywhere(LIST) => format!("this user sees no media ({LIST} in no group)"),
+                Some(_) => {
+                    format!("this group has no {what}: choose another group, or upload one to the server for it")
+                }
+                None => format!("no group has an uploaded {what}: upload one to the server first, or do without"),
+            };
+            FieldSpec::new(name, label, FieldKind::Choice(own().map(choice).collect())).chosen_by("group", nothing)
         };
         let modes = [
             Choice::new("virtio", ""),
@@ -57,6 +69,11 @@ impl Offer {
         ];
         let nat = [Choice::new(NAT, "behind the host's address"), Choice::new(NONE, "")];
         let nics = nat.into_iter().chain(self.nics.iter().map(|nic| Choice::new(&bridge(nic), &described(nic))));
+        let bridged = match (self.nics.is_empty(), groups.may_anywhere(NICS)) {
+            (false, _) => "a bridge joins the network of that NIC of the host",
+            (true, true) => "the server lends no NIC of its host: no bridges",
+            (true, false) => "this user sees no NICs of the host (velocity.nic.list in no group): no bridges",
+        };
         let screens = SCREENS.iter().map(|(name, ..)| Choice::new(name, "")).chain([Choice::new(NONE, "")]);
         let size = FieldKind::Size { least: ByteSize(1 << 20), most: ByteSize(1 << 45) };
         vec![
@@ -66,10 +83,10 @@ impl Offer {
                 .default("2")
                 .help("a machine with more than its Mac has is never loaded"),
             FieldSpec::new("memory", "Memory", size).default("4G").help("whole MiB"),
-            FieldSpec::new("disk", "Disk", choices(false)).optional().help("a medium of the group"),
+            media("disk", "Disk", false).optional().help("a medium of the group"),
             FieldSpec::new("mode", "Attached by", FieldKind::Choice(modes.to_vec())).default("virtio"),
-            FieldSpec::new("image", "Image", choices(true)).optional().help("read-only, by USB"),
-            FieldSpec::new("network", "Network", FieldKind::Choice(nics.collect())).default(NAT),
+            media("image", "Image", true).optional().help("read-only, by USB"),
+            FieldSpec::new("network", "Network", FieldKind::Choice(nics.collect())).default(NAT).help(bridged),
             FieldSpec::new("screen", "Screen", FieldKind::Choice(screens.collect())).default("1280x800"),
             FieldSpec::new("rosetta", "Rosetta", FieldKind::Flag).default("no").help("runs programs for x86"),
             FieldSpec::new("autostart", "Autostart", FieldKind::Flag).default("no").help("with the server"),

@@ -15,7 +15,8 @@ use serde_json::json;
 use std::collections::HashMap;
 use wire::Medium;
 
-const LIST: &str = "velocity.media.list";
+/// What a list of media needs.
+pub(super) const LIST: &str = "velocity.media.list";
 
 /// The media of one group; None: this user may not see them, or this server knows no media.
 async fn of_group(client: &Client, gid: i64) -> Result<(i64, Vec<Medium>)> {

@@ -86,3 +86,80 @@ fn a_person_signs_in_and_sees_a_group_and_a_state_that_passes() {
     program.press("q");
     program.ends(0);
 }
+
+/// A machine is made from the media of its group alone, and reads back as it was filled in; where there is nothing to
+/// choose, the form says so and what to do.
+#[test]
+fn a_machine_is_made_of_its_groups_media() {
+    let server = FakeVelocity::new(Face::Head);
+    server.world().groups.push((5, 0, "shop", Vec::new()));
+    let medium = |mid: &str, name: &str| serde_json::json!({"mid": mid, "name": name, "type": "DISK", "size": 0});
+    server.world().media.push((5, medium("BBBB-1", "shop.img")));
+    let home = home(&server, "password = { command = [\"/bin/sh\", \"-c\", \"echo $0\", \"secret\"] }\n");
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("● office");
+    program.press("n");
+    program.until("the group with media is chosen", |s| {
+        let text = s.contents();
+        text.contains("New machine on office") && text.contains("‹ lab ›") && text.contains("‹ nat: behind")
+    });
+    program.press("new\tr");
+    program.until_told("Disk: this group has no disk: choose another group, or upload one to the server for it");
+    program.until_told("Image: this group has no image");
+    program.press("s\t\t\t\x1b[C");
+    program.until("the disk of the other group", |s| s.contents().contains("‹ shop.img: DISK ›"));
+    program.press("\x1b[Z\x1b[Z\x1b[Zl");
+    program.until("no disk is chosen where it was another group's", |s| {
+        let text = s.contents();
+        text.contains("‹ lab ›") && !text.contains("shop.img") && !text.contains("has no disk")
+    });
+    program.press("\t\t\td");
+    program.until_shown("‹ disk.img: DISK ›");
+    program.press("\t\td\tb");
+    program.until("all is chosen", |s| {
+        let text = s.contents();
+        text.contains("‹ debian.iso: ISO ›") && text.contains("‹ bridge-en0: en0 (Ethernet) ›")
+    });
+    program.press("\r");
+    program.until_told("Velocity loads it when it is started the next time");
+    {
+        let world = server.world();
+        let made = &world.guests.values().next().unwrap().made;
+        let media = serde_json::json!([{"mid": "AAAA-1", "mode": "VIRTIO", "readonly": false},
+            {"mid": "AAAA-2", "mode": "USB", "readonly": true}]);
+        assert_eq!((&made["gid"], &made["media"]), (&serde_json::json!(3), &media));
+        assert_eq!(made["nics"], serde_json::json!([{"type": "BRIDGE", "host": 1}]));
+    }
+    server.restart();
+    program.until_shown("○ off");
+    program.press("\r");
+    program.press("\t");
+    program.until("its media", |s| s.contents().contains("disk.img") && s.contents().contains("debian.iso"));
+    program.press("\t");
+    program.until("its network", |s| s.contents().contains("BRIDGE en0"));
+    program.press("q");
+    program.ends(0);
+}
+
+#[test]
+fn a_machine_can_be_made_where_there_are_no_media_and_no_nics() {
+    let server = FakeVelocity::new(Face::Head);
+    server.world().media.clear();
+    server.world().nics.clear();
+    let home = home(&server, "password = { command = [\"/bin/sh\", \"-c\", \"echo $0\", \"secret\"] }\n");
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("● office");
+    program.until("what can be done there, and no fetch", |s| {
+        s.contents().contains("n new machine") && !s.contents().contains("fetch an ISO")
+    });
+    program.press("n");
+    program.until_told("Disk: no group has an uploaded disk: upload one to the server first, or do without");
+    program.press("bare\t\t\t\t\x1b[C\t\t\t");
+    program.until_told("the server lends no NIC of its host: no bridges");
+    program.press("\r");
+    program.until_told("bare created");
+    let made = server.world().guests.values().next().unwrap().made.clone();
+    assert_eq!((&made["media"], &made["nics"]), (&serde_json::json!([]), &serde_json::json!([{"type": "NAT"}])));
+    program.press("q");
+    program.ends(0);
+}

@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) uid: i64,
     /// gid, and the medium.
     pub(crate) media: Vec<(i64, Value)>,
+    /// The devices of the host that machines may be bridged to.
+    pub(crate) nics: Vec<Value>,
     pub(crate) keys: BTreeSet<String>,
     /// How long keys made from now on live, in seconds of `clock`; None: until the server is restarted.
     pub(crate) life: Option<u64>,
@@ -122,6 +124,7 @@ impl FakeVelocity {
                     json!({"mid": "AAAA-2", "mpid": 1, "name": "debian.iso", "type": "ISO", "size": 0, "readonly": true}),
                 ),
             ],
+            nics: vec![json!({"nicid": 1, "description": "Ethernet", "identifier": "en0"})],
             keys: BTreeSet::new(),
             life: None,
             clock: 0,
@@ -241,9 +244,7 @@ impl World {
             "PUT /v/vm/state" => self.change(body),
             "POST /v/vm" => self.details(body),
             "PUT /v/vm/efi" => self.create(body),
-            "POST /v/nic/list" => {
-                ok(&json!({"host_nics": [{"nicid": 1, "description": "Ethernet", "identifier": "en0"}]}))
-            }
+            "POST /v/nic/list" => ok(&json!({"host_nics": self.nics})),
             "POST /m/media/list" => {
                 let of = self.media.iter().filter(|(gid, _)| body["gid"] == *gid).map(|(_, medium)| medium.clone());
                 ok(&json!({"media": of.collect::<Vec<_>>()}))

@@ -1,8 +1,10 @@
 //! Forms: every key belongs to them, and nothing is lost by accident.
 use crate::support::world::{call, create_form, known_world, press, reply, select, text, vm, world};
 use vmdeck::{
-    app::{App, Effect, Message},
-    domain::{HostEvent, Link, PowerState, Question, QuestionKind, Reply, Request, Secret},
+    app::{App, Effect, Message, dialog::Body},
+    domain::{
+        Choice, FieldKind, FieldSpec, HostEvent, Link, PowerState, Question, QuestionKind, Reply, Request, Secret,
+    },
 };
 
 fn new_machine() -> App {
@@ -187,4 +189,38 @@ fn keys_of_the_configuration_work_in_dialogs_and_letters_stay_letters() {
     let mut app = known_world();
     app.settings.keymap = keys(&[("yes", "f9")]);
     assert_eq!(*call(&press(&mut app, "X f9")).2, Request::PowerOff("web1".into()));
+}
+
+/// What one field offers depends on another: what belongs elsewhere is never sent.
+#[test]
+fn a_field_offers_what_belongs_to_the_chosen_one() {
+    let groups = ["root", "lab", "shop"].map(|name| Choice::new(name, "")).to_vec();
+    let media = [("a.img", "lab"), ("b.img", "lab"), ("c.img", "shop")];
+    let media = media.map(|(name, group)| Choice::new(name, "").within(group.to_owned())).to_vec();
+    let form = vec![
+        FieldSpec::new("group", "Group", FieldKind::Choice(groups)).default("lab"),
+        FieldSpec::new("disk", "Disk", FieldKind::Choice(media)).optional().chosen_by("group", "none there".to_owned()),
+    ];
+    let mut app = world();
+    let effects = press(&mut app, "n");
+    reply(&mut app, &effects, Reply::Form(form));
+    let told = |app: &App| {
+        let Body::Form(form) = &app.dialog.as_ref().unwrap().body else { panic!("no form") };
+        (form.value("disk"), form.notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>(), form.is_changed())
+    };
+    assert_eq!(told(&app), (String::new(), vec![], false));
+    let mut seen = Vec::new();
+    press(&mut app, "tab");
+    for _ in 0..3 {
+        press(&mut app, "right");
+        seen.push(told(&app).0);
+    }
+    assert_eq!(seen, ["a.img", "b.img", ""], "with none, and without what others have");
+    press(&mut app, "left shift-tab s");
+    assert_eq!(told(&app), (String::new(), vec![], true), "b.img is of another group");
+    press(&mut app, "tab c shift-tab r");
+    assert_eq!(told(&app), (String::new(), vec!["Disk: none there".to_owned()], true));
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["group"].as_str(), values["disk"].as_str()), ("root", ""));
 }
