@@ -12,12 +12,14 @@ use crate::{
         interrupt, libvirt_here, run_tui,
         setup::Errand,
     },
+    transport::{APART, askpass},
     ui::Theme,
 };
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::{
     ffi::OsString,
     io::{IsTerminal as _, Read as _, Write as _},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -131,6 +133,14 @@ pub enum Command {
 
 /// Runs the command line `words`; returns the exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<_> = words.into_iter().collect();
+    match (words.as_slice(), std::env::var_os(askpass::SOCKET)) {
+        // Started by ssh to ask something.
+        ([_, question], Some(socket)) => return askpass::ask(&socket, question, &mut std::io::stdout()),
+        // Started to become another program.
+        ([_, word, program @ ..], _) if word == APART => return become_apart(program),
+        _ => {}
+    }
     let cli = match Cli::read(words) {
         Ok(cli) => cli,
         Err(error) => {
@@ -146,6 +156,17 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             2
         }
     }
+}
+
+/// Leaves the terminal and becomes `words`, a program and its arguments; comes back only where that fails.
+#[expect(clippy::disallowed_methods, reason = "no program is started: this one becomes it")]
+fn become_apart(words: &[OsString]) -> u8 {
+    let Some((program, arguments)) = words.split_first() else { return 2 };
+    // It fails where it leads a session already, which has no terminal then.
+    let _ = rustix::process::setsid();
+    let error = std::process::Command::new(program).args(arguments).exec();
+    let _ = writeln!(std::io::stderr(), "{}: {error}", Path::new(program).display());
+    127
 }
 
 /// What needs no configuration, whole, so that it can be written at once.
@@ -171,8 +192,7 @@ fn with_found(config: Config) -> Config {
 
 impl Cli {
     /// Without words there is nothing to parse: the parser stays out of memory where only the screen is wanted.
-    fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let words: Vec<_> = words.into_iter().collect();
+    fn read(words: Vec<OsString>) -> Result<Self, clap::Error> {
         if words.len() < 2 { Ok(Self::default()) } else { Self::try_parse_from(words) }
     }
 

@@ -10,11 +10,13 @@ use std::sync::{
 };
 use tokio::sync::oneshot;
 
+/// How many questions there were: no two of one host have the same number, whichever of its parts asks.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
 /// The one question that may be open, and the password that a person typed, until it turns out to be wrong.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
     open: Mutex<Option<(u64, oneshot::Sender<Option<Secret>>)>>,
-    asked: AtomicU64,
     typed: Mutex<Option<Secret>>,
 }
 
@@ -29,7 +31,7 @@ impl Asking {
 
     /// Asks the person, and waits for as long as the answer takes. None: no answer will come.
     pub(super) async fn ask(&self, events: &EventSink, kind: QuestionKind, text: String) -> Result<Option<Secret>> {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = ASKED.fetch_add(1, Ordering::Relaxed) + 1;
         let (answered, answer) = oneshot::channel();
         *self.open() = Some((number, answered));
         let gone = |_| Error::new(ErrorKind::NeedsAnswer, "nobody can be asked");

@@ -24,6 +24,7 @@ mod properties;
 pub mod qemu;
 mod setup;
 mod snapshots;
+pub mod ssh;
 pub mod sysadm;
 pub mod velocity;
 mod way;

@@ -10,6 +10,7 @@ use crate::{
         libvirt::{self, Libvirt},
         lochness::{self, Lochness},
         qemu::{self, Qemu},
+        ssh,
         sysadm::{self, Sysadm},
         velocity::{self, Velocity},
     },
@@ -62,6 +63,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                     None => iohyve::Place::Here(here()),
                 },
                 run: paths.run.join("iohyve"),
+                ssh: asking(paths),
                 images: paths.images.join("iohyve").join(id.as_str()),
                 fetch: fetching(config),
                 fetch_at_once: config.fetch.at_once,
@@ -76,7 +78,8 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 let headless = !policy.is_watching;
                 let staging = paths.images.join("libvirt").join(id.as_str());
                 let worker = worker(config);
-                let settings = libvirt::Settings { uri, headless, staging, fetch, fetch_at_once, worker };
+                let ssh = asking(paths);
+                let settings = libvirt::Settings { uri, ssh, headless, staging, fetch, fetch_at_once, worker };
                 hosts.add(id, Libvirt::new(settings), policy);
             }
             Err(error) => hosts.add(id, Absent(error), policy),
@@ -123,11 +126,19 @@ fn fetching(config: &Config) -> fetch::Options {
     }
 }
 
-/// The program that fetches: this one. One that was replaced while it runs has another path, and then its name finds the
-/// new one.
+/// The program that fetches: this one, unless another is named.
 fn worker(config: &Config) -> PathBuf {
-    let own = || std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into());
-    config.fetch.worker.clone().unwrap_or_else(own)
+    config.fetch.worker.clone().unwrap_or_else(own_program)
+}
+
+/// This program. One that was replaced while it runs has another path, and then its name finds the new one.
+fn own_program() -> PathBuf {
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "vmdeck".into())
+}
+
+/// How every ssh asks the person.
+fn asking(paths: &Paths) -> ssh::Settings {
+    ssh::Settings { own: own_program(), run: paths.run.join("ssh") }
 }
 
 fn chypervisord(own: &config::Chypervisord, paths: &Paths) -> chypervisord::Settings {

@@ -1,5 +1,6 @@
 //! Programs by their name.
 use std::{
+    io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -14,6 +15,15 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
     let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
     folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
+}
+
+/// That there is such a program, by its path or by its name on `PATH`.
+pub(super) fn is_there(path: &Path) -> io::Result<()> {
+    let is_there = match path.to_str().filter(|_| path.components().count() == 1) {
+        Some(name) => find_program(name).is_some(),
+        None => path.exists(),
+    };
+    if is_there { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What every product's adapter stands on: the clock, programs, sockets, storage.
+pub mod askpass;
 mod clock;
 mod find;
 pub mod http;
 mod known;
 mod lines;
+mod output;
 mod password;
 mod pipe;
 mod process;
@@ -15,8 +17,9 @@ pub mod ws;
 pub use clock::{Stopwatch, now};
 pub use find::find_program;
 pub use known::Known;
+pub use output::Output;
 pub use password::Password;
 pub use pipe::{Pipe, Words};
-pub use process::{Output, Program};
+pub use process::{APART, Program};
 pub use storage::{at, free_space, real_size};
 pub use trust::{Trust, spaced};

@@ -1,9 +1,5 @@
 //! A program that is spoken to while it runs.
-use super::{
-    Program,
-    lines::keep,
-    process::{Output, PIPES},
-};
+use super::{Program, lines::keep, output::Output, process::PIPES};
 use crate::domain::{Error, Result};
 use std::process::Stdio;
 use tokio::{

@@ -1,6 +1,10 @@
 //! The one place that starts programs: lists of arguments, never a shell; nothing on stdin; what they write is kept up to
 //! a limit; a time-out for each; killed when nobody waits for them any more.
-use super::lines::{Lines, keep};
+use super::{
+    find::is_there,
+    lines::{Lines, keep},
+    output::Output,
+};
 use crate::domain::{Error, ErrorKind, Result, Secret, clean_line};
 use std::{
     ffi::{OsStr, OsString},
@@ -19,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) const PIPES: Duration = Duration::from_millis(500);
 /// How long a program may take to end by itself when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
+/// The word by which vmdeck turns into another program in a session of its own.
+pub const APART: &str = "apart";
 
 /// A program to run, with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,30 +36,8 @@ pub struct Program {
     in_terminal: bool,
     input: Option<PathBuf>,
     log: Option<PathBuf>,
-}
-
-/// What a program said, and how it ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
-    /// Its exit code; None: a signal ended it.
-    pub code: Option<i32>,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    pub const fn is_success(&self) -> bool {
-        matches!(self.code, Some(0))
-    }
-
-    /// The last line that it wrote, from stderr if it wrote any there: mostly the reason of a failure.
-    pub fn last_words(&self) -> String {
-        let last = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            text.lines().rev().map(str::trim).find(|l| !l.is_empty()).map(|l| clean_line(l).into_owned())
-        };
-        last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default()
-    }
+    environment: Vec<(&'static str, OsString)>,
+    apart: Option<PathBuf>,
 }
 
 impl Program {
@@ -67,7 +51,23 @@ impl Program {
             in_terminal: false,
             input: None,
             log: None,
+            environment: Vec::new(),
+            apart: None,
         }
+    }
+
+    /// Sets a variable of its environment, which anybody on this computer may see: nothing secret.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Runs it in a session of its own, without a terminal, through vmdeck's own program `own`.
+    #[must_use]
+    pub fn apart(mut self, own: impl Into<PathBuf>) -> Self {
+        self.apart = Some(own.into());
+        self
     }
 
     /// Gives it this file to read.
@@ -165,16 +165,26 @@ impl Program {
 
     #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
     pub(super) fn start_with(&self, stdin: Stdio, detached: bool) -> Result<Child> {
-        let mut command = Command::new(&self.path);
+        let mut command = match &self.apart {
+            None => Command::new(&self.path),
+            Some(own) => {
+                is_there(&self.path).map_err(|error| self.not_started(error))?;
+                let mut command = Command::new(own);
+                command.arg(APART).arg(&self.path);
+                command
+            }
+        };
         // The words of a program are matched and shown: in the language that its documentation has.
         command.args(&self.arguments).env("LC_ALL", "C");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = || if detached { Stdio::null() } else { Stdio::piped() };
         command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached);
         if let Some(path) = &self.log {
             let log = std::fs::File::create(path).map_err(super::at(path))?;
             command.stdout(log.try_clone()?).stderr(log);
         }
-        if !self.in_terminal && !detached {
+        // Who leads a group cannot leave its session.
+        if !self.in_terminal && !detached && self.apart.is_none() {
             command.process_group(0);
         }
         command.spawn().map_err(|error| self.not_started(error))

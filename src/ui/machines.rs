@@ -253,6 +253,9 @@ fn empty(app: &App) -> String {
     if !app.hosts.iter().any(|h| h.listed) {
         return match app.hosts.is_empty() {
             true => format!("\n No host is configured: {}", app.settings.config_path),
+            false if app.hosts.iter().all(|host| matches!(host.link, Link::Down { .. })) => {
+                format!("\n No host answers.  {} try again", key(Action::Refresh))
+            }
             false => "\n Waiting for the first host to answer.".to_owned(),
         };
     }

@@ -1,5 +1,9 @@
 //! Running `iohyve` and what goes with it, here or through ssh. Its exit code tells little: what it changed is read again.
 use crate::{
+    backend::{
+        EventSink,
+        ssh::{self, Ssh},
+    },
     domain::{Error, ErrorKind, Result, clean},
     transport::{Output, Program},
 };
@@ -15,7 +19,7 @@ use std::{
 pub enum Place {
     /// On this computer: where the command is.
     Here(PathBuf),
-    /// `user@host`, through the user's own ssh, which must not need to ask anything.
+    /// `user@host`, through the user's own ssh.
     Ssh { program: PathBuf, host: String },
 }
 
@@ -25,6 +29,7 @@ pub(super) struct Shell {
     pub(super) place: Place,
     /// A folder of our own, for what is left writing and for connections that are kept.
     pub(super) run: PathBuf,
+    pub(super) ssh: Ssh,
 }
 
 /// One argument as a shell takes it: one word, whatever it holds. FreeBSD's root has csh, which replaces `!` even between
@@ -63,7 +68,7 @@ impl Shell {
     fn ssh_with(&self, how: &[&str], program: &Path, host: &str, remote: String) -> Result<Program> {
         self.make_run()?;
         let kept = format!("ControlPath={}", self.run.join("ssh-%C").display());
-        let options = ["BatchMode=yes", "ConnectTimeout=8", "ControlMaster=auto", "ControlPersist=60", &kept];
+        let options = ["ConnectTimeout=8", "ControlMaster=auto", "ControlPersist=60", &kept];
         let ssh =
             Program::new(program).args(how.iter().copied()).args(options.iter().flat_map(|option| ["-o", *option]));
         Ok(ssh.operand(host)?.arg(remote))
@@ -91,10 +96,21 @@ impl Shell {
     }
 
     async fn output(&self, program: Program) -> Result<Output> {
-        let output = program.output().await?;
-        if matches!(self.place, Place::Ssh { .. }) && output.code == Some(255) {
-            return Err(unreachable(&output));
-        }
+        self.said(program, None).await
+    }
+
+    /// Runs it to its end. Through ssh, it may ask whoever is behind `events`.
+    async fn said(&self, program: Program, events: Option<&EventSink>) -> Result<Output> {
+        let output = match self.place {
+            Place::Here(_) => program.output().await?,
+            Place::Ssh { .. } => {
+                let through = async |asks: &ssh::Asks<'_>| {
+                    let output = asks.lead(program).output().await?;
+                    if output.code == Some(255) { Err(unreachable(&output)) } else { Ok(output) }
+                };
+                self.ssh.asked(events, through).await?
+            }
+        };
         let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
         let text = String::from_utf8_lossy(&text);
         if text.contains("needs root credentials") {
@@ -104,6 +120,12 @@ impl Shell {
             return Err(Error::not_found("iohyve is not installed there"));
         }
         Ok(output)
+    }
+
+    /// Gets through to the host, for which ssh may ask something, and tells the number of the user there. From then on
+    /// there is a connection that commands use.
+    pub(super) async fn user(&self, events: &EventSink) -> Result<Output> {
+        self.said(self.program(&["id", "-u"])?.patience(None), Some(events)).await
     }
 
     /// Runs another program there than iohyve.
@@ -181,13 +203,9 @@ impl Shell {
 
 /// Why ssh did not get there, and what to do.
 fn unreachable(output: &Output) -> Error {
-    let words = output.last_words();
-    let cure = match () {
-        () if words.contains("Host key verification failed") => "connect once with ssh and check the host's key",
-        () if words.contains("Permission denied") => "ssh must get in without asking: use a key or an agent",
-        () => return Error::new(ErrorKind::Unreachable, format_args!("ssh: {words}")),
-    };
-    Error::new(ErrorKind::Unauthorized, format_args!("ssh: {words}: {cure}"))
+    let words = format!("ssh: {}", output.last_words());
+    let lasting = ssh::lasting(&words, &String::from_utf8_lossy(&output.stderr));
+    lasting.unwrap_or_else(|| Error::new(ErrorKind::Unreachable, words))
 }
 
 #[cfg(test)]
@@ -212,8 +230,10 @@ mod tests {
         let said = |words: &str| unreachable(&Output { stderr: words.as_bytes().to_vec(), ..Output::default() });
         assert_eq!(
             said("root@h: Permission denied (publickey).").message,
-            "ssh: root@h: Permission denied (publickey).: ssh must get in without asking: use a key or an agent"
+            "ssh: root@h: Permission denied (publickey).: neither a key of yours nor what was typed lets this user in there"
         );
+        let changed = "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\nHost key verification failed.";
+        assert!(said(changed).message.ends_with("find out why before you accept it"));
         assert_eq!(said("ssh: connect to host h port 22: Connection refused").kind, ErrorKind::Unreachable);
     }
 }

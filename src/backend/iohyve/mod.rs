@@ -18,7 +18,11 @@ pub(in crate::backend) mod values;
 pub use command::Place;
 
 use crate::{
-    backend::{Backend, EventSink, Nodes, fetching::Fetching},
+    backend::{
+        Backend, EventSink, Nodes,
+        fetching::Fetching,
+        ssh::{self, Ssh},
+    },
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
         Result, Secret, Verdict, Vm, VmId, clean_line,
@@ -108,6 +112,8 @@ pub struct Settings {
     pub place: Place,
     /// A folder for what is this program's own.
     pub run: PathBuf,
+    /// How ssh asks a person.
+    pub ssh: ssh::Settings,
     /// Where images are fetched to before iohyve takes them.
     pub images: PathBuf,
     pub fetch: fetch::Options,
@@ -196,7 +202,11 @@ const NEVER: [(Op, &str); 10] = [
 
 impl Iohyve {
     pub fn new(settings: Settings) -> Self {
-        let shell = Arc::new(Shell { place: settings.place.clone(), run: settings.run.clone() });
+        let shell = Arc::new(Shell {
+            place: settings.place.clone(),
+            run: settings.run.clone(),
+            ssh: Ssh::new(settings.ssh.clone()),
+        });
         let incoming = Arc::new(Incoming { shell: shell.clone(), folder: settings.images.clone() });
         let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
         Self {
@@ -248,11 +258,11 @@ impl Nodes for Iohyve {}
 impl Backend for Iohyve {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
         self.fetching.ask_by(events.clone());
-        let (version, user) = tokio::join!(self.read(&["version"]), self.shell.other(&["id", "-u"]));
-        let version = version?;
+        let user = self.shell.user(&events).await?;
+        let version = self.read(&["version"]).await?;
         let line = version.lines().next().unwrap_or_default();
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = names::Version::read(line);
-        let is_root = user.is_ok_and(|user| user.stdout.trim_ascii() == b"0");
+        let is_root = user.stdout.trim_ascii() == b"0";
         let ops = ALL.iter().filter(|op| is_root || READS.contains(op));
         let ops = ops.fold(OpSet::default(), |set, op| set.with(*op));
         let why = if is_root { "iohyve cannot do that" } else { "iohyve does this for root only" };
@@ -302,7 +312,8 @@ impl Backend for Iohyve {
     }
 
     async fn answer(&self, question: u64, answer: Option<Secret>) {
-        self.fetching.answer(question, answer);
+        self.fetching.answer(question, answer.clone());
+        self.shell.ssh.answer(question, answer);
         std::future::ready(()).await;
     }
 }

@@ -32,12 +32,17 @@ pub mod xdr;
 pub use reach::{Place, Scope, Uri, sockets};
 
 use crate::{
-    backend::{Backend, EventSink, Nodes, fetching::Fetching},
+    backend::{
+        Backend, EventSink, Nodes,
+        fetching::Fetching,
+        ssh::{self, Ssh},
+    },
     domain::{
         Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret,
         Verdict, Vm, VmId,
     },
     fetch,
+    transport::Program,
 };
 use calls::group;
 use client::{Client, Connection};
@@ -105,6 +110,8 @@ const SIDE_BY_SIDE: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub uri: Uri,
+    /// How ssh asks a person.
+    pub ssh: ssh::Settings,
     /// For one command without a screen: nobody is told of what others do.
     pub headless: bool,
     /// Where images are fetched to before libvirt takes them, where its own folder cannot be written to from here.
@@ -137,6 +144,7 @@ struct Session {
 pub struct Libvirt {
     settings: Settings,
     session: Mutex<Option<Session>>,
+    ssh: Ssh,
     fetching: Arc<Fetching>,
     known: Mutex<HashMap<VmId, Known>>,
     samples: Mutex<HashMap<VmId, figures::Sample>>,
@@ -151,6 +159,7 @@ impl Libvirt {
     pub fn new(settings: Settings) -> Self {
         let fetching = Fetching::new(settings.fetch.clone(), settings.fetch_at_once, settings.worker.clone());
         Self {
+            ssh: Ssh::new(settings.ssh.clone()),
             settings,
             session: Mutex::default(),
             fetching: Arc::new(fetching),
@@ -164,6 +173,19 @@ impl Libvirt {
         let session = locked(&self.session);
         let session = session.as_ref().ok_or_else(|| Error::new(ErrorKind::Unreachable, "not connected"))?;
         Ok(session.connection.client.clone())
+    }
+
+    /// A connection that takes calls.
+    async fn reach(&self, events: &EventSink) -> Result<Connection> {
+        let uri = &self.settings.uri;
+        let open = async |led: &(dyn Fn(Program) -> Program + Sync)| {
+            let connection = uri.connect(events.clone(), led).await?;
+            connection.client.open(uri.driver()).await.map(|()| connection)
+        };
+        if uri.is_local() {
+            return open(&|program| program).await;
+        }
+        self.ssh.asked(Some(events), async |asks| open(&|ssh| asks.lead(ssh)).await).await
     }
 
     /// The connection, and the machine on it.
@@ -240,10 +262,8 @@ impl Backend for Libvirt {
         drop(locked(&self.session).take());
         locked(&self.known).clear();
         self.fetching.ask_by(events.clone());
-        let uri = &self.settings.uri;
-        let connection = uri.connect(events.clone()).await?;
+        let connection = self.reach(&events).await?;
         let client = connection.client.clone();
-        client.open(uri.driver()).await?;
         let (versions, registered, folder) =
             tokio::join!(client.versions(), client.register(), self.own_folder(&client));
         registered?;
@@ -293,7 +313,8 @@ impl Backend for Libvirt {
     }
 
     async fn answer(&self, question: u64, answer: Option<Secret>) {
-        self.fetching.answer(question, answer);
+        self.fetching.answer(question, answer.clone());
+        self.ssh.answer(question, answer);
         std::future::ready(()).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The way to a libvirt daemon: a socket of this computer, or the same bytes through ssh.
 use super::client::Connection;
 use crate::{
-    backend::EventSink,
+    backend::{EventSink, ssh},
     domain::{Error, ErrorKind, Result, clean_line},
     transport::Program,
 };
@@ -11,9 +11,6 @@ use std::{
     path::{Path, PathBuf},
 };
 use tokio::net::UnixStream;
-
-/// What ssh says last when it gives up over a host's key, whatever is wrong with that.
-const UNPROVEN: &str = "Host key verification failed";
 
 /// Which of a computer's two sets of machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,24 +95,24 @@ impl Uri {
         }
     }
 
-    /// Connects; nothing has been said yet.
-    pub async fn connect(&self, events: EventSink) -> Result<Connection> {
+    /// Connects; nothing has been said yet. `led` is how ssh is started.
+    pub async fn connect(&self, events: EventSink, led: impl FnOnce(Program) -> Program) -> Result<Connection> {
         match &self.place {
             Place::Local { socket: Some(socket) } => local(std::slice::from_ref(socket), events).await,
             Place::Local { socket: None } => local(&sockets(self.scope), events).await,
             Place::Ssh { .. } => {
-                let pipe = self.ssh()?.pipe()?;
+                let pipe = led(self.ssh()?).pipe()?;
                 Ok(Connection::new(pipe.from, pipe.to, Some(pipe.words), events))
             }
         }
     }
 
-    /// The command that carries the bytes to another computer. It asks nothing: a question would spoil the screen.
+    /// The command that carries the bytes to another computer.
     pub fn ssh(&self) -> Result<Program> {
         let Place::Ssh { program, host, user, port, socket } = &self.place else {
             return Err(Error::invalid("this daemon is on this computer"));
         };
-        let mut ssh = Program::new(program).args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=8"]);
+        let mut ssh = Program::new(program).args(["-T", "-o", "ConnectTimeout=8"]);
         // A network that is gone is noticed within half a minute.
         ssh = ssh.args(["-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]);
         if let Some(port) = port {
@@ -209,33 +206,15 @@ fn group(groups: &str, gid: u32) -> Option<String> {
     line.split(':').next().map(|name| clean_line(name).into_owned())
 }
 
-/// Why the connection through ssh ended, with what helps. `last` is the last line that ssh wrote, `all` is all that it
-/// wrote: the last line is the same for a key that is new and for one that has changed.
+/// Why the connection through ssh ended, with what helps. `last` is the last line that was written, `all` is all that was.
 pub(super) fn explained(last: &Error, all: &str) -> Error {
     let line = &last.message;
-    let lasting = match () {
-        () if all.contains(UNPROVEN) && all.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") => {
-            "its key is another one than before: someone may stand in between, so find out why before you accept it"
-        }
-        () if all.contains(UNPROVEN) && all.contains("REVOKED HOST KEY") => {
-            "its key is marked as revoked: do not sign in before you know why"
-        }
-        () if all.contains(UNPROVEN) => "sign in by hand once, to see its key and accept it",
-        // Which ways to sign in were tried stands in brackets.
-        () if all.contains("Permission denied (") => {
-            "ssh must sign in without asking: with a key, or an agent that has it"
-        }
-        () if all.contains("Too many authentication failures") => {
-            "the agent has too many keys: name the right one for this host in ~/.ssh/config"
-        }
-        () if line.contains("Permission denied") && !line.starts_with("ssh: ") => {
-            "that user may not use libvirt there: members of the group libvirt may"
-        }
-        () => "",
-    };
-    if !lasting.is_empty() {
-        // Not tried again by itself: that would go on for ever, and may lock the account.
-        return Error::new(ErrorKind::Unauthorized, format_args!("{line}: {lasting}"));
+    if let Some(error) = ssh::lasting(line, all) {
+        return error;
+    }
+    if line.contains("Permission denied") && !line.starts_with("ssh: ") {
+        let why = "that user may not use libvirt there: members of the group libvirt may";
+        return Error::new(ErrorKind::Unauthorized, format_args!("{line}: {why}"));
     }
     let hint = [
         ("not found", "neither virt-ssh-helper nor nc is there: is libvirt installed on that host?"),

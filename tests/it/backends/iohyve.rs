@@ -39,7 +39,7 @@ async fn through_ssh_it_is_the_same() {
     assert_eq!(iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap().name, "x.iso");
     assert_eq!(rig.world()["isos"], json!(["x.iso"]));
     let log = fs::read_to_string(rig.path("ssh.log")).unwrap();
-    assert!(log.lines().all(|line| line.contains("BatchMode=yes") && line.contains(" root@bsd.example ")), "{log}");
+    assert!(log.lines().all(|line| line.contains("ConnectTimeout=8") && line.contains(" root@bsd.example ")), "{log}");
 }
 
 #[tokio::test]
@@ -276,6 +276,6 @@ async fn a_console_is_a_command_line_for_the_terminal() {
     let far = rig.at(Place::Ssh { program: rig.path("ssh"), host: "root@bsd.example".to_owned() });
     let Console::Program { program, .. } = far.open_console(&web()).await.unwrap() else { panic!() };
     let line = program.shown();
-    assert!(line.contains("/ssh -t -e none -o BatchMode=yes"), "{line}");
+    assert!(line.contains("/ssh -t -e none -o ConnectTimeout=8"), "{line}");
     assert!(line.ends_with(" root@bsd.example 'iohyve console web'"), "{line}");
 }

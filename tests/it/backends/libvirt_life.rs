@@ -133,7 +133,7 @@ async fn disks_of_libvirt_grow_and_never_shrink() {
     let shared = made(&libvirt, "other").await;
     let file = daemon.path("images/other.qcow2");
     let uri = vmdeck::backend::libvirt::Uri::parse(&daemon.uri()).unwrap();
-    let connection = uri.connect(mpsc::channel(8).0).await.unwrap();
+    let connection = uri.connect(mpsc::channel(8).0, |program| program).await.unwrap();
     connection.client.open(uri.driver()).await.unwrap();
     let xml = format!(
         "<domain type='qemu'><name>user</name><memory>1024</memory><os><type>hvm</type></os><devices>\
@@ -188,7 +188,7 @@ async fn fifty_machines_outlast_their_daemons_restart() {
     let mut daemon = Daemon::new().await;
     let (first, _heard) = daemon.connected().await;
     let uri = vmdeck::backend::libvirt::Uri::parse(&daemon.uri()).unwrap();
-    let connection = uri.connect(mpsc::channel(8).0).await.unwrap();
+    let connection = uri.connect(mpsc::channel(8).0, |program| program).await.unwrap();
     connection.client.open(uri.driver()).await.unwrap();
     for n in 0..49 {
         let xml =

@@ -53,7 +53,7 @@ async fn machines_of_another_computer_are_managed_through_ssh() {
     let capabilities = libvirt.connect(events).await.unwrap();
     let said = fs::read_to_string(daemon.path("words")).unwrap();
     assert!(
-        said.starts_with("-T -o BatchMode=yes ") && said.contains(" -p 2222 -l me -- far.example sh -c "),
+        said.starts_with("-T -o ConnectTimeout=8 ") && said.contains(" -p 2222 -l me -- far.example sh -c "),
         "{said}"
     );
     let why = capabilities.check(Op::RenameImage).unwrap_err();
@@ -74,8 +74,8 @@ async fn what_ssh_says_is_told_with_what_helps() {
     // What lasts until somebody does something is not tried again for ever.
     let (lasting, passing) = (ErrorKind::Unauthorized, ErrorKind::Unreachable);
     for (words, kind, helps) in [
-        ("me@far: Permission denied (publickey,password).", lasting, "with a key, or an agent that has it"),
-        (JUMP_REFUSED, lasting, "with a key, or an agent that has it"),
+        ("me@far: Permission denied (publickey,password).", lasting, "lets this user in there"),
+        (JUMP_REFUSED, lasting, "lets this user in there"),
         (TOO_MANY_KEYS, lasting, "the right one for this host in ~/.ssh/config"),
         (NEW_KEY, lasting, "to see its key and accept it"),
         (CHANGED_KEY, lasting, "find out why before you accept it"),

@@ -1,8 +1,10 @@
 //! Hosts of libvirt on the command line.
 use crate::support::{
     guests::TINY,
+    libvirt::Daemon,
     libvirt_pair::{Disk, Pair},
     program::vmdeck,
+    sshd::Sshd,
 };
 use std::fs;
 use vmdeck::domain::PowerState;
@@ -28,4 +30,22 @@ async fn a_move_names_a_host_of_the_configuration_which_is_looked_at() {
     fs::write(&config, without.join("\n")).unwrap();
     let said = vmdeck(home.path(), "call lab2 migrate vm=web yes=web to=lab").await;
     assert!(said.code == 2 && said.err.contains("known to this computer alone: give it a peer_uri"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ssh_asks_is_told_and_answered_from_a_file() {
+    let daemon = Daemon::new().await;
+    let sshd = Sshd::before(&daemon).await;
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("config.toml"), sshd.host("lab")).unwrap();
+    let said = vmdeck(home.path(), "call lab list").await;
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.err.contains("lab asks: [127.0.0.1]:") && said.err.contains("ED25519 SHA256:"), "{said:?}");
+    assert!(said.err.contains("(give it with answer=@file or answer=-)"), "{said:?}");
+    fs::write(home.path().join("answer"), "yes\n").unwrap();
+    let said = vmdeck(home.path(), &format!("call lab list answer=@{}", home.path().join("answer").display())).await;
+    assert_eq!((said.code, said.out.trim()), (0, "NAME  STATE  CPUS  MEMORY  DISK  UP"), "{said:?}");
+    assert_eq!(vmdeck(home.path(), "call lab list").await.code, 0, "ssh remembers the key");
+    // Nothing of what was asked by is left.
+    assert_eq!(fs::read_dir(home.path().join("run/ssh")).unwrap().count(), 0);
 }

@@ -1,9 +1,12 @@
 //! Two hosts of libvirt on the real screen.
 use crate::support::{
     guests::{BUSY, TINY},
+    libvirt::Daemon,
     libvirt_pair::{Disk, Pair},
     pty::Program,
+    sshd::Sshd,
 };
+use std::fs;
 use vmdeck::domain::PowerState;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,4 +50,34 @@ async fn a_move_on_the_screen_is_cancelled_and_the_machine_runs_on() {
     assert_eq!(pair.both().await, (Some(PowerState::Running), None));
     program.press("q");
     program.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ssh_asks_is_a_dialog_and_a_refusal_stays_until_the_host_is_tried_again() {
+    let daemon = Daemon::new().await;
+    let sshd = Sshd::before(&daemon).await;
+    sshd.make_key("key", "open sesame");
+    sshd.let_in("key");
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("config.toml"), sshd.host("lab")).unwrap();
+    let mut program = Program::start(home.path(), &[]);
+    program.until_shown("lab asks");
+    program.until_shown("SHA256:");
+    program.press("\x1b");
+    program.until_shown("it was not agreed to");
+    program.until_shown("No host answers.  ctrl-r try again");
+    program.press("\x12");
+    program.until_shown("y yes");
+    program.press("y");
+    program.until_shown("Enter passphrase for key");
+    program.press("open sesame\r");
+    program.until("the host is up", |screen| {
+        let shown = screen.contents();
+        assert!(!shown.contains("open sesame"), "{shown}");
+        shown.contains("No machines yet") && !shown.contains("asks")
+    });
+    program.press("q");
+    program.ends(0);
+    let log = fs::read_to_string(home.path().join("state/vmdeck.log")).unwrap_or_default();
+    assert!(!log.contains("open sesame"));
 }

@@ -62,6 +62,7 @@ impl Rig {
         Iohyve::new(Settings {
             place,
             run: self.path("run"),
+            ssh: super::libvirt::asking(),
             images: self.path("library"),
             fetch: fetch::Options::default(),
             fetch_at_once: 2,

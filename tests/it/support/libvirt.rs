@@ -14,6 +14,7 @@ use vmdeck::{
     backend::{
         Backend, EventSink,
         libvirt::{Libvirt, Settings, Uri, client::Connection},
+        ssh,
     },
     domain::{HostEvent, Values},
     fetch,
@@ -120,7 +121,7 @@ impl Daemon {
     /// A connection below the backend.
     pub(crate) async fn open(&self) -> Connection {
         let uri = Uri::parse(&self.uri()).unwrap();
-        let connection = uri.connect(mpsc::channel(8).0).await.unwrap();
+        let connection = uri.connect(mpsc::channel(8).0, |program| program).await.unwrap();
         connection.client.open(uri.driver()).await.unwrap();
         connection
     }
@@ -175,6 +176,11 @@ pub(crate) fn ssh(path: &Path, script: &str) -> String {
     format!("qemu+ssh://me@far.example:2222/session?command={}", path.display())
 }
 
+/// How every ssh of the tests asks: through the program, with its sockets among the temporary files.
+pub(crate) fn asking() -> ssh::Settings {
+    ssh::Settings { own: env!("CARGO_BIN_EXE_vmdeck").into(), run: std::env::temp_dir() }
+}
+
 /// A backend for a URI.
 pub(crate) fn at(uri: &str) -> Libvirt {
     staged_at(uri, "/nonexistent".into())
@@ -184,6 +190,7 @@ pub(crate) fn at(uri: &str) -> Libvirt {
 pub(crate) fn staged_at(uri: &str, staging: PathBuf) -> Libvirt {
     Libvirt::new(Settings {
         uri: Uri::parse(uri).unwrap(),
+        ssh: asking(),
         headless: false,
         staging,
         fetch: fetch::Options::default(),

@@ -28,6 +28,7 @@ pub(crate) mod qemu;
 pub(crate) mod racks;
 pub(crate) mod screen;
 pub(crate) mod spoilt;
+pub(crate) mod sshd;
 pub(crate) mod tls;
 pub(crate) mod valve;
 pub(crate) mod web;
