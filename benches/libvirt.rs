@@ -130,7 +130,7 @@ fn main() {
     let (uri, vm) = (daemon.uri(), VmId::from("grows"));
     runtime.block_on(async {
         let own = Uri::parse(&uri).unwrap();
-        let connection = own.connect(mpsc::channel(8).0).await.unwrap();
+        let connection = own.connect(mpsc::channel(8).0, |program| program).await.unwrap();
         connection.client.open(own.driver()).await.unwrap();
         for n in 0..49 {
             let head = format!("<domain type='qemu'><name>m{n:02}</name><memory>1024</memory>");

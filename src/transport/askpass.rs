@@ -5,9 +5,13 @@ use crate::domain::{Error, Result, Secret};
 use std::{
     env,
     ffi::OsStr,
-    fs::DirBuilder,
+    fs::{self, DirBuilder, Permissions},
     io::{self, Read, Write},
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt, net},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, PermissionsExt},
+        net,
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -63,11 +67,12 @@ impl Askpass {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
         let is_short = folder.as_os_str().len() + "/askXXXXXXXXXXXX/s".len() <= PATH;
         let folder = if is_short { folder.to_owned() } else { env::temp_dir() };
-        // Such a folder has a name by chance, and is its owner's alone.
-        let own = tempfile::Builder::new().prefix("ask").rand_bytes(12).tempdir_in(&folder).map_err(at(&folder))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("ask").rand_bytes(12).permissions(Permissions::from_mode(0o700));
+        let own = builder.tempdir_in(&folder).map_err(at(&folder))?;
         let socket = own.path().join("s");
         let listener = UnixListener::bind(&socket).map_err(at(&socket))?;
-        std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(at(&socket))?;
+        fs::set_permissions(&socket, Permissions::from_mode(0o600)).map_err(at(&socket))?;
         Ok(Self { listener, socket, _folder: own })
     }
 
@@ -150,10 +155,9 @@ pub fn ask(socket: &OsStr, text: &OsStr, out: &mut dyn Write) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     /// Asks as ssh has it done, and what comes of it: the exit code and what is printed.
-    async fn asked(askpass: &Askpass, text: &'static str) -> tokio::task::JoinHandle<(u8, Vec<u8>)> {
+    fn asked(askpass: &Askpass, text: &'static str) -> tokio::task::JoinHandle<(u8, Vec<u8>)> {
         let socket = askpass.socket.clone();
         tokio::task::spawn_blocking(move || {
             let mut out = Vec::new();
@@ -165,13 +169,13 @@ mod tests {
     async fn a_question_comes_through_and_so_does_its_answer() {
         let folder = tempfile::tempdir().unwrap();
         let askpass = Askpass::new(&folder.path().join("deeper/run")).unwrap();
-        let asks = asked(&askpass, "me@far's password: ").await;
+        let asks = asked(&askpass, "me@far's password: ");
         let prompt = askpass.next().await;
         assert_eq!((prompt.wants, prompt.text.as_str()), (Wants::Line, "me@far's password: "));
         prompt.answer(&Secret::new("open sesame".to_owned())).await.unwrap();
         assert_eq!(asks.await.unwrap(), (0, b"open sesame\n".to_vec()));
 
-        let asks = asked(&askpass, "again").await;
+        let asks = asked(&askpass, "again");
         drop(askpass.next().await);
         assert_eq!(asks.await.unwrap(), (1, Vec::new()));
     }
@@ -180,23 +184,23 @@ mod tests {
     async fn nobody_else_gets_to_the_socket_and_nothing_stays() {
         let folder = tempfile::tempdir().unwrap();
         let askpass = Askpass::new(folder.path()).unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&askpass.socket), 0o600);
         assert_eq!(mode(askpass.socket.parent().unwrap()), 0o700);
         // What says nothing of sense is passed over.
         drop(net::UnixStream::connect(&askpass.socket).unwrap());
-        let asks = asked(&askpass, "q").await;
+        let asks = asked(&askpass, "q");
         assert_eq!(askpass.next().await.text, "q");
         assert_eq!(asks.await.unwrap().0, 1);
         drop(askpass);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[tokio::test]
     async fn a_folder_deep_down_does_not_matter() {
         let folder = tempfile::tempdir().unwrap();
         let askpass = Askpass::new(&folder.path().join("x".repeat(120))).unwrap();
-        let asks = asked(&askpass, "q").await;
+        let asks = asked(&askpass, "q");
         askpass.next().await.answer(&Secret::new("a".to_owned())).await.unwrap();
         assert_eq!(asks.await.unwrap().0, 0);
     }

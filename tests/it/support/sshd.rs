@@ -62,7 +62,7 @@ impl Sshd {
             // Where a server of root lets its helpers live; a distribution makes it when its own server starts.
             fs::create_dir_all("/run/sshd").unwrap();
         }
-        let program = find_program("sshd").expect("sshd is not installed: run tests/setup");
+        let program = find_program("sshd").unwrap_or_else(|| panic!("sshd is not installed: run tests/setup"));
         for _ in 0..10 {
             self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let inside = |name: &str| self.path(name).display().to_string();
