@@ -6,6 +6,7 @@ mod conformance_copies;
 mod conformance_nodes;
 mod conformance_of_servers;
 mod govirthost;
+mod govirthost_replay;
 mod govirthost_wire;
 mod iohyve;
 mod iohyve_fetches;
