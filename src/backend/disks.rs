@@ -1,4 +1,4 @@
-use super::unsupported;
+use super::{Call, unsupported};
 use crate::domain::{Disk, DiskId, FieldSpec, Op, ResizePlan, Result, Values, VmId};
 use std::future::Future;
 
@@ -20,7 +20,7 @@ pub trait Disks: Sync {
     }
 
     /// Requires [`Op::AddDisk`]. `values` are checked against [`Disks::add_disk_form`] already. Returns the new disk.
-    fn add_disk(&self, _vm: &VmId, _values: &Values) -> impl Future<Output = Result<DiskId>> + Send {
+    fn add_disk(&self, _vm: &VmId, _values: &Values, _call: Call) -> impl Future<Output = Result<DiskId>> + Send {
         unsupported(Op::AddDisk)
     }
 

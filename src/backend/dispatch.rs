@@ -154,7 +154,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::InsertImage { vm, image } => backend.insert_image(vm, image).await.map(done),
         Request::EjectImage { vm } => backend.eject_image(vm).await.map(done),
         Request::ListDisks(vm) => backend.disks(vm).await.map(Reply::Disks),
-        Request::AddDisk { vm, values } => backend.add_disk(vm, values).await.map(Reply::DiskAdded),
+        Request::AddDisk { vm, values } => backend.add_disk(vm, values, call).await.map(Reply::DiskAdded),
         Request::ResizeDisk { vm, disk, .. } => match &prepared.expect {
             Expect::DiskSize { plan, .. } => backend.resize_disk(vm, disk, *plan).await.map(done),
             _ => Err(Error::invalid("the size was not compared with the disk's")),

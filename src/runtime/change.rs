@@ -142,8 +142,8 @@ impl Change {
     /// Returns when a cancelled call has had its time, where the host is sure to stop.
     async fn given_up(&self) {
         self.call.cancel.cancelled().await;
-        let takes_a_call =
-            self.request.is_fetch() || matches!(self.request, Request::Create { .. } | Request::SetUp { .. });
+        let takes_a_call = self.request.is_fetch()
+            || matches!(self.request, Request::Create { .. } | Request::AddDisk { .. } | Request::SetUp { .. });
         if self.capabilities.cancel == Cancel::Sure && takes_a_call {
             sleep(CANCEL_GRACE).await;
         } else {

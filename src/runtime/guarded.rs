@@ -1,29 +1,13 @@
 //! A backend's answer with an end: in time, late, or in a panic.
+pub(super) use crate::backend::unpanicked;
 use crate::domain::{Error, ErrorKind, Result, span};
-use futures_util::FutureExt;
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{future::Future, time::Duration};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// The clock of waiting, which tests can stop.
 #[expect(clippy::disallowed_methods, reason = "the runtime is where the clock is read")]
 pub(super) fn instant() -> Instant {
     Instant::now()
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    Error::new(
-        ErrorKind::Panicked,
-        format_args!("a bug in vmdeck ended this: {}", said.unwrap_or("the log may say more")),
-    )
-}
-
-/// Turns a panic into an error of its own, so that it ends this work and nothing else.
-pub(super) async fn unpanicked<T>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(result) => result,
-        Err(panic) => Err(panicked(&*panic)),
-    }
 }
 
 /// [`unpanicked`], with an end after `patience`.

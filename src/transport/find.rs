@@ -11,8 +11,8 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
         std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
     // Folders of the administrator are often missing from the PATH of a user.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let extra = ["/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    let extra = ["/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"];
     let folders = std::env::split_paths(&path).chain(extra.iter().map(PathBuf::from));
     folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|path| is_program(path))
 }

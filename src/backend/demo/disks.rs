@@ -4,7 +4,7 @@ use super::{
     world::{STORAGE, Temper},
 };
 use crate::{
-    backend::Disks,
+    backend::{Call, Disks},
     domain::{
         ByteSize, Choice, Disk, DiskId, DiskKind, Error, FieldKind, FieldSpec, Op, ResizePlan, Result, Values, VmId,
     },
@@ -47,7 +47,7 @@ impl Disks for Demo {
         ])
     }
 
-    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+    async fn add_disk(&self, vm: &VmId, values: &Values, _: Call) -> Result<DiskId> {
         let id = {
             let mut world = self.world(Op::AddDisk)?;
             let format = values.get("format").cloned().unwrap_or_else(|| "qcow2".to_owned());

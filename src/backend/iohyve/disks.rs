@@ -4,7 +4,7 @@ use super::{
     missing, names, read, sizes,
 };
 use crate::{
-    backend::Disks,
+    backend::{Call, Disks},
     domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldKind, FieldSpec, ResizePlan, Result, Values, VmId, clean},
 };
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Disks for Iohyve {
         Ok(vec![size_field("size", "Size").default("10G"), pool])
     }
 
-    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+    async fn add_disk(&self, vm: &VmId, values: &Values, _: Call) -> Result<DiskId> {
         let size = size_of(values, "size")?;
         let pool = values.get("pool").map(String::as_str).unwrap_or_default();
         if !pool.is_empty() {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Disks,
+        Call, Disks,
         domain_xml::{Description, Drive, Source},
     },
     domain::{
@@ -164,7 +164,7 @@ impl Disks for Libvirt {
         Ok(fields)
     }
 
-    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+    async fn add_disk(&self, vm: &VmId, values: &Values, _: Call) -> Result<DiskId> {
         self.add(vm, values).await
     }
 

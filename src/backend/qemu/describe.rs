@@ -1,5 +1,5 @@
 //! A machine as the rest of the program knows it, out of its record and its process.
-use super::{Firmware, Local, Monitor, Record, image_header, proc};
+use super::{Firmware, Local, Monitor, Record, image_header, place::Holder, proc};
 use crate::domain::{Error, ErrorKind, Label, PowerState, Result, Vm, VmId};
 use serde_json::Value;
 use std::{path::Path, time::Duration};
@@ -28,9 +28,9 @@ impl Local {
         let (power, remark) = match self.monitor(vm).await {
             Ok(None) => (Some(PowerState::Off), None),
             Ok(Some(monitor)) => {
-                found.started = proc::started(monitor.pid);
+                found.started = monitor.holder.pid().and_then(proc::started);
                 process = Process {
-                    id: monitor.pid.as_raw_nonzero().to_string(),
+                    id: monitor.holder.pid().map(|pid| pid.as_raw_nonzero().to_string()).unwrap_or_default(),
                     version: monitor.qmp.version.clone(),
                     vnc: format!("unix:{}", place.vnc().display()),
                 };
@@ -44,7 +44,7 @@ impl Local {
                 }
             }
             Err(error) if error.kind == ErrorKind::Busy => {
-                found.started = place.alive().and_then(proc::started);
+                found.started = place.alive().and_then(Holder::pid).and_then(proc::started);
                 // It is on; whether it runs, only its monitor tells.
                 (None, Some("watched by others".to_owned()))
             }

@@ -1,7 +1,7 @@
 //! The disks of a machine: as QEMU has them while it runs, as their files say while it is off. How they grow.
 use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size, installed::missing};
 use crate::{
-    backend::Disks,
+    backend::{Call, Disks},
     domain::{
         ByteSize, Disk, DiskId, DiskKind, Error, ErrorKind, Expect, FieldSpec, Reply, ResizePlan, Result, Values,
         Verdict, VmId,
@@ -67,6 +67,17 @@ impl Local {
             Some(monitor) => Some(Live::read(monitor).await?),
             None => None,
         };
+        // A removal whose program was ended before its end.
+        if monitor.is_none()
+            && record.disks.iter().any(|disk| !disk.leaving.is_empty())
+            && self.place(vm)?.alive().is_none()
+        {
+            let lock = self.store.lock(vm).await?;
+            if self.place(vm)?.alive().is_none() {
+                self.finish_removals(vm, &lock, None).await?;
+                record = self.store.read(vm)?;
+            }
+        }
         let has_let_go = |disk: &DiskRecord, live: &Live| !disk.leaving.is_empty() && live.device(&disk.id).is_none();
         if let (Some(found), Some(monitor)) = (&live, &monitor)
             && record.disks.iter().any(|disk| has_let_go(disk, found))
@@ -155,14 +166,18 @@ impl Local {
             if let (Some(monitor), Some(_)) = (on, live.as_ref().and_then(|live| live.node(&disk.id))) {
                 monitor.execute("blockdev-del", json!({ "node-name": disk.id })).await?;
             }
+            // The file first: what ends in between is ended by the next who looks, and nothing is left behind.
+            if disk.leaving == "delete" {
+                let path = self.store.folder(vm)?.join(&disk.file);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    removed => removed.map_err(crate::transport::at(&path))?,
+                }
+            }
             self.store.change_locked(vm, lock, |record| {
                 record.disks.retain(|d| d.id != disk.id);
                 Ok(())
             })?;
-            if disk.leaving == "delete" {
-                let path = self.store.folder(vm)?.join(&disk.file);
-                std::fs::remove_file(&path).map_err(crate::transport::at(&path))?;
-            }
         }
         Ok(())
     }
@@ -245,8 +260,8 @@ impl Disks for Qemu {
         self.local.add_form(vm)
     }
 
-    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
-        self.local.add(vm, values).await
+    async fn add_disk(&self, vm: &VmId, values: &Values, call: Call) -> Result<DiskId> {
+        self.local.add(vm, values, &call).await
     }
 
     async fn resize_disk(&self, vm: &VmId, disk: &DiskId, plan: ResizePlan) -> Result<()> {

@@ -1,10 +1,9 @@
 //! What machines use, from two looks at what only ever grows.
-use super::{Local, Monitor, proc};
+use super::{Local, Monitor, place::Holder, proc};
 use crate::{
     domain::{Figures, Stamp, VmId},
     transport::now,
 };
-use rustix::process::Pid;
 use serde_json::Value;
 use std::sync::PoisonError;
 
@@ -12,7 +11,7 @@ use std::sync::PoisonError;
 #[derive(Debug)]
 pub(super) struct Sample {
     at: Stamp,
-    pid: Pid,
+    holder: Holder,
     /// The threads of its processors, asked for once in a life.
     threads: Vec<u64>,
     /// How long they have run in all, in nanoseconds.
@@ -31,7 +30,7 @@ impl Sample {
     /// What happened between `before` and this.
     fn against(&self, before: &Self) -> Figures {
         let time = self.at.since(before.at).as_millis();
-        if before.pid != self.pid || time == 0 {
+        if before.holder != self.holder || time == 0 {
             return Figures::default();
         }
         let ran = rate(before.ran, self.ran, time);
@@ -69,24 +68,24 @@ impl Local {
             monitor
         } else {
             let Ok(found) = self.monitor(vm).await else {
-                let memory = self.place(vm).ok()?.alive().and_then(proc::resident);
+                let memory = self.place(vm).ok()?.alive().and_then(Holder::pid).and_then(proc::resident);
                 return Some(Figures { memory, ..Figures::default() });
             };
             found?
         };
         let known = {
             let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-            samples.get(vm).filter(|s| s.pid == monitor.pid).map(|s| s.threads.clone())
+            samples.get(vm).filter(|s| s.holder == monitor.holder).map(|s| s.threads.clone())
         };
         let threads = match known {
             Some(threads) if !threads.is_empty() => threads,
             _ => threads(&monitor).await,
         };
         let stats = monitor.ask("query-blockstats").await.unwrap_or_default();
-        let ran = threads.iter().map(|t| proc::thread_ran(monitor.pid, *t)).sum();
+        let ran = monitor.holder.pid().and_then(|pid| threads.iter().map(|t| proc::thread_ran(pid, *t)).sum());
         let sample = Sample {
             at: now(),
-            pid: monitor.pid,
+            holder: monitor.holder,
             threads,
             ran,
             read: total(&stats, "rd_bytes"),
@@ -97,7 +96,7 @@ impl Local {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let figures = samples.get(vm).map(|before| sample.against(before)).unwrap_or_default();
         samples.insert(vm.clone(), sample);
-        Some(Figures { memory: proc::resident(monitor.pid), ..figures })
+        Some(Figures { memory: monitor.holder.pid().and_then(proc::resident), ..figures })
     }
 }
 
@@ -109,7 +108,7 @@ mod tests {
     fn rates_are_of_one_life() {
         let sample = |at, ran: u64, read| Sample {
             at: Stamp(at),
-            pid: rustix::process::getpid(),
+            holder: Holder::default(),
             threads: vec![1, 2],
             ran: Some(ran * 10_000_000),
             read: Some(read),

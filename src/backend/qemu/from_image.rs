@@ -1,5 +1,5 @@
 //! Disks made of images of the library: copied, or as a layer that holds only what changes.
-use super::{DiskRecord, ImageKind, Local, image_header::backing, installed::missing};
+use super::{ImageKind, Local, image_header::backing, installed::missing};
 use crate::{
     domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Progress, Result, clean_line},
     fetch::copy_file,
@@ -101,21 +101,19 @@ impl FromImage {
         }
     }
 
-    /// Makes the file of `disk` in `folder`, whole or not at all.
+    /// Makes the file of a disk at a `path` where nothing is, whole or not at all.
     pub(super) async fn make(
         &self,
-        disk: &DiskRecord,
-        folder: &Path,
+        path: &Path,
         stop: &CancellationToken,
         progress: impl FnMut(Progress) + Send,
     ) -> Result<()> {
-        let path = folder.join(&disk.file);
         let made = match self.way {
-            Way::Overlay => self.lay_over(&path).await,
-            _ => self.copy(&path, stop, progress).await,
+            Way::Overlay => self.lay_over(path).await,
+            _ => self.copy(path, stop, progress).await,
         };
         if made.is_err() {
-            let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(path);
         }
         made
     }

@@ -3,6 +3,7 @@ use super::{
     Boot, DiskRecord, Firmware, Local, Qemu, Record,
     from_image::{FromImage, ways},
     installed::missing,
+    leftovers::{Work, take_apart},
     node, write_whole,
 };
 use crate::{
@@ -121,18 +122,19 @@ impl Local {
             return Err(taken());
         }
         // Made beside the others under a name that is none, and renamed when whole.
-        let made = tempfile::Builder::new().prefix(".new-").tempdir_in(machines)?;
+        let made = Work::begin(machines)?;
+        let file = made.path().join(&disk.file);
         if let Some(source) = source {
-            source.make(&disk, made.path(), &call.cancel, |progress| call.progress(progress)).await?;
+            source.make(&file, &call.cancel, |progress| call.progress(progress)).await?;
         } else {
             let image_tool = find_program("qemu-img").ok_or_else(missing)?;
             let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);
-            create.operand(made.path().join(&disk.file))?.arg(size("disk")?.0.to_string()).run().await?;
+            create.operand(file)?.arg(size("disk")?.0.to_string()).run().await?;
         }
         write_whole(&made.path().join("machine.toml"), &record.to_toml())?;
         match fs::rename(made.path(), &target) {
             Ok(()) => {
-                let _ = made.keep();
+                drop(made.keep());
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Err(taken()),
@@ -150,13 +152,12 @@ impl Local {
             let record = self.store.read(vm).map_err(|e| e.context("its disks are not known"))?;
             self.put_aside(vm, &record, &place.folder)?;
         }
-        let machines = &self.settings.machines;
-        let away = machines.join(format!(".deleted-{}", uuid::Uuid::new_v4().simple()));
-        fs::rename(&place.folder, &away).map_err(|error| Error::from(error).context(place.folder.display()))?;
-        drop(lock);
-        self.forget(vm);
-        let _ = fs::remove_dir_all(&place.run);
-        fs::remove_dir_all(&away).map_err(|error| Error::from(error).context(away.display()))
+        let taken = take_apart(&place.folder, &lock);
+        if !self.store.holds(vm) {
+            self.forget(vm);
+            let _ = fs::remove_dir_all(&place.run);
+        }
+        taken
     }
 
     /// Moves the disks that lie in the machine's folder to a folder of their own.

@@ -1,6 +1,7 @@
 //! Machines of this computer, each a QEMU process of its own: no daemon between.
 mod command_line;
 mod describe;
+mod device_group;
 mod disks;
 mod drive;
 mod figures;
@@ -9,6 +10,7 @@ mod image_header;
 mod image_kind;
 mod images;
 mod installed;
+mod leftovers;
 mod look;
 mod machines;
 mod monitor;
@@ -32,7 +34,7 @@ pub use image_header::{Header, backing, read_header, virtual_size};
 pub use image_kind::ImageKind;
 pub use installed::{Probe, uefi};
 pub use monitor::Monitor;
-pub use place::Place;
+pub use place::{Holder, Place};
 pub use qmp::{Event, Qmp};
 pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};
@@ -248,6 +250,9 @@ impl Backend for Qemu {
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
+        if self.local.settings.headless && !quick {
+            self.local.sweep();
+        }
         let names = self.local.store.names()?;
         if quick {
             let vms = names.iter().map(|name| Vm::named(name)).collect();

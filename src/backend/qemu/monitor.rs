@@ -1,7 +1,9 @@
 //! The way into a running machine: one of its four monitors, claimed, and known to be the right machine's.
-use super::{Local, Place, Qmp, place::MONITORS};
+use super::{
+    Local, Place, Qmp,
+    place::{Holder, MONITORS},
+};
 use crate::domain::{Error, ErrorKind, Result, VmId};
-use rustix::process::Pid;
 use serde_json::{Value, json};
 use std::{
     fs::File,
@@ -21,7 +23,7 @@ const TURNS: u32 = 200;
 #[derive(Debug)]
 pub struct Monitor {
     pub qmp: Qmp,
-    pub pid: Pid,
+    pub holder: Holder,
     _claim: File,
 }
 
@@ -41,11 +43,11 @@ impl Monitor {
     }
 
     /// Claims a free monitor and makes sure that the machine behind it is `vm`.
-    async fn attach(place: &Place, pid: Pid, vm: &VmId, uuid: Option<&str>, headless: bool) -> Result<Self> {
+    async fn attach(place: &Place, holder: Holder, vm: &VmId, uuid: Option<&str>, headless: bool) -> Result<Self> {
         let slots = if headless { MONITORS - 1..MONITORS } else { 0..MONITORS - 1 };
         let mut turns = if headless { TURNS } else { 1 };
         let monitor = loop {
-            match Self::claim(place, pid, slots.clone()).await? {
+            match Self::claim(place, holder, slots.clone()).await? {
                 Claim::Got(monitor) => break monitor,
                 Claim::Silent => {
                     let why = format_args!("{vm} runs, and none of its monitors answers");
@@ -64,7 +66,7 @@ impl Monitor {
         if is_it { Ok(monitor) } else { Err(Error::conflict(format_args!("the process of {vm} runs another machine"))) }
     }
 
-    async fn claim(place: &Place, pid: Pid, slots: std::ops::Range<usize>) -> Result<Claim> {
+    async fn claim(place: &Place, holder: Holder, slots: std::ops::Range<usize>) -> Result<Claim> {
         let mut found = Claim::Taken;
         for slot in slots {
             let claim = File::options().create(true).append(true).open(place.claim(slot))?;
@@ -72,7 +74,7 @@ impl Monitor {
                 continue;
             }
             match Qmp::connect(&place.monitor(slot), GREETING).await {
-                Ok(qmp) => return Ok(Claim::Got(Self { qmp, pid, _claim: claim })),
+                Ok(qmp) => return Ok(Claim::Got(Self { qmp, holder, _claim: claim })),
                 // Somebody speaks there without having claimed it: the next one may be free.
                 Err(error) if error.kind == ErrorKind::Busy => found = Claim::Silent,
                 Err(error) => return Err(error),
@@ -100,17 +102,17 @@ impl Local {
     /// others hold all its monitors.
     pub async fn monitor(&self, vm: &VmId) -> Result<Option<Arc<Monitor>>> {
         let place = self.place(vm)?;
-        let Some(pid) = place.alive() else { return Ok(None) };
+        let Some(holder) = place.alive() else { return Ok(None) };
         let cell = self.cell(vm);
         let mut held = cell.lock().await;
         if let Some(monitor) = &*held {
-            if monitor.pid == pid && !monitor.qmp.is_closed() {
+            if monitor.holder == holder && !monitor.qmp.is_closed() {
                 return Ok(Some(monitor.clone()));
             }
             *held = None;
         }
         let uuid = self.store.read(vm).ok().map(|record| record.uuid.to_ascii_lowercase());
-        match Monitor::attach(&place, pid, vm, uuid.as_deref(), self.settings.headless).await {
+        match Monitor::attach(&place, holder, vm, uuid.as_deref(), self.settings.headless).await {
             Ok(monitor) => {
                 let monitor = Arc::new(monitor);
                 *held = Some(monitor.clone());

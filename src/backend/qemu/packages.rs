@@ -43,7 +43,8 @@ pub(super) const PACKAGERS: &[Packager] = &[
     Packager {
         program: "pacman",
         refresh: &[],
-        install: &["-Sy", "--noconfirm", "--needed"],
+        // Without new lists: a system of which one part alone is new breaks.
+        install: &["-S", "--noconfirm", "--needed"],
         names: ["qemu-system-x86", "qemu-img", "edk2-ovmf"],
         needs_root: true,
     },
@@ -78,8 +79,10 @@ const FAMILY: [&str; 4] = ["qemu-system-x86", "qemu-system-common", "qemu-system
 pub(super) trait Runner: Sync {
     fn has(&self, program: &str) -> bool;
     fn is_root(&self) -> bool;
-    /// What `/etc/os-release` says.
-    fn release(&self) -> String;
+    /// What a file of the system says; nothing where it is not there.
+    fn read(&self, path: &'static str) -> String;
+    /// The number of the group whose members may use `/dev/kvm`; None: nobody's, or root's alone.
+    fn device_group(&self) -> Option<u32>;
     fn output(&self, program: &Program) -> impl Future<Output = Result<Output>> + Send;
     fn lines(
         &self,
@@ -92,14 +95,23 @@ pub(super) trait Runner: Sync {
 /// What would be run, and what to think about before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    pub commands: Vec<Program>,
+    /// Fetches the lists of packages, where that goes by itself.
+    pub refresh: Option<Program>,
+    pub install: Option<Program>,
+    /// Lets the user use the processor's help.
+    pub join: Option<Program>,
     pub caution: Option<String>,
 }
 
 impl Plan {
-    /// As a person would type it.
-    pub(super) fn shown(&self) -> String {
-        self.commands.iter().map(Program::shown).collect::<Vec<_>>().join(" && ")
+    pub(super) fn commands(&self) -> Vec<Program> {
+        [&self.refresh, &self.install, &self.join].into_iter().flatten().cloned().collect()
+    }
+
+    /// As a person would type it; None: there is nothing to be done.
+    pub(super) fn shown(&self) -> Option<String> {
+        let lines: Vec<_> = self.commands().iter().map(Program::shown).collect();
+        (!lines.is_empty()).then(|| lines.join(" && "))
     }
 }
 
@@ -126,35 +138,40 @@ pub(super) async fn plan(
     } else {
         words.extend(names.iter().map(|name| (*name).to_owned()));
     }
-    let mut commands = Vec::new();
-    if !packager.refresh.is_empty() {
-        commands.push(as_root(runner, packager, packager.refresh, ask_for_password)?);
-    }
-    commands.push(as_root(runner, packager, &words, ask_for_password)?);
-    Ok(Plan { commands, caution })
+    let root = |words: &[String]| as_root(runner, packager, words, ask_for_password);
+    let refresh: Vec<_> = packager.refresh.iter().map(|word| (*word).to_owned()).collect();
+    let refresh = (!refresh.is_empty()).then(|| root(&refresh)).transpose()?;
+    Ok(Plan { refresh, install: Some(root(&words)?), join: None, caution })
+}
+
+/// A command of the package manager as root.
+fn as_root(runner: &impl Runner, packager: &Packager, words: &[String], ask: bool) -> Result<Program> {
+    let quiet: &[&str] = if packager.program == "apt-get" { &["env", "DEBIAN_FRONTEND=noninteractive"] } else { &[] };
+    let line = quiet.iter().chain([&packager.program]).map(|word| (*word).to_owned()).chain(words.iter().cloned());
+    by_root(runner, packager.needs_root, line, ask)
 }
 
 /// The command as root, and without a limit of time: packages come over the network.
-fn as_root<W: AsRef<str>>(runner: &impl Runner, packager: &Packager, words: &[W], ask: bool) -> Result<Program> {
-    let words = words.iter().map(|word| word.as_ref().to_owned());
-    let quiet: &[&str] = if packager.program == "apt-get" { &["env", "DEBIAN_FRONTEND=noninteractive"] } else { &[] };
-    let mut line: Vec<&str> = Vec::new();
-    if packager.needs_root && !runner.is_root() {
+pub(super) fn by_root(
+    runner: &impl Runner,
+    needs_root: bool,
+    line: impl IntoIterator<Item = String>,
+    ask: bool,
+) -> Result<Program> {
+    let mut line = line.into_iter();
+    let mut before = Vec::new();
+    if needs_root && !runner.is_root() {
         if !runner.has("sudo") {
-            return Err(Error::refused(format_args!(
-                "{} needs root, and there is no sudo: run as root",
-                packager.program
-            )));
+            let program = line.find(|word| word != "env" && !word.contains('=')).unwrap_or_default();
+            return Err(Error::refused(format_args!("{program} needs root, and there is no sudo: run as root")));
         }
-        line.push("sudo");
+        before.push("sudo".to_owned());
         if !ask {
-            line.push("-n");
+            before.push("-n".to_owned());
         }
     }
-    line.extend(quiet);
-    line.push(packager.program);
-    let mut line = line.into_iter();
-    let program = Program::new(line.next().unwrap_or(packager.program)).args(line).args(words);
+    let mut line = before.into_iter().chain(line);
+    let program = Program::new(line.next().unwrap_or_default()).args(line);
     Ok(program.patience(None).in_terminal(ask))
 }
 
@@ -170,7 +187,7 @@ async fn apt(runner: &impl Runner, names: &[&str]) -> Result<(Vec<String>, Optio
     if said.is_success() {
         return Ok((plain, changes(&said)));
     }
-    let Some(codename) = codename(&runner.release()) else { return Ok((plain, None)) };
+    let Some(codename) = codename(&runner.read("/etc/os-release")) else { return Ok((plain, None)) };
     let mut words = vec!["--allow-downgrades".to_owned()];
     words.extend(FAMILY.iter().map(|name| format!("{name}/{codename}")));
     words.extend(names.iter().filter(|name| !FAMILY.contains(name)).map(|name| (*name).to_owned()));
@@ -201,23 +218,24 @@ fn codename(release: &str) -> Option<String> {
     is_plain.then(|| value.to_owned())
 }
 
-/// Runs the commands of a plan, one after the other; each line that they write goes to `each`.
+/// Runs commands one after the other, as long as they succeed; each line that they write goes to `each`. `whole`: what a
+/// person types where sudo wants a password and cannot ask.
 pub(super) async fn carry_out(
     runner: &impl Runner,
     commands: &[Program],
+    whole: &str,
     cancel: &CancellationToken,
     each: &mut (dyn FnMut(&str) + Send),
 ) -> Result<()> {
-    for (n, command) in commands.iter().enumerate() {
+    for command in commands {
         each(&command.shown());
         let output = runner.lines(command, cancel, each).await?;
-        // Old lists may still do: the last command decides.
-        if output.is_success() || n + 1 < commands.len() {
+        if output.is_success() {
             continue;
         }
         let error = command.failure(&output);
         if command.name() == "sudo" && error.message.contains("password is required") {
-            let line = command.shown().replacen("sudo -n ", "sudo ", 1);
+            let line = whole.replace("sudo -n ", "sudo ");
             let why = format!("a password is needed: run this in a terminal: {line}");
             return Err(Error::new(ErrorKind::NeedsAnswer, why));
         }

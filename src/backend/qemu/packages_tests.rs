@@ -1,10 +1,14 @@
-use super::*;
+use super::{
+    super::device_group::{Entry, entry, join},
+    *,
+};
 use std::sync::Mutex;
 
 /// A system that has some programs and answers as told.
 struct Fake {
     programs: &'static [&'static str],
     root: bool,
+    group: Option<u32>,
     /// The beginning of a command, its exit code, and what it writes.
     answers: &'static [(&'static str, i32, &'static str)],
     ran: Mutex<Vec<String>>,
@@ -12,7 +16,7 @@ struct Fake {
 
 impl Fake {
     fn new(programs: &'static [&'static str], answers: &'static [(&'static str, i32, &'static str)]) -> Self {
-        Self { programs, root: true, answers, ran: Mutex::default() }
+        Self { programs, root: true, group: Some(104), answers, ran: Mutex::default() }
     }
 
     fn answer(&self, program: &Program) -> Output {
@@ -33,8 +37,17 @@ impl Runner for Fake {
         self.root
     }
 
-    fn release(&self) -> String {
-        "ID=debian\nVERSION_CODENAME=bookworm\n".to_owned()
+    fn read(&self, path: &'static str) -> String {
+        let text = match path {
+            "/etc/os-release" => "ID=debian\nVERSION_CODENAME=bookworm\n",
+            "/etc/group" => "root:x:0:\nkvm:x:104:bob,carol\nusers:x:100:\n",
+            _ => "",
+        };
+        text.to_owned()
+    }
+
+    fn device_group(&self) -> Option<u32> {
+        self.group
     }
 
     async fn output(&self, program: &Program) -> Result<Output> {
@@ -68,7 +81,7 @@ async fn each_package_manager_is_told_in_its_own_words() {
              --no-install-recommends qemu-system-x86 qemu-utils ovmf",
         ),
         (&["dnf"], "dnf install -y qemu-system-x86-core qemu-img edk2-ovmf"),
-        (&["pacman"], "pacman -Sy --noconfirm --needed qemu-system-x86 qemu-img edk2-ovmf"),
+        (&["pacman"], "pacman -S --noconfirm --needed qemu-system-x86 qemu-img edk2-ovmf"),
         (&["zypper"], "zypper --non-interactive install qemu-x86 qemu-tools qemu-ovmf-x86_64"),
         (&["apk"], "apk update && apk add qemu-system-x86_64 qemu-img ovmf"),
         (&["brew"], "brew install qemu"),
@@ -76,18 +89,21 @@ async fn each_package_manager_is_told_in_its_own_words() {
     ];
     assert_eq!(told.len(), PACKAGERS.len());
     for (programs, line) in told {
-        assert_eq!(planned(&Fake::new(programs, &[]), &ALL).await.shown(), line);
+        assert_eq!(planned(&Fake::new(programs, &[]), &ALL).await.shown().unwrap(), line);
     }
     assert!(packager(&Fake::new(&["emerge"], &[])).is_none());
 }
 
 #[tokio::test]
 async fn only_what_is_missing_is_installed_and_brew_is_not_run_as_root() {
-    assert_eq!(planned(&Fake::new(&["dnf"], &[]), &[Need::Firmware]).await.shown(), "dnf install -y edk2-ovmf");
+    assert_eq!(
+        planned(&Fake::new(&["dnf"], &[]), &[Need::Firmware]).await.shown().unwrap(),
+        "dnf install -y edk2-ovmf"
+    );
     let user = Fake { root: false, ..Fake::new(&["brew", "sudo"], &[]) };
-    assert_eq!(planned(&user, &ALL).await.shown(), "brew install qemu");
+    assert_eq!(planned(&user, &ALL).await.shown().unwrap(), "brew install qemu");
     let user = Fake { root: false, ..Fake::new(&["dnf", "sudo"], &[]) };
-    assert_eq!(planned(&user, &[Need::Tools]).await.shown(), "sudo -n dnf install -y qemu-img");
+    assert_eq!(planned(&user, &[Need::Tools]).await.shown().unwrap(), "sudo -n dnf install -y qemu-img");
     let alone = Fake { root: false, ..Fake::new(&["dnf"], &[]) };
     let error = plan(&alone, packager(&alone).unwrap(), &ALL, false).await.unwrap_err();
     assert_eq!(error.message, "dnf needs root, and there is no sudo: run as root");
@@ -111,12 +127,11 @@ async fn newer_tools_from_backports_are_taken_back_and_that_is_said() {
     let plan = planned(&fake, &[Need::Qemu, Need::Firmware]).await;
     assert_eq!(plan.caution.as_deref(), Some("older versions replace newer ones: qemu-system-common, qemu-utils"));
     assert!(
-        plan.shown().ends_with(
+        plan.shown().unwrap().ends_with(
             "apt-get install -y --no-install-recommends --allow-downgrades qemu-system-x86/bookworm \
              qemu-system-common/bookworm qemu-system-data/bookworm qemu-utils/bookworm ovmf"
         ),
-        "{}",
-        plan.shown()
+        "{plan:?}"
     );
 }
 
@@ -124,7 +139,7 @@ async fn newer_tools_from_backports_are_taken_back_and_that_is_said() {
 async fn without_lists_the_plain_way_is_tried_after_fetching_them() {
     let fake = Fake::new(&["apt-get"], &[("apt-get install -s", 100, "E: Unable to locate package qemu-utils")]);
     let plan = planned(&fake, &[Need::Tools]).await;
-    assert_eq!((plan.commands.len(), plan.caution), (2, None));
+    assert_eq!((plan.commands().len(), plan.caution), (2, None));
 }
 
 #[tokio::test]
@@ -141,11 +156,13 @@ async fn a_password_that_cannot_be_asked_for_is_a_command_to_type() {
     let fake = Fake { root: false, ..Fake::new(&["apk", "sudo"], &[("sudo -n", 1, "sudo: a password is required")]) };
     let plan = planned(&fake, &[Need::Tools]).await;
     let mut told = Vec::new();
-    let error =
-        carry_out(&fake, &plan.commands, &CancellationToken::new(), &mut |line| told.push(line.to_owned())).await;
+    let error = carry_out(&fake, &plan.commands(), &plan.shown().unwrap(), &CancellationToken::new(), &mut |line| {
+        told.push(line.to_owned());
+    })
+    .await;
     let error = error.unwrap_err();
     assert_eq!(error.kind, ErrorKind::NeedsAnswer);
-    assert!(error.message.ends_with("run this in a terminal: sudo apk add qemu-img"), "{error}");
+    assert!(error.message.ends_with("run this in a terminal: sudo apk update && sudo apk add qemu-img"), "{error}");
     assert_eq!(told[0], "sudo -n apk update");
 }
 
@@ -154,4 +171,26 @@ fn only_a_plain_codename_is_used() {
     assert_eq!(codename("VERSION_CODENAME=\"trixie\"\n").as_deref(), Some("trixie"));
     assert_eq!(codename("VERSION_CODENAME=\n"), None);
     assert_eq!(codename("VERSION_CODENAME=a b;c\n"), None);
+}
+
+#[tokio::test]
+async fn a_user_joins_the_group_of_the_device_and_root_needs_none() {
+    let user = |programs, name| Fake { root: false, ..Fake::new(programs, name) };
+    let alice = user(&["sudo", "apt-get"], &[("id -un", 0, "alice\n")]);
+    let Some(Entry::Join { group, user: name }) = entry(&alice).await else { panic!("she is in no group") };
+    assert_eq!((group.as_str(), name.as_str()), ("kvm", "alice"));
+    let line = |fake: &Fake, ask| by_root(fake, true, join(fake, &group, &name).unwrap(), ask).map(|line| line.shown());
+    assert_eq!(line(&alice, true).unwrap(), "sudo usermod -aG kvm alice");
+    let alpine = user(&["sudo", "apk"], &[]);
+    assert_eq!(line(&alpine, false).unwrap(), "sudo -n addgroup alice kvm");
+    let alone = line(&user(&["apk"], &[]), true).unwrap_err();
+    assert_eq!(alone.message, "addgroup needs root, and there is no sudo: run as root");
+    assert!(join(&alice, "kvm", "-rf").is_err());
+
+    let bob = user(&[], &[("id -un", 0, "bob\n")]);
+    assert_eq!(entry(&bob).await, Some(Entry::SignIn("kvm".to_owned())), "he has joined it since he signed in");
+    assert_eq!(entry(&Fake { root: true, ..alice }).await, None);
+    for group in [None, Some(7)] {
+        assert_eq!(entry(&Fake { group, ..user(&["sudo"], &[("id -un", 0, "alice\n")]) }).await, None);
+    }
 }

@@ -13,6 +13,17 @@ const LONGEST_SOCKET: usize = 107;
 /// How many programs can hold a monitor of a machine at once; the last one is for commands without a screen.
 pub(super) const MONITORS: usize = 4;
 
+/// Who keeps a machine alive: its process, whose number is known unless it belongs to another container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holder(Option<Pid>);
+
+impl Holder {
+    /// Told in the numbers of this container; None: it runs in another one, or in none.
+    pub const fn pid(self) -> Option<Pid> {
+        self.0
+    }
+}
+
 /// The files of a machine beside its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -69,9 +80,11 @@ impl Place {
     pub fn make_run(&self) -> Result<()> {
         let longest = self.serial().as_os_str().len();
         if longest > LONGEST_SOCKET {
+            let home = std::env::var_os("VMDECK_HOME").filter(|home| !home.is_empty());
             return Err(Error::invalid(format_args!(
-                "the path {} has {longest} bytes, and a socket's may have {LONGEST_SOCKET}: set a shorter XDG_STATE_HOME",
-                self.serial().display()
+                "the path {} has {longest} bytes, and a socket's may have {LONGEST_SOCKET}: {}",
+                self.serial().display(),
+                cure(&self.run, home.as_ref().map(Path::new))
             )));
         }
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.run);
@@ -81,10 +94,21 @@ impl Place {
 
     /// The process of the machine, if it is alive. QEMU holds a record lock on its pidfile as long as it lives, which
     /// the kernel drops with it; the lock is asked for, never taken.
-    pub fn alive(&self) -> Option<Pid> {
+    pub fn alive(&self) -> Option<Holder> {
         let file = File::options().read(true).write(true).open(self.pidfile()).ok()?;
-        let holder = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).ok()??;
-        holder.pid
+        // A holder without a number holds it all the same.
+        fcntl_getlk(&file, &Flock::from(FlockType::WriteLock)).ok()?.map(|held| Holder(held.pid))
+    }
+}
+
+/// What makes the folder of the sockets shorter. `home`: where everything is that no setting puts elsewhere.
+fn cure(run: &Path, home: Option<&Path>) -> &'static str {
+    if home.is_some_and(|home| run.starts_with(home)) {
+        "set a shorter VMDECK_HOME, or `run` for this host in the configuration"
+    } else if home.is_none() && run.parent().is_some_and(|all| all.ends_with("vmdeck/run")) {
+        "set a shorter XDG_STATE_HOME, or `run` for this host in the configuration"
+    } else {
+        "set a shorter `run` for this host in the configuration"
     }
 }
 
@@ -112,7 +136,14 @@ mod tests {
     fn a_path_too_long_for_a_socket_is_refused_with_its_cure() {
         let run = PathBuf::from(format!("/tmp/{}", "x".repeat(100)));
         let error = Place::new(Path::new("/m"), &run, &"web".into()).make_run().unwrap_err();
-        assert!(error.message.ends_with("a socket's may have 107: set a shorter XDG_STATE_HOME"), "{error}");
+        assert!(error.message.contains(" bytes, and a socket's may have 107: set a shorter `run` for"), "{error}");
+        let begins = |run: &str, home: Option<&str>, with: &str| {
+            let cure = cure(Path::new(run), home.map(Path::new));
+            assert!(cure.starts_with(with), "{cure}");
+        };
+        begins("/h/.local/state/vmdeck/run/0a", None, "set a shorter XDG_STATE_HOME");
+        begins("/home/x/deck/run/0a", Some("/home/x/deck"), "set a shorter VMDECK_HOME");
+        begins("/srv/vmdeck/run/0a", Some("/home/x/deck"), "set a shorter `run`");
     }
 
     #[test]

@@ -4,9 +4,11 @@ use super::{
     disks::{find, in_use},
     from_image::{FromImage, ways},
     installed::missing,
+    leftovers::Work,
 };
 use crate::{
-    domain::{ByteSize, Choice, DiskId, Error, FieldKind, FieldSpec, Result, Values, VmId},
+    backend::Call,
+    domain::{ByteSize, Choice, DiskId, Error, ErrorKind, FieldKind, FieldSpec, Result, Values, VmId},
     transport::{Program, at, find_program, free_space},
 };
 use serde_json::{Value, json};
@@ -16,7 +18,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 /// How long the guest may take to let go of a disk before the removal counts as pending: Linux needs a tenth of a second.
 const LETTING_GO: Duration = Duration::from_secs(3);
@@ -38,12 +39,12 @@ impl Local {
     }
 
     /// Makes the file, writes the disk into the record, and plugs it in where the machine runs. A failure takes all back.
-    pub(super) async fn add(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+    /// It is made beside the others before the machine is locked: a large copy keeps nobody from it.
+    pub(super) async fn add(&self, vm: &VmId, values: &Values, call: &Call) -> Result<DiskId> {
         let answer = |name: &str| values.get(name).map(String::as_str).unwrap_or_default();
         let size: ByteSize = answer("size").parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?;
         let size = ByteSize(size.0.checked_next_multiple_of(512).unwrap_or(size.0));
-        let lock = self.store.lock(vm).await?;
-        let record = self.store.read(vm)?;
+        self.store.read(vm)?;
         let folder = self.store.folder(vm)?;
         let source = match answer("image") {
             "" => None,
@@ -54,6 +55,17 @@ impl Local {
             None if answer("format") == "raw" => "raw",
             None => "qcow2",
         };
+        let work = Work::begin(&folder)?;
+        let made = work.path().join("disk");
+        match &source {
+            Some(source) => source.make(&made, &call.cancel, |progress| call.progress(progress)).await?,
+            None => make(&made, format, size).await?,
+        }
+        let lock = self.store.lock(vm).await?;
+        if call.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
+        }
+        let record = self.store.read(vm)?;
         let is_free = |n: &u32| {
             let id = format!("disk{n}");
             let is_known = record.disks.iter().any(|disk| disk.id == id);
@@ -70,10 +82,8 @@ impl Local {
         };
         let monitor = self.monitor(vm).await?;
         let path = folder.join(&disk.file);
-        match &source {
-            Some(source) => source.make(&disk, &folder, &CancellationToken::new(), drop).await?,
-            None => make(&path, format, size).await?,
-        }
+        fs::rename(&made, &path).map_err(at(&path))?;
+        drop(work);
         let added = async {
             self.store.change_locked(vm, &lock, |record| {
                 record.disks.push(disk.clone());

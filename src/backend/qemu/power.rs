@@ -42,11 +42,11 @@ impl Local {
         let program =
             Program::new(program).patience(Some(BUILDING)).args(arguments(vm.as_str(), &record, &place, &host)?);
         self.resets.forget(vm);
+        Self::note_start(&place, &record);
         let output = program.output().await?;
         if !output.is_success() {
             return Err(refusal::of(&record.network, &host.accel, &output).unwrap_or_else(|| program.failure(&output)));
         }
-        self.note_start(vm, &record);
         self.changed.notify_one();
         // It counts only when the monitor answers: QEMU greets before the machine is built.
         match self.monitor(vm).await {
@@ -66,12 +66,12 @@ impl Local {
     /// Ends the process: by its monitor, and where that does not answer, by a signal to the process that holds the pidfile.
     async fn end(&self, vm: &VmId) -> Result<()> {
         let place = self.place(vm)?;
-        let Some(pid) = place.alive() else {
+        let Some(holder) = place.alive() else {
             self.store.read(vm)?;
             return Err(Error::conflict(format_args!("{vm} is off")));
         };
         let ended = async || {
-            while place.alive() == Some(pid) {
+            while place.alive() == Some(holder) {
                 sleep(Duration::from_millis(5)).await;
             }
         };
@@ -87,9 +87,13 @@ impl Local {
             Ok(Err(error)) if error.kind == ErrorKind::Conflict => return Err(error),
             _ => {}
         }
+        let Some(pid) = holder.pid() else {
+            let why = format_args!("the process of {vm} does not end, and runs in another container: end it there");
+            return Err(Error::new(ErrorKind::Timeout, why));
+        };
         for signal in [Signal::TERM, Signal::KILL] {
             // Asked again: the number may be another process by now.
-            if place.alive() != Some(pid) {
+            if place.alive() != Some(holder) {
                 return Ok(());
             }
             kill_process(pid, signal).map_err(|error| Error::from(std::io::Error::from(error)))?;

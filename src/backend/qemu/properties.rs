@@ -1,6 +1,6 @@
 //! The settings of a machine: what its file says, and what the running process was started with.
 use super::{
-    Boot, Firmware, Local, Qemu, Record,
+    Boot, Firmware, Local, Place, Qemu, Record,
     command_line::check_arguments,
     exact,
     machines::{LEAST_MEMORY, firmwares, networks},
@@ -82,11 +82,12 @@ fn set(record: &mut Record, name: &str, value: &str) -> Result<()> {
 const AT_ONCE: [&str; 2] = ["description", "autostart"];
 
 impl Local {
-    /// Keeps what a process was started with, so that every vmdeck can tell what waits for the next start.
-    pub(super) fn note_start(&self, vm: &VmId, record: &Record) {
-        if let Ok(place) = self.place(vm) {
-            // Without it the difference is not shown, and nothing else is lost.
-            let _ = write_whole(&place.run.join("started.toml"), &record.to_toml());
+    /// Keeps what a process is about to be started with, so that every vmdeck can tell what waits for the next start.
+    pub(super) fn note_start(place: &Place, record: &Record) {
+        let path = place.run.join("started.toml");
+        // Without it the difference is not shown, and nothing else is lost. An earlier start's would tell a wrong one.
+        if write_whole(&path, &record.to_toml()).is_err() {
+            let _ = fs::remove_file(&path);
         }
     }
 

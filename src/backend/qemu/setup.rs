@@ -1,15 +1,16 @@
 //! What this host has and lacks, and how it gets it.
 use super::{
     Local, Qemu,
+    device_group::{Entry, entry, join},
     installed::{NoKvm, kvm, uefi},
-    packages::{Need, Packager, Plan, Runner, carry_out, packager, plan},
+    packages::{Need, Plan, Runner, by_root, carry_out, packager, plan},
 };
 use crate::{
     backend::{Call, Setup},
     domain::{Error, ErrorKind, Progress, Result, SetupItem, SetupReport, Values, Verdict},
     transport::{Output, Program, find_program},
 };
-use std::{fs, sync::PoisonError};
+use std::{fs, os::unix::fs::MetadataExt, sync::PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// The system that this program runs on.
@@ -24,8 +25,13 @@ impl Runner for System {
         rustix::process::geteuid().is_root()
     }
 
-    fn release(&self) -> String {
-        fs::read_to_string("/etc/os-release").unwrap_or_default()
+    fn read(&self, path: &'static str) -> String {
+        fs::read_to_string(path).unwrap_or_default()
+    }
+
+    fn device_group(&self) -> Option<u32> {
+        let meta = fs::metadata("/dev/kvm").ok()?;
+        (meta.mode() & 0o060 == 0o060 && meta.gid() != 0).then(|| meta.gid())
     }
 
     async fn output(&self, program: &Program) -> Result<Output> {
@@ -48,15 +54,38 @@ fn item(name: &str, required: bool, found: std::result::Result<String, &str>) ->
     SetupItem { name: name.to_owned(), present, required, detail }
 }
 
-/// Whether the processor may help. Without it machines run all the same, some ten times slower.
-fn kvm_item() -> SetupItem {
-    let found = kvm().map(|()| "can be used".to_owned()).map_err(|why| match why {
-        NoKvm::Forbidden => "not for this user: machines run slowly; `sudo usermod -aG kvm $USER`, then sign in again",
-        NoKvm::Absent => "not there: machines run slowly; switch on virtualization in the computer's firmware",
-        NoKvm::Bare => "of no use, as the processor has neither vmx nor svm: machines run slowly",
-        NoKvm::Broken => "cannot be opened: machines run slowly",
+/// Whether the processor may help. Without it machines run all the same, some ten times slower. `entry`: what lets this
+/// user in, who is kept out.
+fn kvm_item(entry: Option<&Entry>) -> SetupItem {
+    let found = kvm().map(|()| "can be used".to_owned()).map_err(|why| match (why, entry) {
+        (NoKvm::Forbidden, Some(Entry::Join { group, user })) => {
+            format!("not for {user}, who is not in the group {group}: machines run slowly")
+        }
+        (NoKvm::Forbidden, Some(Entry::SignIn(group))) => {
+            format!("not yet for this user, who has joined the group {group}: sign out and in again")
+        }
+        (NoKvm::Forbidden, None) => "not for this user: machines run slowly".to_owned(),
+        (NoKvm::Absent, _) => {
+            "not there: machines run slowly; switch on virtualization in the computer's firmware".to_owned()
+        }
+        (NoKvm::Bare, _) => "of no use, as the processor has neither vmx nor svm: machines run slowly".to_owned(),
+        (NoKvm::Broken, _) => "cannot be opened: machines run slowly".to_owned(),
     });
-    item("/dev/kvm", false, found)
+    item("/dev/kvm", false, found.as_ref().map(String::clone).map_err(String::as_str))
+}
+
+/// What is missing and can be had.
+#[derive(Debug, Default)]
+struct Missing {
+    packages: Vec<Need>,
+    /// The group to join, and who.
+    join: Option<(String, String)>,
+}
+
+impl Missing {
+    const fn is_nothing(&self) -> bool {
+        self.packages.is_empty() && self.join.is_none()
+    }
 }
 
 fn no_packager() -> Error {
@@ -64,8 +93,8 @@ fn no_packager() -> Error {
 }
 
 impl Local {
-    async fn items(&self) -> (Vec<SetupItem>, Vec<Need>) {
-        let mut missing = Vec::new();
+    async fn items(&self) -> (Vec<SetupItem>, Missing) {
+        let mut missing = Missing::default();
         // A package would not bring one that was asked for by its path.
         let is_named = self.settings.program.is_some();
         let qemu = match self.settings.qemu() {
@@ -84,33 +113,41 @@ impl Local {
             [(Need::Qemu, qemu.is_ok() || is_named), (Need::Tools, tool.is_ok()), (Need::Firmware, firmware.is_ok())]
         {
             if !present {
-                missing.push(need);
+                missing.packages.push(need);
             }
         }
         let mut items =
             vec![item("QEMU", true, qemu), item("qemu-img", true, tool), item("UEFI firmware", false, firmware)];
         if cfg!(target_os = "linux") {
-            items.push(kvm_item());
+            let entry = if kvm() == Err(NoKvm::Forbidden) { entry(&System).await } else { None };
+            items.push(kvm_item(entry.as_ref()));
+            if let Some(Entry::Join { group, user }) = entry {
+                missing.join = Some((group, user));
+            }
         }
         (items, missing)
     }
 
-    async fn planned(&self, packager: &Packager, missing: &[Need]) -> Result<Plan> {
+    async fn planned(&self, missing: &Missing) -> Result<Plan> {
         // Only a command without a screen leaves the terminal to sudo.
-        plan(&System, packager, missing, self.settings.headless).await
+        let ask = self.settings.headless;
+        let mut planned = match missing.packages.as_slice() {
+            [] => Plan::default(),
+            packages => plan(&System, packager(&System).ok_or_else(no_packager)?, packages, ask).await?,
+        };
+        if let Some((group, user)) = &missing.join {
+            planned.join = Some(by_root(&System, true, join(&System, group, user)?, ask)?);
+        }
+        Ok(planned)
     }
 
     async fn check(&self) -> SetupReport {
         let (items, missing) = self.items().await;
         let mut report = SetupReport { items, ..SetupReport::default() };
-        if !missing.is_empty() {
-            let planned = match packager(&System) {
-                Some(packager) => self.planned(packager, &missing).await,
-                None => Err(no_packager()),
-            };
-            match planned {
+        if !missing.is_nothing() {
+            match self.planned(&missing).await {
                 Ok(plan) => {
-                    report.command = Some(plan.shown());
+                    report.command = plan.shown();
                     report.caution = plan.caution;
                 }
                 Err(why) => report.obstacle = Some(why.message),
@@ -122,27 +159,27 @@ impl Local {
 
     async fn install_missing(&self, call: Call) -> Result<()> {
         let (_, missing) = self.items().await;
-        if missing.is_empty() {
+        if missing.is_nothing() {
             return Ok(());
         }
-        let packager = packager(&System).ok_or_else(no_packager)?;
-        let first = self.planned(packager, &missing).await?;
+        let mut plan = self.planned(&missing).await?;
+        let whole = plan.shown().unwrap_or_default();
         let mut told = |line: &str| call.progress(Progress::note(line));
-        let (refresh, install) = first.commands.split_at(first.commands.len().saturating_sub(1));
-        let mut install = install.to_vec();
-        let mut caution = first.caution;
-        if !refresh.is_empty() {
+        if let Some(refresh) = plan.refresh.take() {
+            match carry_out(&System, &[refresh], &whole, &call.cancel, &mut told).await {
+                Err(error) if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::NeedsAnswer) => return Err(error),
+                // Old lists may still do.
+                Err(error) => told(&error.message),
+                Ok(()) => {}
+            }
             // With new lists the answer may be another one. What nobody has agreed to is not done.
-            carry_out(&System, refresh, &call.cancel, &mut told).await?;
-            let second = self.planned(packager, &missing).await?;
-            install = second.commands.last().cloned().into_iter().collect();
-            caution = second.caution;
+            plan = Plan { refresh: None, ..self.planned(&missing).await? };
         }
         let agreed = self.caution_told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(caution) = caution.filter(|caution| agreed.as_ref() != Some(caution)) {
+        if let Some(caution) = plan.caution.take().filter(|caution| agreed.as_ref() != Some(caution)) {
             return Err(Error::new(ErrorKind::NeedsAnswer, format_args!("{caution}: check again, and agree to it")));
         }
-        carry_out(&System, &install, &call.cancel, &mut told).await
+        carry_out(&System, &plan.commands(), &whole, &call.cancel, &mut told).await
     }
 }
 

@@ -1,5 +1,5 @@
 //! The folders of the machines: `NAME/machine.toml`, disks, pidfile, serial.log, lock.
-use super::record::Record;
+use super::{leftovers::RECORD, record::Record};
 use crate::domain::{Error, ErrorKind, Result, VmId, check_vm_name};
 use std::{
     fs::{self, File, TryLockError},
@@ -24,6 +24,13 @@ pub struct Store {
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
+}
+
+impl FolderLock {
+    /// `file` is locked already.
+    pub(super) const fn new(file: File) -> Self {
+        Self { _file: file }
+    }
 }
 
 impl Store {
@@ -86,7 +93,7 @@ impl Store {
         let file = file.map_err(|error| self.missing(vm, &path, error))?;
         for _ in 0..LOCK_PATIENCE {
             match file.try_lock() {
-                Ok(()) => return Ok(FolderLock { _file: file }),
+                Ok(()) => return Ok(FolderLock::new(file)),
                 Err(TryLockError::WouldBlock) => sleep(LOCK_STEP).await,
                 Err(TryLockError::Error(error)) => return Err(Error::from(error).context(path.display())),
             }
@@ -123,7 +130,7 @@ impl Store {
 pub fn write_whole(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("/"));
-        let mut file = tempfile::Builder::new().prefix(".machine").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(RECORD).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

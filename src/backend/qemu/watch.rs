@@ -1,13 +1,14 @@
 //! What happens without our doing: events of running machines, machines that others make, start and delete.
 use super::{Event, Local};
 use crate::{
-    backend::EventSink,
+    backend::{EventSink, unpanicked},
     domain::{HostEvent, VmId},
     transport::now,
 };
 use std::{
     collections::{HashMap, HashSet},
     fs,
+    future::Future,
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -163,9 +164,21 @@ struct News {
     let_go: bool,
 }
 
-/// Watches until it is aborted. `known`: the machines that were there when the connection was made, which the inventory
-/// tells of; one made since is told here.
+/// Watches until it is aborted; a bug that ends it is told as the end of the connection, which is made anew.
 pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+    told(&events, watch_all(local, events.clone(), known)).await;
+}
+
+async fn told(events: &EventSink, watch: impl Future<Output = ()> + Send) {
+    if let Err(error) = unpanicked(async { Ok(watch.await) }).await {
+        tracing::error!("{error}");
+        let _ = events.send(HostEvent::Disconnected(error)).await;
+    }
+}
+
+/// `known`: the machines that were there when the connection was made, which the inventory
+/// tells of; one made since is told here.
+async fn watch_all(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
     let fetches = local.fetching.watch(&local.settings.images, &*local, &events);
     tokio::join!(fetches, watch_machines(local.clone(), events.clone(), known));
 }
@@ -192,6 +205,7 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
     local.followed(HashSet::clear);
     let mut names_there = Names::default();
     let mut short_rounds: u32 = 0;
+    let mut sweeping = JoinSet::new();
     loop {
         // Asking QEMU for its version takes longer than a first screen may wait; and it may be installed meanwhile.
         let program = (short_rounds == 0 || asked.is_none()).then(|| local.settings.qemu()).flatten();
@@ -225,12 +239,20 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
                 local.followed(|alive| alive.insert(vm.clone()));
                 let (teller, vm) = (teller.clone(), vm.clone());
                 followers.spawn(async move {
-                    teller.follow(&vm).await;
+                    if let Err(error) = unpanicked(async { Ok(teller.follow(&vm).await) }).await {
+                        tracing::error!(%vm, "{error}");
+                        sleep(pause(0)).await;
+                    }
                     vm
                 });
             } else if changed && !(first && known.contains(vm.as_str())) {
                 teller.tell(vm).await;
             }
+        }
+        if first {
+            // After the first screen, and beside it.
+            let local = local.clone();
+            sweeping.spawn_blocking(move || local.sweep());
         }
         first = false;
         tokio::select! {
@@ -244,5 +266,22 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ErrorKind;
+
+    #[tokio::test]
+    async fn a_bug_in_the_watch_is_told_and_ends_the_connection() {
+        let (events, mut told_of) = tokio::sync::mpsc::channel(4);
+        told(&events, async { panic!("no such machine") }).await;
+        let Some(HostEvent::Disconnected(error)) = told_of.recv().await else { panic!("it is told") };
+        assert_eq!(error.kind, ErrorKind::Panicked);
+        assert!(error.message.ends_with("no such machine"), "{error}");
+        told(&events, async {}).await;
+        assert!(told_of.try_recv().is_err(), "an end is none");
     }
 }

@@ -6,7 +6,7 @@ use super::{
     sizes, wire,
 };
 use crate::{
-    backend::Disks,
+    backend::{Call, Disks},
     domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, Op, ResizePlan, Result, Values, VmId},
 };
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Disks for Sysadm {
         Ok(vec![size_field("size", "Size").default("10G"), pool])
     }
 
-    async fn add_disk(&self, vm: &VmId, values: &Values) -> Result<DiskId> {
+    async fn add_disk(&self, vm: &VmId, values: &Values, _: Call) -> Result<DiskId> {
         self.check(Op::AddDisk)?;
         let size = size_of(values, "size")?;
         let pool = check_word("pool", values)?;

@@ -50,7 +50,10 @@ async fn a_yes_of_iohyve_is_not_believed() {
     rig.set("lies", json!(["create", "delete", "add", "remove", "start", "cpiso", "resize"]));
     let made = iohyve.create(&create("db"), Call::new().0).await.unwrap_err();
     assert_eq!((made.kind, made.message.as_str()), (ErrorKind::Refused, "Creating db..."));
-    let added = iohyve.add_disk(&web(), &Values::from([("size".to_owned(), "8M".to_owned())])).await.unwrap_err();
+    let added = iohyve
+        .add_disk(&web(), &Values::from([("size".to_owned(), "8M".to_owned())]), Call::new().0)
+        .await
+        .unwrap_err();
     assert_eq!(added.message, "web has no new disk; iohyve said: Creating new zvol for web...");
     let deleted = iohyve.delete(&web(), false).await.unwrap_err();
     assert_eq!(deleted.kind, ErrorKind::Differs);

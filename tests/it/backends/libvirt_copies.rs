@@ -32,7 +32,7 @@ async fn made(daemon: &Daemon) -> (Libvirt, VmId) {
     libvirt.create(&values, Call::new().0).await.unwrap();
     let vm = VmId::from("web");
     let values = Values::from([("size".to_owned(), "8M".to_owned()), ("format".to_owned(), "raw".to_owned())]);
-    libvirt.add_disk(&vm, &values).await.unwrap();
+    libvirt.add_disk(&vm, &values, Call::new().0).await.unwrap();
     (libvirt, vm)
 }
 

@@ -19,7 +19,7 @@ async fn a_disk_that_anything_else_has_is_not_deleted() {
     let web = VmId::from("web");
     libvirt.create(&small("web"), Call::new().0).await.unwrap();
     let size = Values::from([("size".to_owned(), "8M".to_owned())]);
-    let vdb = libvirt.add_disk(&web, &size).await.unwrap();
+    let vdb = libvirt.add_disk(&web, &size, Call::new().0).await.unwrap();
     let file = daemon.path("images/web-1.qcow2");
     assert!(file.exists());
 

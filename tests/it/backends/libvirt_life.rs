@@ -115,7 +115,7 @@ async fn disks_of_libvirt_grow_and_never_shrink() {
 
     // Plugged in while it runs.
     let values = Values::from([("size".to_owned(), "8M".to_owned()), ("format".to_owned(), "raw".to_owned())]);
-    let added = libvirt.add_disk(&vm, &values).await.unwrap();
+    let added = libvirt.add_disk(&vm, &values, Call::new().0).await.unwrap();
     assert_eq!((added.as_str(), size(&libvirt, &vm, "vdb").await), ("vdb", 8 * M));
     libvirt.resize_disk(&vm, &added, plan(8 * M, 12 * M)).await.unwrap();
     assert_eq!(size(&libvirt, &vm, "vdb").await, 12 * M);

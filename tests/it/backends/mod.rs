@@ -30,6 +30,7 @@ mod one_of_each;
 mod qemu_bases;
 mod qemu_disks;
 mod qemu_guests;
+mod qemu_leftovers;
 mod qemu_life;
 mod qemu_records;
 mod qemu_releases;

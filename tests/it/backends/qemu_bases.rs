@@ -1,15 +1,15 @@
 //! Disks made of images of the library: what they begin with, and what their image is worth to others then.
 use crate::support::{
     guests::{TINY, boot_sector, iso},
-    qemu::World,
+    qemu::{World, eventually},
 };
 use std::{collections::BTreeMap, fs, path::PathBuf};
 use vmdeck::{
     backend::{
         Call, Disks, Images, Machines, Power,
-        qemu::{Qemu, backing},
+        qemu::{Qemu, Store, backing},
     },
-    domain::{Error, ErrorKind, Result, Values},
+    domain::{ByteSize, Error, ErrorKind, Result, Values},
     transport::{Program, find_program},
 };
 
@@ -104,15 +104,45 @@ async fn a_disk_from_an_image_is_plugged_into_a_running_machine() {
     world.qemu.start(&vm).await.unwrap();
     for (how, size) in [("overlay", "2M"), ("copy", "1M")] {
         let answers = values(&[("size", size), ("format", "qcow2"), ("image", "boot.qcow2"), ("how", how)]);
-        let id = world.qemu.add_disk(&vm, &answers).await.unwrap();
+        let id = world.qemu.add_disk(&vm, &answers, Call::new().0).await.unwrap();
         let disk = world.qemu.disk(&vm, &id).await.unwrap().unwrap();
         assert!(disk.pending.is_none() && disk.virtual_size == Some(size.parse().unwrap()), "{disk:?}");
     }
     let answers = values(&[("size", "512K"), ("format", "qcow2"), ("image", "boot.img"), ("how", "copy")]);
-    let small = world.qemu.add_disk(&vm, &answers).await.unwrap_err();
+    let small = world.qemu.add_disk(&vm, &answers, Call::new().0).await.unwrap_err();
     assert_eq!(small.message, "size: 512 KiB is smaller than boot.img, which has 1 MiB: disks only grow");
     assert_eq!(world.qemu.disks(&vm).await.unwrap().len(), 4, "three disks and the drive");
     assert_eq!(users(&world.qemu, "boot.qcow2").await, ["web"]);
+}
+
+fn beside(world: &World) -> Vec<PathBuf> {
+    let all = fs::read_dir(world.place("web").folder).unwrap().flatten().map(|entry| entry.path());
+    all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(".new-")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_holds_nobody_up_is_told_of_and_can_be_cancelled() {
+    let world = world().await;
+    let vm = world.make("web", false).await;
+    let answers = values(&[("size", "1M"), ("image", "boot.img"), ("how", "copy")]);
+    let (call, told) = Call::new();
+    let held = Store::new(world.path("machines")).lock(&vm).await.unwrap();
+    let (other, id, new) = (world.another(false), vm.clone(), answers.clone());
+    let mut adding = tokio::task::JoinSet::new();
+    adding.spawn(async move { other.add_disk(&id, &new, call).await });
+    let is_whole = |folder: &PathBuf| fs::metadata(folder.join("disk")).is_ok_and(|meta| meta.len() == M);
+    eventually("the copy beside the locked machine", async || beside(&world).iter().any(is_whole)).await;
+    assert_eq!(told.borrow().total, Some(ByteSize(M)));
+    drop(held);
+    assert_eq!(adding.join_next().await.unwrap().unwrap().unwrap().as_str(), "disk1");
+    assert!(beside(&world).is_empty());
+
+    let (call, _) = Call::new();
+    call.cancel.cancel();
+    let stopped = world.qemu.add_disk(&vm, &answers, call).await.unwrap_err();
+    assert_eq!(stopped.kind, ErrorKind::Cancelled);
+    assert!(beside(&world).is_empty(), "nothing is left of it");
+    assert_eq!(world.qemu.disks(&vm).await.unwrap().len(), 3, "two disks and the drive");
 }
 
 #[tokio::test]

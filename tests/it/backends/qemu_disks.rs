@@ -2,7 +2,7 @@
 use crate::support::qemu::{World, eventually};
 use std::{collections::BTreeMap, fs};
 use vmdeck::{
-    backend::{Backend, Disks, Images, Power, prepare},
+    backend::{Backend, Call, Disks, Images, Power, prepare},
     domain::{ByteSize, Disk, DiskId, ErrorKind, Expect, Request, ResizePlan, SizeChange, Values, Verdict, VmId},
 };
 
@@ -66,8 +66,8 @@ async fn a_shrink_never_reaches_qemu() {
 async fn a_disk_comes_and_goes_while_the_machine_is_off() {
     let world = World::new();
     let vm = world.make("web", false).await;
-    let id = world.qemu.add_disk(&vm, &new_disk("5M", "qcow2")).await.unwrap();
-    let raw = world.qemu.add_disk(&vm, &new_disk("3M", "raw")).await.unwrap();
+    let id = world.qemu.add_disk(&vm, &new_disk("5M", "qcow2"), Call::new().0).await.unwrap();
+    let raw = world.qemu.add_disk(&vm, &new_disk("3M", "raw"), Call::new().0).await.unwrap();
     assert_eq!((id.as_str(), raw.as_str()), ("disk1", "disk2"));
     let found = disk(&world, &vm, "disk1").await.unwrap();
     assert_eq!((found.format.as_deref(), found.virtual_size), (Some("qcow2"), Some(ByteSize(5 * M))));
@@ -77,7 +77,7 @@ async fn a_disk_comes_and_goes_while_the_machine_is_off() {
     assert_eq!(world.qemu.remove_disk(&vm, &raw, true).await.unwrap(), None);
     assert!(folder.join("disk1.qcow2").exists() && !folder.join("disk2.raw").exists());
     // A file that was kept is nobody's to overwrite.
-    assert_eq!(world.qemu.add_disk(&vm, &new_disk("1M", "qcow2")).await.unwrap().as_str(), "disk2");
+    assert_eq!(world.qemu.add_disk(&vm, &new_disk("1M", "qcow2"), Call::new().0).await.unwrap().as_str(), "disk2");
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_guest_that_does_not_let_go_keeps_its_disk_until_the_reset() {
     world.qemu.start(&vm).await.unwrap();
     world.hear("web", "TINYBOOT-READY").await;
     let before = world.qemu.disks(&vm).await.unwrap().into_iter().map(|d| d.id).collect();
-    let id = world.qemu.add_disk(&vm, &new_disk("5M", "qcow2")).await.unwrap();
+    let id = world.qemu.add_disk(&vm, &new_disk("5M", "qcow2"), Call::new().0).await.unwrap();
     let expect = Expect::NewDisk { vm: vm.clone(), before };
     assert!(matches!(world.qemu.look(&expect).await, Verdict::Met(Some(_))));
     let grown = plan(5 * M, 6 * M);
@@ -111,7 +111,7 @@ async fn a_pending_removal_is_complete_at_the_next_start() {
     let vm = world.make("web", true).await;
     world.qemu.start(&vm).await.unwrap();
     world.hear("web", "TINYBOOT-READY").await;
-    let id = world.qemu.add_disk(&vm, &new_disk("5M", "raw")).await.unwrap();
+    let id = world.qemu.add_disk(&vm, &new_disk("5M", "raw"), Call::new().0).await.unwrap();
     world.qemu.remove_disk(&vm, &id, false).await.unwrap();
     world.qemu.power_off(&vm).await.unwrap();
     world.qemu.start(&vm).await.unwrap();
@@ -126,9 +126,9 @@ async fn a_disk_that_cannot_be_plugged_in_leaves_nothing() {
     world.qemu.start(&vm).await.unwrap();
     // At once: the firmware has not yet counted the ports.
     for _ in 0..8 {
-        world.qemu.add_disk(&vm, &new_disk("1M", "raw")).await.unwrap();
+        world.qemu.add_disk(&vm, &new_disk("1M", "raw"), Call::new().0).await.unwrap();
     }
-    let full = world.qemu.add_disk(&vm, &new_disk("1M", "raw")).await.unwrap_err();
+    let full = world.qemu.add_disk(&vm, &new_disk("1M", "raw"), Call::new().0).await.unwrap_err();
     assert!(full.message.starts_with("all ports for disks are taken"), "{full}");
     assert!(!world.place("web").folder.join("disk9.raw").exists());
     assert!(disk(&world, &vm, "disk9").await.is_none());

@@ -3,7 +3,7 @@ use crate::support::qemu::World;
 use std::{fs, os::unix::fs::PermissionsExt};
 use tokio::sync::mpsc;
 use vmdeck::{
-    backend::{Backend, Disks, Power},
+    backend::{Backend, Call, Disks, Power},
     domain::{ByteSize, DiskId, PowerState, ResizePlan, Values},
 };
 
@@ -35,7 +35,7 @@ async fn a_machine_lives_on(release: &str) {
     assert!(world.qemu.resize_disk(&vm, &"disk0".into(), back).await.is_err());
 
     let disk: Values = [("size", "2M"), ("format", "raw")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let added: DiskId = world.qemu.add_disk(&vm, &disk).await.unwrap();
+    let added: DiskId = world.qemu.add_disk(&vm, &disk, Call::new().0).await.unwrap();
     assert_eq!(sizes(&world).await, [("disk0".to_owned(), 3 << 20), (added.to_string(), 2 << 20)]);
     world.qemu.remove_disk(&vm, &added, true).await.unwrap();
     assert_eq!(sizes(&world).await, [("disk0".to_owned(), 3 << 20)]);

@@ -5,7 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixStream, time::Duration};
 use vmdeck::{
     backend::{
-        Backend, Disks, Power,
+        Backend, Call, Disks, Power,
         qemu::{Qemu, Settings},
     },
     domain::{DiskId, ErrorKind, PowerState},
@@ -106,7 +106,7 @@ async fn a_disk_that_the_guest_lets_go_of_later_is_gone_without_anybody_asking()
     world.qemu.start(&vm).await.unwrap();
     world.hear("web", "TINYBOOT-READY").await;
     let size = [("size".to_owned(), "1M".to_owned())].into();
-    let disk = world.qemu.add_disk(&vm, &size).await.unwrap();
+    let disk = world.qemu.add_disk(&vm, &size, Call::new().0).await.unwrap();
     assert_eq!(disk, DiskId::from("disk1"));
     world.qemu.remove_disk(&vm, &disk, true).await.unwrap();
     let file = world.place("web").folder.join("disk1.qcow2");

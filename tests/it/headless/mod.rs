@@ -1,10 +1,12 @@
 //! The program without a screen: words, exit codes, the shape of the JSON.
 mod demo;
+mod ends;
 mod govirthost;
 mod libvirt;
 mod lochness;
 mod outcomes;
 mod reads;
+mod set_up;
 mod sysadm;
 mod velocity;
 mod words;

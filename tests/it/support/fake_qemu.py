@@ -3,6 +3,8 @@
 
 Takes a machine's arguments, goes to the background with its pidfile locked, and answers the monitors word for word as
 that release did when it was recorded (Debian 1:7.2+dfsg-7 and 1:10.0.2+ds-2), with what changes kept in memory.
+
+FAULT=lie: it says yes to `stop` and goes on. FAULT=mute: it takes `stop` and never answers again.
 """
 
 import fcntl
@@ -16,6 +18,7 @@ import time
 
 RELEASE = [int(part) for part in sys.argv[0].rsplit("-", 1)[1].split(".")]
 IS_NEW = RELEASE[0] >= 10
+FAULT = os.environ.get("FAULT")
 HELP = "QEMU emulator version {} (Debian)\nusage: qemu [options] [disk_image]\n\n-sandbox on[,obsolete=allow|deny]\n"
 
 
@@ -111,6 +114,10 @@ class Machine:
                 return list(self.query_block())
             case "qom-list":
                 return self.list_objects(given["path"])
+            case "stop" if FAULT == "lie":
+                return {}
+            case "stop" if FAULT == "mute":
+                threading.Event().wait()
             case "stop" | "cont":
                 self.status = "paused" if command == "stop" else "running"
                 self.tell("STOP" if command == "stop" else "RESUME")

@@ -95,7 +95,7 @@ impl World {
     }
 
     pub(crate) fn pid(&self, vm: &str) -> i32 {
-        self.place(vm).alive().unwrap().as_raw_nonzero().get()
+        self.place(vm).alive().unwrap().pid().unwrap().as_raw_nonzero().get()
     }
 }
 
@@ -105,7 +105,7 @@ impl Drop for World {
         let Ok(names) = fs::read_dir(self.path("machines")) else { return };
         for name in names.flatten() {
             let place = self.place(&name.file_name().to_string_lossy());
-            if let Some(pid) = place.alive() {
+            if let Some(pid) = place.alive().and_then(vmdeck::backend::qemu::Holder::pid) {
                 let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
