@@ -5,7 +5,7 @@ use crate::{
     domain::Secret,
     fetch,
     input::{self, KeyMap},
-    logging,
+    logging, manual,
     runtime::{
         has_iohyve,
         headless::{self, Streams},
@@ -176,7 +176,7 @@ pub fn generated(command: &Command) -> Option<Vec<u8>> {
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "vmdeck", &mut out);
         }
-        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut out).ok()?,
+        Command::Man => out.extend(manual::page(&Cli::command()).ok()?.into_bytes()),
         Command::Keys => out.extend(input::readme_table().into_bytes()),
         Command::Config => out.extend(input::config_table().into_bytes()),
         _ => return None,

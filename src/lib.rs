@@ -53,6 +53,7 @@ pub mod domain;
 pub mod fetch;
 pub mod input;
 pub mod logging;
+pub mod manual;
 pub mod runtime;
 pub mod transport;
 pub mod ui;

@@ -44,12 +44,7 @@ use std::io::Write as _;
 /// The terminal cannot be taken, or not be written to.
 pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, theme: Theme) -> std::io::Result<()> {
     let (mut hosts, inbox) = Hosts::on_threads(config.hosts.len());
-    let policy = Policy {
-        poll_every: config.refresh.list,
-        resync_every: config.refresh.list.max(Policy::default().resync_every),
-        figures_every: config.refresh.figures,
-        ..Policy::default()
-    };
+    let policy = Policy::watching(&config.refresh);
     let stage = terminal::TerminalGuard::new()?;
     for host in &config.hosts {
         spawn::spawn(&mut hosts, host, config, paths, policy);

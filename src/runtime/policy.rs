@@ -1,4 +1,7 @@
-use crate::domain::{Capabilities, Events};
+use crate::{
+    config::Refresh,
+    domain::{Capabilities, Events},
+};
 use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
@@ -47,6 +50,16 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// For a screen, as often as the configuration says.
+    pub fn watching(refresh: &Refresh) -> Self {
+        Self {
+            poll_every: refresh.list,
+            resync_every: refresh.list.max(Self::default().resync_every),
+            figures_every: refresh.figures,
+            ..Self::default()
+        }
+    }
+
     /// For one call without a screen: connects once, reads only what the call needs.
     pub fn headless() -> Self {
         Self { is_watching: false, ..Self::default() }

@@ -1,5 +1,6 @@
 //! The real program without a terminal: what it prints, where to, and its exit code.
 use crate::support::{program::vmdeck, qemu::World};
+use clap::Parser as _;
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -7,7 +8,7 @@ use std::{
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
-use vmdeck::backend::Backend as _;
+use vmdeck::{backend::Backend as _, cli::Cli};
 
 /// A folder of its own for the program, with a configuration.
 struct Home(tempfile::TempDir);
@@ -121,6 +122,47 @@ fn the_log_is_a_file_and_tells_what_the_variable_asks_for() {
     assert_eq!(home.run("hosts").2, "");
     let names: Vec<_> = fs::read_dir(home.path().join("state")).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| name.to_string_lossy().starts_with("vmdeck.")) && !names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn the_log_of_a_week_is_kept_and_no_more() {
+    let home = Home::new(BARE);
+    let state = home.path().join("state");
+    fs::create_dir(&state).unwrap();
+    for day in 1..=9 {
+        fs::write(state.join(format!("vmdeck.2026-01-0{day}.log")), "old\n").unwrap();
+    }
+    assert_eq!(home.run("hosts").2, "");
+    let mut names: Vec<_> = fs::read_dir(&state).unwrap().map(|f| f.unwrap().file_name()).collect();
+    names.sort();
+    // Today's among them, which is the newest.
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert!(!names.contains(&"vmdeck.2026-01-02.log".into()), "the oldest go: {names:?}");
+}
+
+#[test]
+fn the_unit_calls_this_program_in_words_that_it_knows_and_leaves_its_machines_alone() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/vmdeck-autostart.service");
+    let text = fs::read_to_string(file).unwrap();
+    let mut section = String::new();
+    let mut settings = std::collections::BTreeMap::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(name) => name.clone_into(&mut section),
+            None => {
+                let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+                assert!(settings.insert(format!("{section}.{key}"), value).is_none(), "{line} stands there twice");
+            }
+        }
+    }
+    let words: Vec<_> = settings["Service.ExecStart"].split(' ').collect();
+    assert!(Path::new(words[0]).is_absolute() && words[0].ends_with("/vmdeck"), "{words:?}");
+    let read = Cli::try_parse_from(&words).unwrap();
+    assert!(matches!(read.command, Some(vmdeck::cli::Command::Autostart)), "{read:?}");
+    // The end of the command is not that of the machines that it started.
+    assert_eq!([settings["Service.Type"], settings["Service.RemainAfterExit"]], ["oneshot", "yes"]);
+    assert_eq!(settings["Service.KillMode"], "process");
+    assert_eq!(settings["Install.WantedBy"], "multi-user.target");
 }
 
 #[test]

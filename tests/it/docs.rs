@@ -6,6 +6,7 @@ use vmdeck::{
     app::Column,
     cli::{Cli, Command, generated},
     config::{BACKENDS, Config},
+    domain::OPS,
     input::{BINDINGS, Scope, config_table, readme_table},
 };
 
@@ -108,6 +109,7 @@ fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
     for (command, part) in [
         (Command::Completions { shell }, "_vmdeck"),
         (Command::Man, "Exit codes"),
+        (Command::Man, ".SH \"VMDECK CALL\""),
         (Command::Keys, "| Where | Keys |"),
         (Command::Config, "[keys]"),
     ] {
@@ -115,4 +117,25 @@ fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
         assert!(text.contains(part), "{command:?}");
     }
     assert!(generated(&Command::Hosts).is_none());
+}
+
+#[test]
+fn the_man_page_tells_of_every_command_its_words_and_every_operation() {
+    let page = String::from_utf8(generated(&Command::Man).unwrap()).unwrap();
+    let mut rest = page.as_str();
+    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let heading = format!(".SH \"VMDECK {}\"\n", command.get_name().to_uppercase());
+        rest = rest.split_once(&heading).unwrap_or_else(|| panic!("{heading} in {rest}")).1;
+        let section = rest.split("\n.SH ").next().unwrap();
+        assert!(section.contains(&command.get_about().unwrap().to_string()), "{section}");
+        for word in command.get_arguments() {
+            let name = word.get_long().unwrap_or(word.get_id().as_str()).replace('-', "\\-");
+            assert!(section.to_lowercase().contains(&name) || name == "words", "{name} in {section}");
+        }
+    }
+    for row in OPS {
+        assert!(rest.contains(&format!("\n\\fB{}\\fR\n{}", row.name.replace('-', "\\-"), row.help)), "{}", row.name);
+    }
+    assert_eq!(page.matches(".TH ").count(), 1);
+    assert!(!page.contains("vmdeck\\-call"), "there is no page of that name");
 }

@@ -1,8 +1,9 @@
 use super::parse;
 use std::time::Duration;
 use vmdeck::{
-    config::{BackendConfig, Color, Config, PasswordSource, Tls},
+    config::{BackendConfig, Color, Config, PasswordSource, Refresh, Theme, Tls},
     domain::ByteSize,
+    runtime::Policy,
 };
 
 #[test]
@@ -59,13 +60,17 @@ fn every_section_is_read() {
         power-off = ["ctrl-x", "X"]
         quit = "Q"
         [ui]
+        theme = "mono"
         color = "never"
         ascii = true
         bell = true
         notice = true
         [refresh]
         list = 30
+        figures = 3
+        graphs = 20
         [fetch]
+        ca = "/etc/ca.pem"
         rate = "10M"
         at_once = 4
         worker = "/opt/vmdeck"
@@ -76,9 +81,21 @@ fn every_section_is_read() {
     assert_eq!(config.keys["quit"], ["Q"]);
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.bell), (Color::Never, Some(true), true));
     assert!(config.ui.notice);
-    assert_eq!(config.refresh.list, Duration::from_secs(30));
+    let Refresh { list, figures, graphs } = config.refresh;
+    assert_eq!([list, figures, graphs], [30, 3, 20].map(Duration::from_secs));
+    let policy = Policy::watching(&config.refresh);
+    assert_eq!((policy.poll_every, policy.figures_every), (list, figures));
+    assert_eq!((config.ui.theme, config.fetch.ca.as_deref()), (Theme::Mono, Some("/etc/ca.pem".as_ref())));
     assert_eq!(config.fetch.worker.as_deref(), Some("/opt/vmdeck".as_ref()));
     assert_eq!((config.fetch.rate, config.fetch.at_once), (Some(ByteSize(10 << 20)), 4));
+}
+
+#[test]
+fn colours_are_shown_where_neither_the_theme_nor_the_file_nor_the_person_is_against_them() {
+    let has = |text: &str, variable: Option<&str>| parse(text).unwrap().ui.has_color(variable.map(AsRef::as_ref));
+    assert!(has("", None) && has("", Some("")) && has("[ui]\ncolor = \"always\"", Some("1")));
+    assert!(!has("", Some("1")) && !has("[ui]\ncolor = \"never\"", None));
+    assert!(!has("[ui]\ntheme = \"mono\"", None) && !has("[ui]\ntheme = \"mono\"\ncolor = \"always\"", None));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::support::{
     pty::{Program, is_restored},
     qemu::World,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustix::process::Signal;
 
 /// A folder with one machine that boots from its disk, made on the command line.
@@ -77,9 +78,14 @@ async fn a_machine_outlives_the_program() {
     let pid = world.pid("tiny");
     program.signal(Signal::KILL);
     program.until_closed();
-    let program = Program::start(&world.path(""), &[]);
+    let mut program = Program::start(&world.path(""), &[]);
     until_row(&program, "● running");
     assert_eq!(world.pid("tiny"), pid);
+    // The address of its screen, on the clipboard of the terminal.
+    program.press("y");
+    program.until_shown("copied unix:");
+    let address = format!("unix:{}", world.place("tiny").vnc().display());
+    program.until_written(&format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(&address)));
     // A second one at the same time, and a command, see the same machine.
     let second = Program::start(&world.path(""), &[]);
     until_row(&second, "● running");

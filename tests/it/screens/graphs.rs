@@ -60,3 +60,15 @@ fn graphs_wait_until_the_selection_rests() {
     app.update(Message::Host("local".into(), HostEvent::Power("web1".into(), vmdeck::domain::PowerState::Off)));
     assert!(!has_bars(&mut app), "it does not run");
 }
+
+#[test]
+fn a_bar_stands_for_as_much_time_as_the_configuration_says() {
+    let bars = |graphs: u64, seconds: u64| {
+        let mut app = known_world();
+        app.settings.graphs = std::time::Duration::from_secs(graphs);
+        work(&mut app, 0, seconds);
+        screen(&mut app, 120, 40).contains(['▃', '▄', '▅', '▆'])
+    };
+    assert!(bars(5, 12) && !bars(60, 12), "no minute is over");
+    assert!(bars(60, 150));
+}

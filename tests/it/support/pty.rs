@@ -15,6 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// What the program wrote so far, as a terminal shows it.
 struct Screen {
     parser: vt100::Parser,
+    /// All that was written: a terminal shows less.
+    bytes: Vec<u8>,
     is_closed: bool,
 }
 
@@ -56,7 +58,7 @@ impl Program {
         let mut output = pair.master.try_clone_reader().unwrap();
         let keys = pair.master.take_writer().unwrap();
         let parser = vt100::Parser::new(40.try_into().unwrap(), 120.try_into().unwrap(), 0);
-        let screen = Arc::new((Mutex::new(Screen { parser, is_closed: false }), Condvar::new()));
+        let screen = Arc::new((Mutex::new(Screen { parser, bytes: Vec::new(), is_closed: false }), Condvar::new()));
         let shown = screen.clone();
         thread::spawn(move || {
             let mut bytes = [0; 8192];
@@ -64,6 +66,7 @@ impl Program {
                 let count = output.read(&mut bytes).unwrap_or(0);
                 let mut screen = shown.0.lock().unwrap();
                 screen.parser.process(bytes.get(..count).unwrap());
+                screen.bytes.extend(bytes.get(..count).unwrap());
                 screen.is_closed = count == 0;
                 shown.1.notify_all();
                 if count == 0 {
@@ -85,6 +88,15 @@ impl Program {
 
     pub(crate) fn until_shown(&self, text: &str) {
         self.until(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits until these bytes were written, which need not show.
+    pub(crate) fn until_written(&self, wanted: &str) {
+        let (screen, changed) = &*self.screen;
+        let has = |s: &Screen| s.bytes.windows(wanted.len()).any(|part| part == wanted.as_bytes());
+        let waits = |s: &mut Screen| !has(s) && !s.is_closed;
+        let (screen, _) = changed.wait_timeout_while(screen.lock().unwrap(), DEADLINE, waits).unwrap();
+        assert!(has(&screen), "{wanted:?} was never written");
     }
 
     /// Waits for a sentence that may be broken over the lines of a dialog.
