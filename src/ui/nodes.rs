@@ -53,7 +53,8 @@ impl Widths {
     fn new(app: &App, width: u16) -> Self {
         let hosts = || app.hosts.iter().filter(|host| host.keeps_nodes());
         let host = if hosts().nth(1).is_some() { width_of(hosts().map(|h| h.id().to_string()), 4, 12) } else { 0 };
-        let alive = hosts().any(|host| host.nodes().iter().any(|node| node.is_alive.is_some()));
+        // A host tells it of all its nodes or of none: thousands are not asked in every frame.
+        let alive = hosts().any(|host| host.nodes().first().is_some_and(|node| node.is_alive.is_some()));
         let fixed = 3 + if alive { 2 } else { 0 } + if host > 0 { host + 2 } else { 0 } + ADDRESS + 2 + 1;
         let rest = |told: [u16; 3]| {
             let needed = fixed + NAME.0 + told.iter().map(|told| BAR.0 + 3 + told).sum::<u16>();
