@@ -121,3 +121,77 @@ async fn where_groups_are_not_listed_the_users_own_are_used() {
         assert_eq!(stage.list().await, [("web".to_owned(), PowerState::Running, None)]);
     }
 }
+
+/// Every refusal that is documented, and what servers say in its place: each is a no that names what is wrong.
+#[tokio::test]
+async fn every_documented_refusal_is_understood() {
+    use ErrorKind::{Conflict, NotFound, Refused};
+    let create = || {
+        let pairs = [("name", "new"), ("group", "lab")];
+        Request::Create { values: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into() }
+    };
+    let own =
+        |status, code: u32| Told::json(status, json!({"code": code, "message": format!("no {code}")}).to_string());
+    let vapor = |status| Told::json(status, json!({"error": true, "reason": "no words"}).to_string());
+    // What is asked, of which path, what is answered, and what comes of it.
+    let rows = [
+        (create(), "PUT /v/vm/efi", own(401, 12200), Refused, "this user may not do that: no 12200"),
+        (create(), "PUT /v/vm/efi", own(403, 12200), Refused, "this user may not do that: no 12200"),
+        (create(), "PUT /v/vm/efi", own(404, 12210), NotFound, "no 12210"),
+        (create(), "PUT /v/vm/efi", own(406, 12221), Conflict, "no 12221"),
+        (create(), "PUT /v/vm/efi", own(409, 12223), Conflict, "no 12223"),
+        (create(), "PUT /v/vm/efi", vapor(400), Refused, "the server refuses with 400: no words"),
+        (Request::Start(web()), "POST /v/vm/state", own(403, 13100), Refused, "this user may not see the state"),
+        (Request::Start(web()), "POST /v/vm/state", own(404, 13110), Conflict, "has not loaded it"),
+        (Request::Start(web()), "PUT /v/vm/state", own(403, 13200), Refused, "this user may not do that: no 13200"),
+        (Request::Start(web()), "PUT /v/vm/state", own(404, 13110), Conflict, "has not loaded it"),
+        (Request::Start(web()), "PUT /v/vm/state", own(406, 13220), Conflict, "no 13220"),
+        (Request::Start(web()), "PUT /v/vm/state", vapor(500), Refused, "the server refuses with 500: no words"),
+        (Request::ListDisks(web()), "POST /v/vm", own(404, 12210), Conflict, "has not loaded it"),
+        (Request::ListDisks(web()), "POST /v/vm", own(403, 12200), Conflict, "has not loaded it"),
+    ];
+    for (request, path, told, kind, words) in rows {
+        let stage = Stage::new(Face::Head, &[("web", "STOPPED")]).await;
+        assert_eq!(stage.list().await.len(), 1);
+        stage.server.world().odd.insert(path, vec![told]);
+        pass(&stage, 10).await;
+        stage.refused(request, kind, words).await;
+        let changes = stage.server.count("PUT /v/vm/efi") + stage.server.count("PUT /v/vm/state");
+        assert_eq!(changes, usize::from(path.starts_with("PUT")), "{path} {words}: it is sent once or not at all");
+    }
+    // A group that is gone, or shut, leaves the machines of the others.
+    for no in [own(401, 17200), own(403, 12200), own(404, 17210)] {
+        let stage = Stage::new(Face::Head, &[("web", "STOPPED")]).await;
+        stage.server.world().add("mail", "RUNNING").gid = 0;
+        stage.server.world().odd.insert("POST /v/vm/list", vec![no]);
+        assert_eq!(stage.list().await.len(), 1);
+        assert_eq!(stage.list().await.len(), 2);
+    }
+}
+
+/// The document writes every number as a text.
+#[tokio::test]
+async fn answers_as_the_document_writes_them_are_read() {
+    let stage = Stage::new(Face::Documented, &[]).await;
+    let list = r#"{"vms":[{"vmid":"7","name":"web","cpus":"4","memory_mib":"8192","state":"RUNNING"}]}"#;
+    let whole = r#"{"vmid":"7","name":"web","type":"EFI","state":"RUNNING","cpus":"4","memory_mib":"8192",
+        "displays":[{"name":"main","width":"1280","height":"800","ppi":"80"}],
+        "media":[{"mid":"AAAA-1","mode":"BLOCK","readonly":true}],"nics":[{"type":"BRIDGE","host":"1"}],
+        "rosetta":true,"autostart":true}"#;
+    {
+        let mut world = stage.server.world();
+        let empty = Told::json(200, r#"{"vms":[]}"#);
+        world.odd.insert("POST /v/vm/list", vec![Told::json(200, list), empty.clone(), Told::json(200, list), empty]);
+        world.odd.insert("POST /v/vm", vec![Told::json(200, whole)]);
+    }
+    let vms = stage.velocity.inventory(true).await.unwrap().vms.unwrap();
+    let found: Vec<_> = vms.iter().map(|vm| (vm.name.as_str(), vm.power, vm.cpus, vm.memory)).collect();
+    assert_eq!(found, [("web", Some(PowerState::Running), Some(4), Some(8 << 30))]);
+    let (reply, _) = stage.run(Request::ListProperties(web())).await.unwrap();
+    let Reply::Properties(all) = reply else { panic!("{reply:?}") };
+    let value = |name: &str| all.iter().find(|p| p.spec.name == name).map(|p| p.value.as_str());
+    assert_eq!((value("displays"), value("network")), (Some("main 1280×800, 80 ppi"), Some("BRIDGE en0")));
+    let (reply, _) = stage.run(Request::ListDisks(web())).await.unwrap();
+    let Reply::Disks(disks) = reply else { panic!("{reply:?}") };
+    assert_eq!((disks[0].id.as_str(), disks[0].bus.as_deref(), disks[0].read_only), ("disk.img", Some("block"), true));
+}
