@@ -84,6 +84,8 @@ impl App {
         let is_resumed = op.instead(power).contains(&Op::Resume);
         let never = host.capabilities().and_then(|can| can.check(Op::Resume).err()).filter(|_| is_resumed);
         let never = never.map(|why| format!("; {why}")).unwrap_or_default();
+        let asleep = machine.vm.remark.as_deref().filter(|_| is_resumed && power == PowerState::Paused);
+        let why = asleep.map_or_else(|| why.to_owned(), |word| why.replacen("paused", word, 1));
         Some(format!("{}: {why}{never}{}", machine.vm.name, self.instead(host, power, op)))
     }
 

@@ -14,6 +14,19 @@ pub(super) const OPEN: &str = "whoever reaches the port can do everything";
 /// What it means that a sign-in goes without TLS.
 pub(super) const READABLE: &str = "all that is sent can be read on the way, the password too";
 
+/// `error`, with the port where `what` listens by default, if something else may have answered at the one of `server`.
+pub(super) fn other_port(error: Error, server: &Server, what: &str, port: u16) -> Error {
+    use ErrorKind as K;
+    // A refusal that only HTTP gave, and not the server in its own words.
+    let is_bare = error.kind == K::Refused && error.message.starts_with(&server.shown());
+    let is_another = is_bare || matches!(error.kind, K::Unsupported | K::Protocol | K::NotFound | K::Unauthorized);
+    if !is_another || server.port == port || error.message.contains(&port.to_string()) {
+        return error;
+    }
+    let joint = if error.message.ends_with('?') { "" } else { ";" };
+    Error::new(error.kind, format_args!("{}{joint} {what} is at port {port} by default", error.message))
+}
+
 /// A server; or why its address is none.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -28,6 +41,14 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// [`other_port`] of this server.
+    pub(super) fn other_port(&self, error: Error, what: &str, port: u16) -> Error {
+        match &self.server {
+            Ok(server) => other_port(error, server, what, port),
+            Err(_) => error,
+        }
+    }
+
     pub(super) fn new(url: &str, port: u16, trust: &Trust, identity: Option<&Identity>) -> Self {
         let not_yet = Err(Error::new(ErrorKind::Unreachable, "not connected"));
         let server = Server::read(url, port);

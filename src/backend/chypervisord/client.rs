@@ -79,7 +79,8 @@ impl Client {
                 error.message
             )),
             ErrorKind::NotFound => {
-                Error::new(ErrorKind::Unsupported, format_args!("{}: it knows no /{folder}", error.message))
+                let why = format_args!("{}: it knows no /{folder}: is it the right server?", self.shown());
+                Error::new(ErrorKind::Unsupported, why)
             }
             _ => error,
         })

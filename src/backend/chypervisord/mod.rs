@@ -77,7 +77,11 @@ impl Chypervisord {
                 None => None,
             }
         });
-        Ok((nodes.map_err(|error| named(error, &self.nodes))?, guests))
+        let nodes = nodes.map_err(|error| {
+            let error = self.nodes.0.other_port(error, "chypervisord", PORTS.0);
+            named(error, &self.nodes)
+        });
+        Ok((nodes?, guests))
     }
 
     /// Settles how the certificates are judged. Guests that cannot be asked for do not keep the hypervisors away.

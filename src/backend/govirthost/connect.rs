@@ -5,7 +5,10 @@ use super::{
     wire::{self, Build},
 };
 use crate::{
-    backend::{EventSink, way::OPEN},
+    backend::{
+        EventSink,
+        way::{OPEN, other_port},
+    },
     domain::{Cancel, Capabilities, Events, Limits, Moves, Op, OpSet, Result},
     transport::{http, tls},
 };
@@ -86,9 +89,10 @@ impl Govirthost {
         };
         let judged = trust.judged(&rule, &server, identity.as_ref(), OPEN);
         let identity = identity.clone();
-        let client = Client::new(http::Settings { identity, ..http::Settings::new(server, rule) }, path);
-        let told = client.get("vm", "").await?;
-        let (_, build) = wire::domains(&told).map_err(|error| error.context(client.shown()))?;
+        let client = Client::new(http::Settings { identity, ..http::Settings::new(server.clone(), rule) }, path);
+        let told = client.get("vm", "").await;
+        let told = told.and_then(|told| wire::domains(&told).map_err(|error| error.context(client.shown())));
+        let (_, build) = told.map_err(|error| other_port(error, &server, "govirthost", PORT))?;
         let mut found = capabilities(build);
         found.details.push(("Certificate".to_owned(), judged));
         let session = Session {
@@ -142,7 +146,7 @@ fn capabilities(build: Build) -> Capabilities {
     if build == Build::First {
         let what = "after a change that fails, this build takes no more of them until the service is restarted";
         found.details.push(("Beware".to_owned(), what.to_owned()));
-        let blind = "snapshots and saved memory are not seen here: a machine that has any is not deleted, and the failure \
+        let blind = "Snapshots and saved memory are not seen here: a machine that has any is not deleted, and the failure \
                      locks this old build until it is restarted";
         found.cautions.push((Op::Delete, blind.into()));
     }

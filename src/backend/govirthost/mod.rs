@@ -261,8 +261,9 @@ impl Snapshots for Govirthost {}
 
 /// Whether `op` can be done to a machine in the state of `row`.
 fn check(row: &Row, op: Op) -> Result<()> {
-    let (power, _) = wire::power(&row.state);
+    let (power, asleep) = wire::power(&row.state);
     op.allowed(power).map_err(|why| {
+        let why = asleep.map_or_else(|| why.to_owned(), |word| why.replacen("paused", &word, 1));
         let never =
             if op.instead(power).contains(&Op::Resume) { format!("; {}", connect::RESUME) } else { String::new() };
         Error::conflict(format_args!("{}: {why}{never}", clean_line(&row.name)))

@@ -1,8 +1,11 @@
 //! From the first request to a session: the certificate, the password, what this user may do.
 use super::{Session, Settings, Velocity, catalogue::Groups, client::Client, states::States, wire};
 use crate::{
-    backend::{EventSink, way::READABLE},
-    domain::{Cancel, Capabilities, Events, Limits, Op, OpSet, Result, clean_line},
+    backend::{
+        EventSink,
+        way::{READABLE, other_port},
+    },
+    domain::{Cancel, Capabilities, ErrorKind, Events, Limits, Op, OpSet, Result, clean_line},
     transport::{
         http::{self, Http},
         tls,
@@ -80,9 +83,14 @@ impl Velocity {
         let shown = server.shown();
         let user = user.clone().unwrap_or_else(|| "root".to_owned());
         let password = self.asking.password(&events, &self.settings.password, &user, &shown).await?;
-        let http = Http::new(http::Settings { identity: identity.clone(), ..http::Settings::new(server, rule) });
-        let client = Client::new(http, prefix, user.clone(), password.clone());
-        self.asking.signed_in(&password, client.sign_in_once().await)?;
+        let settings = http::Settings { identity: identity.clone(), ..http::Settings::new(server.clone(), rule) };
+        let client = Client::new(Http::new(settings), prefix, user.clone(), password.clone());
+        let signed_in = client.sign_in_once().await.map_err(|error| match error.kind {
+            // Its own no to this user.
+            ErrorKind::Unauthorized => error,
+            _ => other_port(error, &server, "Velocity", PORT),
+        });
+        self.asking.signed_in(&password, signed_in)?;
         let (groups, nics) = tokio::join!(Groups::read(&client), client.read("/v/nic/list", json!({})));
         let groups = Arc::new(groups?);
         // They are listed to those who may bridge to them.

@@ -198,7 +198,7 @@ async fn a_first_connection_tells_what_stands_in_the_way() {
     let plain = Told::Answer(404, "Content-Type: text/plain\r\n".to_owned(), b"404 page not found\n".to_vec());
     for (told, kind, words) in [
         (page, ErrorKind::Unreachable, "a proxy in between"),
-        (plain, ErrorKind::Unsupported, "is it the right server?"),
+        (plain, ErrorKind::Unsupported, "knows no /hypervisors: is it the right server? chypervisord is at port 17000"),
         (Told::json(401, "{}"), ErrorKind::Unauthorized, "it wants a sign-in"),
         (Told::json(200, "{}"), ErrorKind::Protocol, "is it the right server?"),
         (Told::json(200, "[{}]"), ErrorKind::Protocol, "is it the right server?"),

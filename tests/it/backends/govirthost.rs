@@ -140,6 +140,7 @@ async fn what_would_fail_is_not_sent_since_it_could_lock_the_server() {
             .await;
     stage.refused(Request::Start(web()), ErrorKind::Conflict, "running already").await;
     for request in [Request::Start("nap".into()), Request::ShutDown("nap".into())] {
+        stage.refused(request.clone(), ErrorKind::Conflict, "nap: it is asleep").await;
         stage.refused(request, ErrorKind::Conflict, "`virsh dompmwakeup NAME` if it is asleep").await;
     }
     for request in [Request::ShutDown("off".into()), Request::PowerOff("off".into()), Request::Reset("off".into())] {
@@ -370,7 +371,8 @@ async fn a_first_connection_says_what_is_wrong() {
     for (told, words) in [
         (Told::Answer(200, "Content-Type: text/html\r\n".into(), b"<html>".to_vec()), "a web page came"),
         (Told::json(200, "{}"), "is it a govirthost?"),
-        (Told::json(404, ""), "is it the right server?"),
+        (Told::json(404, ""), "is it the right server? govirthost is at port 33345 by default"),
+        (Told::json(401, r#"{"error":true}"#), "(401 Unauthorized); govirthost is at port 33345 by default"),
         // Its siblings answer in the same way.
         (Told::Answer(500, String::new(), b"Invalid Action".to_vec()), "has another port: 33345"),
         (Told::Answer(400, String::new(), b"Client sent an HTTP request to an HTTPS server.".to_vec()), "https://"),

@@ -170,6 +170,10 @@ async fn a_first_connection_says_what_is_wrong() {
         (Told::Raw(b"SSH-2.0-OpenSSH_9\r\n".to_vec()), "does not speak HTTP"),
         (Told::Answer(401, String::new(), Vec::new()), "wants a sign-in"),
         (Told::Answer(502, String::new(), Vec::new()), "502"),
+        (
+            Told::Answer(500, String::new(), Vec::new()),
+            "500 Internal Server Error; Velocity is at port 8090 by default",
+        ),
     ] {
         let web = Web::serve(move |_| told.clone());
         let error = connect(settings(&web.url())).await;

@@ -1,8 +1,8 @@
-use crate::support::fleet::{fleet, offers, press, select, tell};
+use crate::support::fleet::{fleet, offers, press, select, tell, vm};
 use std::borrow::Cow;
 use vmdeck::{
     app::{App, Effect},
-    domain::{Capabilities, HostEvent, Link, Op, PowerState, Request, TaskId},
+    domain::{Capabilities, HostEvent, Link, Op, PowerState, Request, TaskId, Vm},
     input::KeyMap,
 };
 
@@ -70,6 +70,10 @@ fn a_refusal_names_the_keys_of_what_can_be_done() {
     app.settings.keymap = KeyMap::new(&[("power-off".to_owned(), vec!["f5".to_owned()])].into()).unwrap();
     press(&mut app, "S");
     assert_eq!(said(&app), "web10: it is paused: the guest cannot hear · p resume · f5 power off");
+    let nap = Vm { remark: Some("asleep".to_owned()), ..vm("web10", PowerState::Paused) };
+    tell(&mut app, "local", HostEvent::Vm(Box::new(nap)));
+    press(&mut app, "s");
+    assert_eq!(said(&app), "web10: it is asleep · p resume · f5 power off");
     let mut lacks = |op: Op, why: &'static str| {
         let missing = vec![(op, Cow::Borrowed(why))];
         let can = Capabilities { ops: offers().ops.without(op), missing, ..offers() };
@@ -77,7 +81,7 @@ fn a_refusal_names_the_keys_of_what_can_be_done() {
         press(&mut app, if op == Op::Resume { "s" } else { "+" });
         said(&app).to_owned()
     };
-    assert_eq!(lacks(Op::Resume, "it resumes nothing"), "web10: it is paused; it resumes nothing · f5 power off");
+    assert_eq!(lacks(Op::Resume, "it resumes nothing"), "web10: it is asleep; it resumes nothing · f5 power off");
     assert_eq!(lacks(Op::ResizeDisk, "it grows nothing"), "local: it grows nothing · e edit · v edit description");
 }
 
