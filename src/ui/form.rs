@@ -81,6 +81,7 @@ fn field(sheet: &mut Sheet<'_>, field: &Field, label: usize, has_focus: bool) {
             let mut spans = head(true);
             match text.is_empty() && !has_focus {
                 true => spans.push(Span::styled("–", theme.dim)),
+                false if has_focus && field.is_offered() => spans.push(Span::styled(text, theme.marked)),
                 false => spans.push(Span::styled(text, style)),
             }
             sheet.line(Line::from(spans));

@@ -29,6 +29,8 @@ pub struct Theme {
     pub accent: Style,
     /// The name of the selected row.
     pub selected: Style,
+    /// What gives way to the next thing typed.
+    pub marked: Style,
     pub title: Style,
     /// Headings of columns.
     pub heading: Style,
@@ -63,6 +65,7 @@ impl Theme {
             dim,
             accent: fg(Color::Cyan),
             selected: bold,
+            marked: Style::new().add_modifier(Modifier::REVERSED),
             title: bold,
             heading: dim,
             key: fg(Color::Cyan).add_modifier(Modifier::BOLD),

@@ -43,6 +43,23 @@ pub(super) fn edit(input: &mut Input, key: Key) -> bool {
     })
 }
 
+/// [`edit`] of text that is marked as a whole: what is typed takes its place, what deletes deletes it; any other key of
+/// text keeps it.
+pub(super) fn edit_marked(input: &mut Input, key: Key) -> bool {
+    use InputRequest as R;
+    match request(key) {
+        Some(R::InsertChar(_)) => {
+            input.reset();
+            edit(input, key)
+        }
+        Some(R::DeletePrevChar | R::DeleteNextChar | R::DeletePrevWord) => {
+            input.reset();
+            true
+        }
+        _ => edit(input, key),
+    }
+}
+
 /// Puts pasted text in at the cursor: one line of it, without what cannot be shown.
 pub(super) fn paste(input: &mut Input, text: &str) {
     for c in clean(text.trim(), LONGEST).chars() {

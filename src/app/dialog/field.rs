@@ -1,5 +1,5 @@
 //! A field of a form while it is filled in.
-use super::edit::{edit, paste};
+use super::edit::{edit, edit_marked, paste};
 use crate::{
     domain::{Choice, FieldKind, FieldSpec},
     input::Key,
@@ -31,6 +31,8 @@ pub struct Field {
     before: String,
     /// The person has been here: an empty field may be called empty now.
     pub is_visited: bool,
+    /// A key of text was pressed in it.
+    is_touched: bool,
 }
 
 impl Field {
@@ -47,7 +49,7 @@ impl Field {
             }
             _ => Content::Line(Input::from(before.as_str())),
         };
-        let mut field = Self { spec, content, before, is_visited: false };
+        let mut field = Self { spec, content, before, is_visited: false, is_touched: false };
         field.begin();
         field
     }
@@ -91,6 +93,11 @@ impl Field {
         self.value() != self.before
     }
 
+    /// Whether what stands there is offered, and gives way to what is typed.
+    pub fn is_offered(&self) -> bool {
+        matches!(&self.content, Content::Line(input) if !input.value().is_empty() && !self.is_touched)
+    }
+
     /// What is wrong with it; an empty field is wrong only once the person has been there.
     pub fn fault(&self) -> Option<String> {
         let value = self.value();
@@ -100,8 +107,13 @@ impl Field {
 
     /// Takes a key; false: the key means nothing to this field.
     pub fn update(&mut self, key: Key) -> bool {
+        let is_offered = self.is_offered();
         match &mut self.content {
-            Content::Line(input) => edit(input, key),
+            Content::Line(input) => {
+                let used = if is_offered { edit_marked(input, key) } else { edit(input, key) };
+                self.is_touched |= used;
+                used
+            }
             Content::Rows { rows, at } => match key.code {
                 KeyCode::Up if *at > 0 => {
                     *at -= 1;
@@ -141,8 +153,15 @@ impl Field {
 
     /// Puts pasted text in. In a list each line of it becomes an item.
     pub fn paste(&mut self, text: &str) {
+        let is_offered = self.is_offered();
         match &mut self.content {
-            Content::Line(input) => paste(input, text),
+            Content::Line(input) => {
+                if is_offered && !text.trim().is_empty() {
+                    input.reset();
+                }
+                self.is_touched = true;
+                paste(input, text);
+            }
             Content::Rows { rows, at } => {
                 for line in text.lines().filter(|line| !line.trim().is_empty()) {
                     if let Some(row) = rows.get_mut(*at) {

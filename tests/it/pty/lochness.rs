@@ -46,7 +46,7 @@ async fn nodes_are_seen_to_die_changed_lost_and_found_again() {
     program.until_shown("guestDiskDir of abcd1234 on lab");
     etcd.put(&format!("hypervisors/{NODE}/config/guestDiskDir"), "/theirs").await;
     program.until("their value in the details", |s| s.contents().contains("guestDiskDir /theirs"));
-    program.press("7\r");
+    program.press("\x1b[F7\r");
     program.until("both sides", |s| {
         let text = s.contents();
         text.contains("Changed meanwhile") && text.contains("is now /theirs") && text.contains("/guests7")

@@ -57,6 +57,30 @@ fn enter_sends_from_any_field_and_goes_to_what_is_wrong() {
 }
 
 #[test]
+fn what_is_offered_gives_way_to_what_is_typed_and_stays_where_it_is_edited() {
+    let typed = |keys: &str| {
+        let mut app = new_machine();
+        text(&mut app, "web9");
+        press(&mut app, &format!("tab tab {keys}"));
+        let Some(Body::Form(form)) = app.dialog.as_ref().map(|dialog| &dialog.body) else { panic!("a form") };
+        form.value("memory")
+    };
+    assert_eq!(typed(""), "2G");
+    assert_eq!(typed("4 G"), "4G", "it is another value");
+    assert_eq!(typed("end backspace M"), "2M", "it is a part of it");
+    assert_eq!(typed("home 3"), "32G");
+    assert_eq!(typed("backspace"), "");
+    assert_eq!(typed("4 G tab shift-tab 8"), "4G8", "it is the person's own by now");
+    assert_eq!(typed("tab shift-tab 8 G"), "8G", "it is offered still");
+    let mut app = new_machine();
+    press(&mut app, "a tab tab");
+    app.update(Message::Paste("16G".into()));
+    let effects = press(&mut app, "enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["memory"], "16G");
+}
+
+#[test]
 fn choices_turn_and_lists_keep_their_items_whole() {
     let mut app = new_machine();
     text(&mut app, "web9");

@@ -167,7 +167,7 @@ fn subnets_are_attached_moved_and_taken_off() {
         let (task, _) = asked(&press(&mut app, keys));
         app.update(Message::TaskEnded(task, Ok(Reply::Node(Box::new(report())))));
         press(&mut app, "enter");
-        press(&mut app, if keys == "b" { "1 enter" } else { "y" })
+        press(&mut app, if keys == "b" { "end 1 enter" } else { "y" })
     };
     let node = || id(0).as_str().into();
     let moved = Request::SetSubnet {
