@@ -328,16 +328,22 @@ impl HostState {
     }
 
     fn take_figures(&mut self, all: Vec<(VmId, Figures)>, part: u64) -> Changes {
-        let mut changed = false;
-        for (vm, figures) in all {
+        let (mut changed, mut has_size) = (false, false);
+        for (vm, mut figures) in all {
             if let Some(machine) = self.machines.get_mut(&vm) {
+                if let Some(disk) = figures.disk.take() {
+                    has_size |= machine.vm.disk.replace(disk) != Some(disk);
+                    if figures == Figures::default() {
+                        continue;
+                    }
+                }
                 machine.usage.get_or_insert_default().take(part, &figures);
                 let shown = Some(settle(machine.figures, figures));
                 changed |= machine.figures != shown;
                 machine.figures = shown;
             }
         }
-        Changes::visible(changed)
+        if has_size { Changes::rows(true) } else { Changes::visible(changed) }
     }
 }
 

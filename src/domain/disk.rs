@@ -23,6 +23,8 @@ pub struct Disk {
     pub bus: Option<String>,
     /// The file, volume or image behind it; None for an empty drive.
     pub medium: Option<String>,
+    /// The storage pool that holds it.
+    pub pool: Option<String>,
     pub read_only: bool,
     /// A change that waits for the guest: `being removed`.
     pub pending: Option<String>,
@@ -39,6 +41,7 @@ impl Disk {
             real_size: None,
             bus: None,
             medium: None,
+            pool: None,
             read_only: false,
             pending: None,
         }

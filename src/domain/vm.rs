@@ -58,6 +58,9 @@ pub struct Vm {
 }
 
 impl Vm {
+    /// The detail that names the file of its UEFI variables.
+    pub const VARIABLES: &str = "UEFI variables";
+
     /// A machine of which only the name is known yet.
     pub fn named(name: &str) -> Self {
         Self { id: name.into(), name: name.to_owned(), ..Self::default() }
@@ -88,6 +91,8 @@ pub struct Figures {
     pub disk_write: Option<u64>,
     pub net_in: Option<u64>,
     pub net_out: Option<u64>,
+    /// What its disks have together, in bytes, where the list of machines does not tell it.
+    pub disk: Option<u64>,
 }
 
 /// The one rule for names of machines that vmdeck makes: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`.

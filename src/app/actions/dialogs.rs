@@ -212,6 +212,11 @@ impl App {
                     dialog.body = body;
                 }
             }
+            (Purpose::Delete(_), reply) => {
+                let snapshots =
+                    reply.and_then(|reply| if let Reply::Snapshots(all) = reply { Some(all) } else { None });
+                self.tell_what_goes(snapshots.as_deref());
+            }
             (Purpose::ChooseDisk(_), Some(Reply::Disks(disks))) => self.offer_disks(&disks),
             (Purpose::ChooseProperty(_), Some(Reply::Properties(all))) => dialog.body = properties::choice(&all),
             (Purpose::EditNode { node, caution, .. }, Some(Reply::Form(fields))) => {

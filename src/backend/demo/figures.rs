@@ -58,6 +58,7 @@ pub(super) fn of(machine: &Machine, now: Duration) -> Option<Figures> {
         disk_write: Some(bytes(busy * burst * 3e7)),
         net_in: Some(bytes(busy * noise(seed ^ second ^ 3) * 4e6)),
         net_out: Some(bytes(busy * noise(seed ^ second ^ 4) * 2e7)),
+        disk: None,
     })
 }
 

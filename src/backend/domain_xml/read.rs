@@ -77,6 +77,8 @@ pub struct Description {
     /// A file keeps its UEFI variables, or will from its first start: libvirt undefines the machine only when told to
     /// delete or leave that file.
     pub has_nvram: bool,
+    /// That file, where it is named.
+    pub nvram: Option<String>,
     /// `pc-q35-7.2`.
     pub machine: String,
     /// `hd`, `cdrom`, in their order.
@@ -202,6 +204,7 @@ impl Description {
             cpus,
             current_cpus: attribute(vcpu, "current").and_then(|n| n.parse().ok()).or(cpus),
             is_uefi,
+            nvram: os.map(|os| text(os, "nvram").trim().to_owned()).filter(|path| !path.is_empty()),
             has_nvram: os.and_then(|os| child(os, "nvram")).is_some() || (is_uefi && !is_stateless),
             machine: attribute(os.and_then(|os| child(os, "type")), "machine").unwrap_or_default(),
             boot: boot.filter_map(|node| attribute(Some(node), "dev")).collect(),
@@ -277,6 +280,7 @@ mod tests {
         ] {
             let read = Description::parse(&format!("<domain>{os}</domain>")).unwrap();
             assert_eq!(read.has_nvram, has_nvram, "{os}");
+            assert_eq!(read.nvram.as_deref(), os.contains("_VARS").then_some("/web_VARS.fd"), "{os}");
         }
     }
 

@@ -27,6 +27,8 @@ pub mod group {
     pub const INTERFACE: u32 = 16;
     pub const BLOCK: u32 = 32;
 }
+/// Only of machines in memory.
+const ACTIVE: u32 = 1;
 /// Figures that would have to wait for a machine are left out.
 const NO_WAIT: u32 = 1 << 29;
 
@@ -154,6 +156,12 @@ impl Client {
     pub async fn stats(&self, groups: u32, of: &[Domain]) -> Result<Vec<Stats>> {
         let args = Writer::default().list(of, |writer, domain| domain.write(writer)).u32(groups).u32(NO_WAIT);
         Reader::new(&self.call(p::STATS, args).await?).list(Stats::read)
+    }
+
+    /// Figures of all machines in memory.
+    pub async fn running(&self, groups: u32) -> Result<Vec<Stats>> {
+        let args = Writer::default().list(&[], |writer, domain: &Domain| domain.write(writer)).u32(groups);
+        Reader::new(&self.call(p::STATS, args.u32(NO_WAIT | ACTIVE)).await?).list(Stats::read)
     }
 
     /// The description of a machine as it is; with `next`, as it will start next time.

@@ -1,5 +1,9 @@
 //! A machine as the rest of the program knows it, out of its state and its description.
-use super::{client::Client, wire::Stats};
+use super::{
+    client::Client,
+    disks::is_active,
+    wire::{Domain, Stats},
+};
 use crate::{
     backend::domain_xml::Description,
     domain::{PowerState, Vm},
@@ -34,6 +38,15 @@ pub(super) fn brief(stats: &Stats) -> Vm {
     Vm { power: told.map(|(power, _)| power), remark, ..Vm::named(&stats.domain.name) }
 }
 
+/// A machine of the list of all, of which `stats` are told if it is in memory.
+pub(super) fn listed(domain: &Domain, stats: Option<&Stats>) -> Vm {
+    match stats {
+        Some(stats) => brief(stats),
+        None if is_active(domain) => Vm::named(&domain.name),
+        None => Vm { power: Some(PowerState::Off), ..Vm::named(&domain.name) },
+    }
+}
+
 /// All that is shown of a machine.
 pub(super) async fn whole(client: &Client, stats: &Stats, description: &Description) -> Vm {
     let mut vm = brief(stats);
@@ -42,7 +55,6 @@ pub(super) async fn whole(client: &Client, stats: &Stats, description: &Descript
     }
     vm.cpus = description.current_cpus;
     vm.memory = description.memory.map(|memory| memory.0);
-    vm.disk = stats.sum("block", "capacity");
     let mut tell = |label: &'static str, value: &str| {
         if !value.is_empty() {
             vm.details.push((label.into(), value.to_owned()));
@@ -51,6 +63,7 @@ pub(super) async fn whole(client: &Client, stats: &Stats, description: &Descript
     tell("Title", &description.title);
     tell("Description", &description.description);
     tell("Firmware", if description.is_uefi { "UEFI" } else { "BIOS" });
+    tell(Vm::VARIABLES, description.nvram.as_deref().unwrap_or_default());
     tell("Machine", &description.machine);
     tell("Accelerator", if description.accelerator == "qemu" { "none (TCG): slow" } else { &description.accelerator });
     for network in &description.networks {

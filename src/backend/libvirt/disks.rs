@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use futures_util::future::join_all;
+use std::path::Path;
 
 pub(super) const WAITING: &str = "waiting for the guest to let go";
 const NEXT_START: &str = "plugged in at the next start";
@@ -55,8 +56,21 @@ impl Drives {
 fn shown(source: &Source) -> String {
     match source {
         Source::Path(path) => path.clone(),
-        Source::Volume { pool, volume } => format!("{volume} in pool {pool}"),
+        Source::Volume { volume, .. } => volume.clone(),
         Source::Other(kind) => kind.clone(),
+    }
+}
+
+/// The pool that has what a drive has: named by it, or the one whose folder it is in.
+fn pool(source: &Source, places: &[pools::Place]) -> Option<String> {
+    match source {
+        Source::Volume { pool, .. } => Some(pool.clone()),
+        Source::Path(path) => {
+            let folder = Path::new(path).parent()?;
+            let place = places.iter().find(|place| Path::new(&place.path) == folder)?;
+            Some(place.pool.name.clone())
+        }
+        Source::Other(_) => None,
     }
 }
 
@@ -71,7 +85,10 @@ async fn extent(client: &Client, domain: &Domain, drive: &Drive, waits: bool) ->
 }
 
 async fn described(client: &Client, domain: &Domain, drive: &Drive, pending: Option<&str>) -> Disk {
-    let extent = extent(client, domain, drive, pending == Some(NEXT_START)).await;
+    with_extent(drive, pending, extent(client, domain, drive, pending == Some(NEXT_START)).await)
+}
+
+fn with_extent(drive: &Drive, pending: Option<&str>, extent: Option<Extent>) -> Disk {
     let medium = drive.source.as_ref().map(shown);
     let in_library = |path: String| path.rsplit('/').next().map(str::to_owned).unwrap_or(path);
     let is_disk = !drive.is_cdrom();
@@ -101,16 +118,26 @@ fn still_grows(id: &DiskId, plan: ResizePlan, found: u64) -> Result<()> {
 impl Libvirt {
     pub(super) async fn list_disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
         let (client, domain) = self.domain(vm).await?;
-        let drives = Drives::read(&client, &domain).await?;
-        let each = drives.all().map(|(drive, pending)| described(&client, &domain, drive, pending));
+        let (drives, places) = tokio::join!(Drives::read(&client, &domain), pools::places(&client));
+        let (drives, places) = (drives?, places.unwrap_or_default());
+        let each = drives.all().map(async |(drive, pending)| Disk {
+            pool: drive.source.as_ref().and_then(|source| pool(source, &places)),
+            ..described(&client, &domain, drive, pending).await
+        });
         Ok(join_all(each).await)
     }
 
     /// One drive, without the others.
     pub(super) async fn one_disk(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let (client, domain) = self.domain(vm).await?;
-        let drives = Drives::read(&client, &domain).await?;
+        // Its size goes along, in case it is a drive of now: that is the one that takes time.
+        let (drives, extent) = tokio::join!(Drives::read(&client, &domain), client.extent(&domain, id.as_str()));
+        let drives = drives?;
         match drives.all().find(|(drive, _)| drive.target == id.as_str()) {
+            Some((drive, pending)) if pending != Some(NEXT_START) => {
+                let extent = drive.source.as_ref().and(extent.ok());
+                Ok(Some(with_extent(drive, pending, extent)))
+            }
             Some((drive, pending)) => Ok(Some(described(&client, &domain, drive, pending).await)),
             None => Ok(None),
         }

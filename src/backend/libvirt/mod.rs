@@ -129,6 +129,8 @@ pub struct Settings {
 struct Known {
     domain: Domain,
     cpus: Option<u32>,
+    /// What its disks have together, as last read.
+    disk: Option<u64>,
 }
 
 /// The present connection.
@@ -203,8 +205,15 @@ impl Libvirt {
         }
         let Ok(description) = description else { return Some(describe::brief(stats)) };
         let (domain, cpus) = (stats.domain.clone(), description.current_cpus);
-        locked(&self.known).insert(VmId::from(domain.name.as_str()), Known { domain, cpus });
-        Some(describe::whole(client, stats, &description).await)
+        let vm = VmId::from(domain.name.as_str());
+        let disk = {
+            let mut known = locked(&self.known);
+            let before = known.get(&vm).and_then(|known| known.disk);
+            let disk = stats.sum("block", "capacity").or(before);
+            known.insert(vm, Known { domain, cpus, disk });
+            disk
+        };
+        Some(Vm { disk, ..describe::whole(client, stats, &description).await })
     }
 
     async fn find_vm(&self, vm: &VmId) -> Result<Vm> {
@@ -287,11 +296,15 @@ impl Backend for Libvirt {
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
         let client = self.client()?;
-        let groups = if quick { group::STATE } else { group::STATE | group::BLOCK };
-        let stats = client.stats(groups, &[]).await?;
         if quick {
-            return Ok(Inventory { vms: Some(stats.iter().map(describe::brief).collect()), ..Inventory::default() });
+            let (domains, running) = tokio::try_join!(client.domains(), client.running(group::STATE))?;
+            let running: HashMap<_, _> = running.iter().map(|stats| (stats.domain.uuid, stats)).collect();
+            let vms = domains.iter().map(|domain| describe::listed(domain, running.get(&domain.uuid).copied()));
+            return Ok(Inventory { vms: Some(vms.collect()), ..Inventory::default() });
         }
+        // What each disk has is asked of QEMU, or read from its file: on a screen, of the machines that are seen.
+        let groups = if self.settings.headless { group::STATE | group::BLOCK } else { group::STATE };
+        let stats = client.stats(groups, &[]).await?;
         let described = iter(stats).map(|stats| {
             let client = client.clone();
             async move { self.read(&client, &stats).await }

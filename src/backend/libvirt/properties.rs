@@ -95,10 +95,12 @@ async fn set_cpus(client: &Client, domain: &Domain, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// As [`set_cpus`]. Memory is never taken from a running guest: it might be in use.
+/// As [`set_cpus`]. The most that it can have goes down with it only where it had all of that: room to grow into stays.
+/// Memory is never taken from a running guest: it might be in use.
 async fn set_memory(client: &Client, domain: &Domain, kib: u64) -> Result<()> {
     let next = client.xml(domain, true).await?;
-    if next.memory.is_none_or(|most| most.0.div_ceil(1024) != kib) {
+    let has_room = next.current_memory != next.memory;
+    if next.memory.is_none_or(|most| kib > most.0.div_ceil(1024) || !has_room) {
         client.set_memory(domain, kib, CONFIG | MAXIMUM).await?;
     }
     client.set_memory(domain, kib, CONFIG).await?;

@@ -40,7 +40,10 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
             Span::styled(id, style),
             Span::styled(format!("  {}", kind.join("  ")), theme.dim),
         ]));
-        let medium = disk.medium.as_deref().map(|m| clean_line(m).into_owned());
+        let mut medium = disk.medium.as_deref().map(|m| clean_line(m).into_owned());
+        if let (Some(medium), Some(pool), DiskKind::Disk) = (&mut medium, &disk.pool, disk.kind) {
+            medium.push_str(&format!(" in pool {}", clean_line(pool)));
+        }
         match disk.kind {
             DiskKind::Disk => {
                 let size = |s: Option<crate::domain::ByteSize>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());

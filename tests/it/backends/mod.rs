@@ -17,6 +17,7 @@ mod libvirt_kept;
 mod libvirt_life;
 mod libvirt_migrate;
 mod libvirt_migrate_ends;
+mod libvirt_seen;
 mod libvirt_ssh;
 mod libvirt_sshd;
 mod libvirt_upload;

@@ -1,8 +1,8 @@
 //! What cannot be undone: the name is typed, or a yes is said that was not the default.
-use crate::support::world::{call, disk, known_world, press, reply, select, text, world};
+use crate::support::world::{call, cdrom, disk, known_world, press, reply, select, text, world};
 use vmdeck::{
     app::{App, Effect, Message, dialog::Body},
-    domain::{HostEvent, Link, PowerState, Reply, Request, Snapshot},
+    domain::{Disk, Error, HostEvent, Link, PowerState, Reply, Request, Snapshot, Vm},
     runtime::headless::parse,
 };
 
@@ -10,12 +10,50 @@ use vmdeck::{
 fn a_machine_goes_only_when_its_name_was_typed() {
     let mut app = known_world();
     select(&mut app, "web2");
-    assert_eq!(press(&mut app, "D enter"), []);
+    assert!(press(&mut app, "D enter").iter().all(is_question));
     assert_eq!(text(&mut app, "web"), []);
     assert_eq!(press(&mut app, "enter y"), [], "y is a letter here");
     press(&mut app, "backspace 2");
     let effects = press(&mut app, "enter");
     assert_eq!(*call(&effects).2, Request::Delete { vm: "web2".into(), keep_disks: false });
+}
+
+/// What the dialog asks for, so that it can list what goes.
+fn is_question(effect: &Effect) -> bool {
+    matches!(effect, Effect::Call { request: Request::ListSnapshots(_), .. })
+}
+
+#[test]
+fn what_goes_with_a_machine_is_listed() {
+    let mut app = known_world();
+    let files = vec![
+        Disk { pool: Some("default".into()), ..disk("vda", 20 << 30, 6 << 30) },
+        cdrom(Some("debian-13.iso")),
+        Disk { read_only: true, ..disk("vdb", 1, 1) },
+    ];
+    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), files)));
+    let details = vec![(Vm::VARIABLES.into(), "/nvram/web2_VARS.fd".to_owned())];
+    let vm = Vm { power: Some(PowerState::Off), details, ..Vm::named("web2") };
+    app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(vm))));
+    select(&mut app, "web2");
+    let told = |app: &App| match &app.dialog.as_ref().unwrap().body {
+        Body::Typed(typed) => typed.notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let effects = press(&mut app, "D");
+    let before = told(&app);
+    let files =
+        ["vda: /var/lib/vmdeck/machines/web1/vda.qcow2 in pool default, 6 GiB", "UEFI variables: /nvram/web2_VARS.fd"];
+    assert!(before.ends_with(&files.map(str::to_owned)), "{before:?}");
+    let snapshot = |name: &str| Snapshot { name: name.to_owned(), ..Snapshot::default() };
+    reply(&mut app, &effects, Reply::Snapshots(vec![snapshot("fresh"), snapshot("patched")]));
+    assert_eq!(told(&app).last().unwrap(), "Snapshots: fresh, patched");
+
+    press(&mut app, "esc");
+    let effects = press(&mut app, "D");
+    let (task, ..) = call(&effects);
+    app.update(Message::TaskEnded(task, Err(Error::refused("busy"))));
+    assert_eq!(told(&app).last().unwrap(), "Whether it has snapshots could not be read.");
 }
 
 #[test]
