@@ -65,7 +65,8 @@ impl Rate {
     fn take(&mut self, done: u64, now: Duration) {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         let latest = ByteSize(done.saturating_sub(self.done)).as_f64() / passed.max(0.001);
-        let weight = 1.0 - (-passed / MEMORY).exp();
+        // 1 - exp(-x), near enough: the mathematical library would be loaded for this alone.
+        let weight = 1.0 - (1.0 + passed / MEMORY / 64.0).powi(-64);
         self.smooth = Some(self.smooth.map_or(latest, |old| old + weight * (latest - old)));
         (self.at, self.done) = (now, done);
     }
