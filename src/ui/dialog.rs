@@ -165,7 +165,7 @@ fn typed(sheet: &mut Sheet<'_>, typed: &Typed) {
     };
     sheet.line(Line::from(vec![Span::styled(format!("{} ", theme.marker), theme.accent), Span::styled(text, style)]));
     match typed.hasty || !typed.is_on_the_way() {
-        true => sheet.text("That is not its name: nothing was done.", theme.bad, 2),
+        true => sheet.text(&format!("That is not {}: nothing was done.", clean_line(&typed.name)), theme.bad, 2),
         false => sheet.gap(),
     }
 }

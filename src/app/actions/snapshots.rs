@@ -98,7 +98,8 @@ impl App {
             Op::RemoveSnapshot => Body::Typed(Typed { notes, ..Typed::new(question, request.target(), yes) }),
             _ => Body::Confirm(Confirm { notes, ..Confirm::new(question, yes) }),
         };
-        self.open(Dialog::new("Snapshots", host, Purpose::Call(request), body))
+        let title = if op == Op::RemoveSnapshot { "Remove a snapshot" } else { "Go back to a snapshot" };
+        self.open(Dialog::new(title, host, Purpose::Call(request), body))
     }
 
     /// Asks for the new name of the selected machine, or for that of its copy.

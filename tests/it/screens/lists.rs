@@ -79,6 +79,7 @@ fn tasks() {
     assert_snapshot!("tasks-strip-80x24", screen(&mut app, 80, 24));
     press(&mut app, "3");
     assert_snapshot!("tasks-80x24", screen(&mut app, 80, 24));
+    assert_snapshot!("tasks-200x60", screen(&mut app, 200, 60));
     press(&mut app, "down enter");
     assert_snapshot!("tasks-story-80x24", screen(&mut app, 80, 24));
 }
@@ -102,6 +103,7 @@ fn hosts() {
     press(&mut app, "4");
     assert_snapshot!("hosts-80x24", screen(&mut app, 80, 24));
     assert_snapshot!("hosts-120x40", screen(&mut app, 120, 40));
+    assert_snapshot!("hosts-200x60", screen(&mut app, 200, 60));
     press(&mut app, "enter");
     assert_snapshot!("hosts-details-80x24", screen(&mut app, 80, 24));
 }

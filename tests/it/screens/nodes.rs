@@ -1,12 +1,12 @@
 use crate::support::{
     fleet::{fleet, press, tell},
-    racks::{racks, reported},
+    racks::{racks, report, reported},
     screen::screen,
 };
 use insta::assert_snapshot;
 use vmdeck::{
-    app::App,
-    domain::{Error, HostEvent, Link},
+    app::{App, Effect, Message},
+    domain::{Error, FieldKind, FieldSpec, HostEvent, Link, Reply},
 };
 
 fn shown(mut app: App) -> App {
@@ -49,4 +49,42 @@ fn nodes_of_a_host_that_is_down() {
     let error = Error::new(vmdeck::domain::ErrorKind::Unreachable, "nothing listens there");
     tell(&mut app, "lab", HostEvent::Link(Link::Down { error, retry_at: None }));
     assert_snapshot!("nodes-down-80x24", screen(&mut app, 80, 24));
+}
+
+/// Presses a key that asks the host, which answers.
+fn answered(app: &mut App, key: &str, reply: Reply) {
+    match press(app, key).as_slice() {
+        [Effect::Call { task, .. }] => drop(app.update(Message::TaskEnded(*task, Ok(reply)))),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn dialogs_of_a_node() {
+    let told = || Reply::Node(Box::new(report()));
+    let fields = || {
+        let number = |most| FieldKind::Number { least: 0, most };
+        Reply::Form(vec![
+            FieldSpec::new("ip", "IP", FieldKind::Ip).default("10.0.0.1").help("of the hypervisor itself"),
+            FieldSpec::new("memory", "Memory", number(1 << 40)).default("65536").help("in MiB"),
+        ])
+    };
+    for (name, key, reply, more) in [
+        ("config", "c", told(), ""),
+        ("config-key", "c", told(), "down enter"),
+        ("config-drop", "c", told(), "down enter backspace"),
+        ("subnet", "b", told(), ""),
+        ("subnet-bridge", "b", told(), "enter"),
+        ("subnet-detach", "-", told(), "enter"),
+        ("edit", "e", fields(), ""),
+        ("add", "n", fields(), ""),
+    ] {
+        let mut app = shown(reported(3));
+        answered(&mut app, key, reply);
+        press(&mut app, more);
+        assert_snapshot!(format!("node-{name}-80x24"), screen(&mut app, 80, 24));
+    }
+    let mut app = shown(reported(3));
+    press(&mut app, "D 0 1");
+    assert_snapshot!("node-remove-80x24", screen(&mut app, 80, 24));
 }

@@ -17,6 +17,7 @@ fn help() {
     press(&mut app, "?");
     assert_snapshot!("help-80x24", screen(&mut app, 80, 24));
     assert_snapshot!("help-120x40", screen(&mut app, 120, 40));
+    assert_snapshot!("help-200x60", screen(&mut app, 200, 60));
     press(&mut app, "end");
     assert_snapshot!("help-end-80x24", screen(&mut app, 80, 24));
 }

@@ -323,6 +323,7 @@ fn the_history_is_asked_for_and_shown() {
     let effects = press(&mut app, "h");
     reply(&mut app, &effects, Reply::Fetches(Fetches { past: all, ..Fetches::default() }));
     insta::assert_snapshot!("history", screen(&mut app, 80, 24));
+    insta::assert_snapshot!("history_widest", screen(&mut app, 200, 60));
     press(&mut app, "end");
     assert!(screen(&mut app, 80, 24).contains("https://x/19.iso"));
 }

@@ -70,7 +70,7 @@ fn of_libvirt(host: &str) -> App {
     let mut app = world();
     let mut capabilities = app.hosts.get(&host.into()).unwrap().capabilities().unwrap().clone();
     capabilities.moves = Moves { to: &["demo"], by_uri: true, copies_disks: true };
-    capabilities.cautions = vec![(Op::Migrate, "it goes through the network as it is".into())];
+    capabilities.cautions = vec![(Op::Migrate, "The memory goes through the network as it is".into())];
     app.update(Message::Host(host.into(), HostEvent::Capabilities(Box::new(capabilities))));
     app
 }
