@@ -87,6 +87,8 @@ pub struct Capabilities {
     pub keeps_disks: Option<bool>,
     /// Where machines that run here may go, and how.
     pub moves: Moves,
+    /// A look at a machine's disks and settings changes something on the host: that is for what a person opens.
+    pub looks_leave_traces: bool,
     /// The server's name and version: `QEMU 10.0.2`.
     pub version: String,
     /// Whether machines can run here; None: not known.

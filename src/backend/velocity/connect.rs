@@ -138,6 +138,8 @@ fn capabilities(groups: &Groups) -> Capabilities {
             Op::ShutDown,
             "Velocity presses the guest's power button once: whether the guest listens is up to it".into(),
         )],
+        // The question for one machine gives the user a permission on the machine's group.
+        looks_leave_traces: true,
         version: "Velocity".to_owned(),
         ..Capabilities::default()
     };

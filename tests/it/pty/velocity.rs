@@ -83,6 +83,12 @@ fn a_person_signs_in_and_sees_a_group_and_a_state_that_passes() {
     program
         .until("the state that passes", |s| s.contents().lines().any(|l| l.contains("web") && l.contains("starting")));
     program.until("its end", |s| s.contents().lines().any(|l| l.contains("web") && l.contains("● running")));
+    assert_eq!(server.count("POST /v/vm"), 0, "nobody opened a machine, and the question would leave a permission");
+    program.press("\r");
+    program.until_shown("esc close");
+    program.press("\t\t");
+    program.until_shown("Kind");
+    assert!(server.count("POST /v/vm") > 0);
     program.press("q");
     program.ends(0);
 }

@@ -1,7 +1,7 @@
-use crate::support::fleet::{fleet, names, press, select, selected, tell, vm};
+use crate::support::fleet::{fleet, names, offers, press, select, selected, tell, vm};
 use vmdeck::{
     app::{App, Column, Effect, Message},
-    domain::{Figures, Focus, HostEvent, Inventory, PowerState, Vm},
+    domain::{Capabilities, Figures, Focus, HostEvent, Inventory, Link, PowerState, Vm},
 };
 
 fn list(app: &mut App, vms: Vec<Vm>) {
@@ -86,6 +86,28 @@ fn hosts_are_told_what_is_seen_and_only_when_it_changes() {
     assert!(
         matches!(opened.as_slice(), [Effect::Watch { selected: Some(Focus::Vm(vm)), .. }] if vm.as_str() == "web1")
     );
+}
+
+/// On a wide screen the details stand beside the table: where a look leaves traces, that alone is no reason for one.
+#[test]
+fn a_host_on_which_looks_leave_traces_is_asked_for_what_is_opened() {
+    let mut app = fleet();
+    app.update(Message::Resized(140, 40));
+    let looked = |app: &mut App, key: &str| {
+        let effects = app.update(Message::Key(key.parse().unwrap()));
+        let of = |effect: &Effect| match effect {
+            Effect::Watch { selected: Some(Focus::Vm(vm)), .. } => Some(vm.to_string()),
+            _ => None,
+        };
+        effects.iter().find_map(of)
+    };
+    assert_eq!(looked(&mut app, "down").as_deref(), Some("web2"));
+    let wary = Capabilities { looks_leave_traces: true, ..offers() };
+    tell(&mut app, "local", HostEvent::Link(Link::Up(Box::new(wary))));
+    assert_eq!((looked(&mut app, "down"), looked(&mut app, "up")), (None, None));
+    assert_eq!(looked(&mut app, "enter").as_deref(), Some("web2"));
+    press(&mut app, "esc");
+    assert_eq!(looked(&mut app, "tab").as_deref(), Some("web2"), "its disks are asked for by name");
 }
 
 #[test]
