@@ -3,8 +3,9 @@
 //! and the plainest table of machines that ratatui makes.
 //!
 //! `cargo bench --bench terminal` (three and a half minutes), or parts of it alone: `cargo bench --bench terminal -- keys
-//! rest`. Each program is run with a folder of its own; the machines are made and ended by it. Each line ends with its
-//! target.
+//! rest`. The program that a bench builds has what its tests need besides, which costs memory:
+//! `VMDECK=target/release/vmdeck` before the command measures the one that `cargo build --release` makes. Each program is
+//! run with a folder of its own; the machines are made and ended by it. Each line ends with its target.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,6 +21,7 @@ use std::{
     env, fs,
     path::Path,
     process::{Command, Stdio},
+    sync::LazyLock,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -27,7 +29,9 @@ use terminal::{NARROW, Pressed, Terminal, WIDE};
 
 const RUNS: usize = 15;
 const LONG: Duration = Duration::from_secs(30);
-const VMDECK: &str = env!("CARGO_BIN_EXE_vmdeck");
+/// What is measured.
+static VMDECK: LazyLock<String> =
+    LazyLock::new(|| env::var("VMDECK").unwrap_or_else(|_| env!("CARGO_BIN_EXE_vmdeck").to_owned()));
 
 /// The median and the 95th percentile.
 fn median<T: Ord + Copy>(mut values: Vec<T>) -> (T, T) {
@@ -67,7 +71,7 @@ fn first_rows(me: &str) {
     let mut few = None;
     for (count, target) in [(20, "3 x"), (1_000, "15 ms more than with 20")] {
         let home = machines(count);
-        let own = first_frame(&[VMDECK], &[("VMDECK_HOME", path(&home))], "vm-0003");
+        let own = first_frame(&[&VMDECK], &[("VMDECK_HOME", path(&home))], "vm-0003");
         let ratio = ms(own.0) / ms(peer.0);
         let more = ms(own.0) - *few.get_or_insert(ms(own.0));
         let (own, p95) = (ms(own.0), ms(own.1));
@@ -80,7 +84,7 @@ fn first_rows(me: &str) {
 fn rest(_: &str) {
     for count in [20, 1_000] {
         let home = machines(count);
-        let mut terminal = Terminal::sized(&[VMDECK], &[("VMDECK_HOME", path(&home))], WIDE);
+        let mut terminal = Terminal::sized(&[&VMDECK], &[("VMDECK_HOME", path(&home))], WIDE);
         terminal.until("vm-0003");
         terminal.settle(Duration::from_secs(2));
         let (bytes, cpu) = terminal.idle(LONG);
@@ -91,7 +95,7 @@ fn rest(_: &str) {
     for count in [20, 1_000, 10_000] {
         let home = tempfile::tempdir().unwrap();
         let demo = format!("--demo={count}");
-        let mut terminal = Terminal::sized(&[VMDECK, &demo], &[("VMDECK_HOME", path(&home))], WIDE);
+        let mut terminal = Terminal::sized(&[&VMDECK, &demo], &[("VMDECK_HOME", path(&home))], WIDE);
         terminal.until("running");
         terminal.idle(Duration::from_secs(3));
         memory(&terminal, &format!("{count:5} demo machines"));
@@ -122,7 +126,7 @@ fn keys(me: &str) {
         for count in [20, 1_000, 10_000] {
             let home = tempfile::tempdir().unwrap();
             let argument = format!("--demo={count}");
-            let mut terminal = Terminal::sized(&[VMDECK, &argument], &[("VMDECK_HOME", path(&home))], size);
+            let mut terminal = Terminal::sized(&[&VMDECK, &argument], &[("VMDECK_HOME", path(&home))], size);
             terminal.until("running");
             // Graphs stand beside the table alone, after two parts of their time.
             terminal.idle(Duration::from_secs(if size == WIDE { 11 } else { 2 }));
@@ -155,7 +159,7 @@ impl Guests {
     }
 
     fn call(&self, words: &[&str]) {
-        let mut command = Command::new(VMDECK);
+        let mut command = Command::new(&*VMDECK);
         command.args(["call", "local"]).args(words).env("VMDECK_HOME", self.home.path()).stdout(Stdio::null());
         assert!(command.status().unwrap().success(), "{words:?}");
     }
@@ -171,7 +175,7 @@ impl Drop for Guests {
 
 fn watched(_: &str) {
     let guests = Guests::start(20);
-    let mut terminal = Terminal::sized(&[VMDECK], &[("VMDECK_HOME", path(&guests.home))], WIDE);
+    let mut terminal = Terminal::sized(&[&VMDECK], &[("VMDECK_HOME", path(&guests.home))], WIDE);
     terminal.until("vm-0019");
     // What the firmware does until it finds nothing to start.
     terminal.idle(Duration::from_secs(10));
@@ -179,7 +183,7 @@ fn watched(_: &str) {
     println!("watching     20 guests of QEMU, idle  {} bytes/s  [50]", bytes / 30);
     drop((terminal, guests));
     let home = tempfile::tempdir().unwrap();
-    let mut terminal = Terminal::sized(&[VMDECK, "--demo=20"], &[("VMDECK_HOME", path(&home))], WIDE);
+    let mut terminal = Terminal::sized(&[&VMDECK, "--demo=20"], &[("VMDECK_HOME", path(&home))], WIDE);
     terminal.until("running");
     terminal.idle(Duration::from_secs(11));
     let (bytes, _) = terminal.idle(LONG);
@@ -187,7 +191,7 @@ fn watched(_: &str) {
     // A fetch of the demo takes a quarter of a minute.
     for (key, what, most) in [("4", "in the strip alone", 80), ("2", "with its row", 120), ("3", "with its task", 120)]
     {
-        let mut terminal = Terminal::sized(&[VMDECK, "--demo=1"], &[("VMDECK_HOME", path(&home))], NARROW);
+        let mut terminal = Terminal::sized(&[&VMDECK, "--demo=1"], &[("VMDECK_HOME", path(&home))], NARROW);
         terminal.until("vm00000");
         terminal.type_in(&["2", "f", "https://mirror.example/debian-13.0.0-amd64-netinst.iso", "\r"]);
         terminal.until("MiB/s");
