@@ -2,7 +2,7 @@
 use crate::domain::{OPS, Weight};
 use clap::Command;
 use clap_mangen::Man;
-use std::io;
+use std::{fmt::Write as _, io};
 
 /// What makes one part of a page.
 type Part = fn(&Man, &mut dyn io::Write) -> io::Result<()>;
@@ -25,7 +25,7 @@ pub fn page(command: &Command) -> io::Result<String> {
     let mut page = once(&whole(command, &first)?);
     for own in command.get_subcommands().filter(|own| !own.is_hide_set()) {
         let name = format!("{} {}", command.get_name(), own.get_name());
-        page.push_str(&format!(".SH \"{}\"\n", name.to_uppercase()));
+        let _ = writeln!(page, ".SH \"{}\"", name.to_uppercase());
         let own = own.clone().display_name(&*name).bin_name(&*name).disable_help_flag(true);
         let parts: [Part; 3] = [
             |man, out| man.render_synopsis_section(out),
@@ -46,7 +46,7 @@ pub fn page(command: &Command) -> io::Result<String> {
     page.push_str(".SH OPERATIONS\nThose of\n.BR \"vmdeck call\" ;\nnot every host offers all of them.\n");
     for row in OPS {
         let asked = if row.weight == Weight::Risk { " (needs yes=NAME)" } else { "" };
-        page.push_str(&format!(".TP\n\\fB{}\\fR\n{}{asked}\n", row.name.replace('-', "\\-"), row.help));
+        let _ = writeln!(page, ".TP\n\\fB{}\\fR\n{}{asked}", row.name.replace('-', "\\-"), row.help);
     }
     let last: [Part; 2] = [|man, out| man.render_extra_section(out), |man, out| man.render_version_section(out)];
     let rest = whole(command, &last)?.replace(".SH EXTRA\n", ".SH NOTES\n");

@@ -147,13 +147,12 @@ fn the_unit_calls_this_program_in_words_that_it_knows_and_leaves_its_machines_al
     let mut section = String::new();
     let mut settings = std::collections::BTreeMap::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(name) => name.clone_into(&mut section),
-            None => {
-                let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
-                assert!(settings.insert(format!("{section}.{key}"), value).is_none(), "{line} stands there twice");
-            }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            name.clone_into(&mut section);
+            continue;
         }
+        let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{line}"));
+        assert!(settings.insert(format!("{section}.{key}"), value).is_none(), "{line} stands there twice");
     }
     let words: Vec<_> = settings["Service.ExecStart"].split(' ').collect();
     assert!(Path::new(words[0]).is_absolute() && words[0].ends_with("/vmdeck"), "{words:?}");

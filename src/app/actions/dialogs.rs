@@ -67,7 +67,7 @@ impl App {
             (Purpose::Call(request), Answer::Yes(_)) => request,
             (Purpose::Grow(vm), Answer::Size(disk, size)) => Request::ResizeDisk { vm, disk, size },
             (Purpose::AddDisk(vm), Answer::Values(values)) => Request::AddDisk { vm, values },
-            (Purpose::RemoveDisk(vm, disk), Answer::Yes(true)) => return self.chosen_deletion(host, vm, &disk),
+            (Purpose::RemoveDisk(vm, disk), Answer::Yes(true)) => return self.chosen_deletion(host, &vm, &disk),
             (Purpose::RemoveDisk(vm, disk), Answer::Yes(false)) => Request::RemoveDisk { vm, disk, delete: false },
             (Purpose::Create { .. }, Answer::Values(values)) => return self.create(host, values),
             (Purpose::Delete(vm), Answer::Yes(chosen)) => {
@@ -177,9 +177,9 @@ impl App {
         disk.map(|disk| self.removal(before, disk)).map(|dialog| self.open(dialog)).unwrap_or_default()
     }
 
-    fn chosen_deletion(&mut self, host: HostId, vm: VmId, id: &DiskId) -> Vec<Effect> {
+    fn chosen_deletion(&mut self, host: HostId, vm: &VmId, id: &DiskId) -> Vec<Effect> {
         // One that is not known by now is gone: there is nothing to be deleted.
-        let Some(disk) = self.known_disk(&host, &vm, id.as_str()).cloned() else { return Vec::new() };
+        let Some(disk) = self.known_disk(&host, vm, id.as_str()).cloned() else { return Vec::new() };
         let dialog = self.disk_deletion(host, vm, &disk);
         self.open(dialog)
     }

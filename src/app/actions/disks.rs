@@ -81,7 +81,7 @@ impl App {
         };
         let host = self.hosts.get(&before.host);
         if host.and_then(|h| h.capabilities()?.keeps_disks) == Some(false) {
-            return self.disk_deletion(before.host.clone(), vm, disk);
+            return self.disk_deletion(before.host.clone(), &vm, disk);
         }
         let machine = host.and_then(|h| h.machine(&vm));
         let name = machine.map_or_else(|| vm.to_string(), |m| m.vm.name.clone());
@@ -94,11 +94,11 @@ impl App {
     }
 
     /// Asks for the machine's name before a disk is removed with all that is on it.
-    pub(super) fn disk_deletion(&self, host: HostId, vm: VmId, disk: &Disk) -> Dialog {
+    pub(super) fn disk_deletion(&self, host: HostId, vm: &VmId, disk: &Disk) -> Dialog {
         let request = Request::RemoveDisk { vm: vm.clone(), disk: disk.id.clone(), delete: true };
         let question = format!("Delete {} of {vm} on {host} for ever?", disk.id);
         let mut typed = Typed::new(question, request.target(), "delete");
-        typed.notes = self.of_removal(&host, &vm, disk);
+        typed.notes = self.of_removal(&host, vm, disk);
         typed.notes.push(Note::plain("What is on it goes with it: there is no way back."));
         Dialog::new("Delete a disk", host, Purpose::Call(request), Body::Typed(typed))
     }

@@ -1,6 +1,9 @@
 //! The group that `/dev/kvm` belongs to: whose members may use it.
 use super::packages::Runner;
-use crate::{domain::Result, transport::Program};
+use crate::{
+    domain::Result,
+    transport::{Output, Program},
+};
 
 /// What lets a user in who is kept out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub(super) async fn entry(runner: &impl Runner) -> Option<Entry> {
         let (group, found) = (fields.next()?, fields.nth(1)?);
         (found.parse() == Ok(id)).then(|| (group, fields.next().unwrap_or_default()))
     })?;
-    let asked = runner.output(&Program::new("id").arg("-un")).await.ok().filter(|said| said.is_success())?;
+    let asked = runner.output(&Program::new("id").arg("-un")).await.ok().filter(Output::is_success)?;
     let user = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
     if user.is_empty() {
         return None;

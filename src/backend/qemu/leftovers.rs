@@ -94,7 +94,9 @@ fn sweep(folder: &Path, holds_record: bool) {
         && !files.is_empty()
         && let Some(_lock) = hold(folder, false)
     {
-        files.iter().for_each(|half| drop(fs::remove_file(half)));
+        for half in files {
+            drop(fs::remove_file(half));
+        }
     }
     for left in folders {
         // Without the file of its lock, either it was about to be deleted, or it is made at this very moment: then the

@@ -71,7 +71,10 @@ fn kvm_item(entry: Option<&Entry>) -> SetupItem {
         (NoKvm::Bare, _) => "of no use, as the processor has neither vmx nor svm: machines run slowly".to_owned(),
         (NoKvm::Broken, _) => "cannot be opened: machines run slowly".to_owned(),
     });
-    item("/dev/kvm", false, found.as_ref().map(String::clone).map_err(String::as_str))
+    match found {
+        Ok(found) => item("/dev/kvm", false, Ok(found)),
+        Err(why) => item("/dev/kvm", false, Err(&why)),
+    }
 }
 
 /// What is missing and can be had.

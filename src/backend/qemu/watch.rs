@@ -170,7 +170,12 @@ pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<S
 }
 
 async fn told(events: &EventSink, watch: impl Future<Output = ()> + Send) {
-    if let Err(error) = unpanicked(async { Ok(watch.await) }).await {
+    // On the heap: it holds all that is known of the machines.
+    let watch = Box::pin(async {
+        watch.await;
+        Ok(())
+    });
+    if let Err(error) = unpanicked(watch).await {
         tracing::error!("{error}");
         let _ = events.send(HostEvent::Disconnected(error)).await;
     }
@@ -239,7 +244,11 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
                 local.followed(|alive| alive.insert(vm.clone()));
                 let (teller, vm) = (teller.clone(), vm.clone());
                 followers.spawn(async move {
-                    if let Err(error) = unpanicked(async { Ok(teller.follow(&vm).await) }).await {
+                    let follow = async {
+                        teller.follow(&vm).await;
+                        Ok(())
+                    };
+                    if let Err(error) = unpanicked(follow).await {
                         tracing::error!(%vm, "{error}");
                         sleep(pause(0)).await;
                     }

@@ -5,6 +5,7 @@ use crate::{
     ui::Theme,
 };
 use ratatui::text::{Line, Span};
+use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 /// The column of what is told of a drive, below its name: two sizes fit beside it on the narrowest pane.
@@ -42,7 +43,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
         ]));
         let mut medium = disk.medium.as_deref().map(|m| clean_line(m).into_owned());
         if let (Some(medium), Some(pool), DiskKind::Disk) = (&mut medium, &disk.pool, disk.kind) {
-            medium.push_str(&format!(" in pool {}", clean_line(pool)));
+            let _ = write!(medium, " in pool {}", clean_line(pool));
         }
         match disk.kind {
             DiskKind::Disk => {

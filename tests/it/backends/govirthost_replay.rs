@@ -172,11 +172,14 @@ fn is_read(what: &str, row: &Exchange, reply: &Reply) {
     match reply {
         Reply::Vms(vms) => {
             let names: Vec<_> = vms.iter().map(|vm| vm.name.as_str()).collect();
-            let named = |row: &Value| row.pointer("/domain/Name").and_then(Value::as_str).map(str::to_owned);
-            let wanted: Vec<_> = rows.into_iter().flatten().filter_map(named).collect();
+            let name_of = |row: &Value| row.pointer("/domain/Name").and_then(Value::as_str).map(str::to_owned);
+            let wanted: Vec<_> = rows.into_iter().flatten().filter_map(name_of).collect();
             assert_eq!(names, wanted, "{what}");
         }
-        Reply::Nodes(nodes) => assert!(nodes[0].memory.is_some() && nodes[0].load.is_some(), "{what}: {nodes:?}"),
+        Reply::Nodes(nodes) => assert!(
+            nodes.iter().all(|n| n.memory.is_some() && n.load.is_some()) && nodes.len() == 1,
+            "{what}: {nodes:?}"
+        ),
         Reply::Description(text) => {
             let read = Description::parse(text).unwrap();
             assert_eq!((read.name.as_str(), read.cpus), ("alpha", Some(1)), "{what}");

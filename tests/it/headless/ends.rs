@@ -24,7 +24,7 @@ async fn faulty(fault: &str) -> World {
 
 fn kind(said: &Said) -> (bool, Value) {
     let end = said.json();
-    (end["ok"].as_bool().unwrap(), end["error"]["kind"].clone())
+    (end.pointer("/ok").unwrap().as_bool().unwrap(), end.pointer("/error/kind").cloned().unwrap_or_default())
 }
 
 #[tokio::test(flavor = "multi_thread")]
