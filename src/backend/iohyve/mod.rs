@@ -133,6 +133,8 @@ pub struct Iohyve {
     fetching: Arc<Fetching>,
     seen: Seen,
     version: Mutex<Option<names::Version>>,
+    /// What was told of the latest connection, and whom.
+    told: Mutex<Option<(EventSink, Capabilities)>>,
     /// The watch of the latest connection; it ends with this.
     watching: Mutex<JoinSet<()>>,
 }
@@ -216,6 +218,7 @@ impl Iohyve {
             fetching: Arc::new(fetching),
             seen: Seen::default(),
             version: Mutex::default(),
+            told: Mutex::default(),
             watching: Mutex::default(),
         }
     }
@@ -266,14 +269,16 @@ impl Backend for Iohyve {
         let ops = ALL.iter().filter(|op| is_root || READS.contains(op));
         let ops = ops.fold(OpSet::default(), |set, op| set.with(*op));
         let why = if is_root { "iohyve cannot do that" } else { "iohyve does this for root only" };
-        let is_set_up = self.isos().await.is_ok();
+        // It lists no images on a bare host too, and says that all is well.
+        let is_set_up = self.homes().await.map(|homes| !homes.is_empty());
         let mut watching = JoinSet::new();
         if !self.settings.headless {
             let (fetching, incoming) = (self.fetching.clone(), self.incoming.clone());
+            let events = events.clone();
             watching.spawn(async move { fetching.watch(&incoming.folder, &*incoming, &events).await });
         }
         *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = watching;
-        Ok(Capabilities {
+        let capabilities = Capabilities {
             ops,
             events: Events::Poll,
             cancel: Cancel::Sure,
@@ -295,9 +300,11 @@ impl Backend for Iohyve {
                 .chain(ALL.iter().filter(|op| !ops.contains(**op)).map(|op| (*op, why.into())))
                 .collect(),
             version: clean_line(line).chars().take_while(|c| *c != '/').collect::<String>(),
-            is_set_up: Some(is_set_up),
+            is_set_up,
             ..Capabilities::default()
-        })
+        };
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some((events, capabilities.clone()));
+        Ok(capabilities)
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {

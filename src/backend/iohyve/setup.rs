@@ -1,11 +1,15 @@
-use super::{Iohyve, command::words, names};
+use super::{Iohyve, command::words, differs, names};
 use crate::{
     backend::{Call, Setup},
-    domain::{Choice, Error, FieldKind, FieldSpec, Progress, Result, SetupItem, SetupReport, Values, Verdict},
+    domain::{
+        Choice, Error, FieldKind, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values, Verdict,
+    },
 };
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 const SET_UP: Duration = Duration::from_secs(120);
+const COMMAND: &str =
+    "iohyve setup pool={pool} kmod=1 net={nic} && sysrc iohyve_enable=YES iohyve_flags=\"kmod=1 net={nic}\"";
 
 /// A choice of what there is, or a word to be typed.
 fn field(name: &'static str, label: &'static str, found: Vec<Choice>) -> FieldSpec {
@@ -17,35 +21,73 @@ fn field(name: &'static str, label: &'static str, found: Vec<Choice>) -> FieldSp
 }
 
 impl Iohyve {
-    /// The words that another program prints; none where it fails.
-    async fn told(&self, command: &[&str]) -> String {
-        let output = self.shell.other(command).await.ok().filter(crate::transport::Output::is_success);
-        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    /// What another program prints; None: it fails.
+    async fn asked(&self, command: &[&str]) -> Option<String> {
+        let output = self.shell.other(command).await.ok().filter(crate::transport::Output::is_success)?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Where iohyve has its place among the file systems.
-    async fn homes(&self) -> Vec<String> {
-        let sets = self.told(&["zfs", "list", "-H", "-o", "name", "-t", "filesystem"]).await;
-        sets.lines().filter(|name| name.ends_with("/iohyve")).map(str::to_owned).collect()
+    async fn told(&self, command: &[&str]) -> String {
+        self.asked(command).await.unwrap_or_default()
+    }
+
+    /// Where iohyve has its place among the file systems; None: they cannot be read.
+    pub(super) async fn homes(&self) -> Option<Vec<String>> {
+        let sets = self.asked(&["zfs", "list", "-H", "-o", "name", "-t", "filesystem"]).await?;
+        Some(sets.lines().filter(|name| name.ends_with("/iohyve")).map(str::to_owned).collect())
     }
 
     pub(super) async fn is_ready(&self) -> Result<Verdict> {
-        Ok(match self.homes().await.is_empty() {
+        Ok(match self.homes().await.unwrap_or_default().is_empty() {
             true => Verdict::NotMet("no pool has a place for iohyve".to_owned()),
             false => Verdict::Met(None),
         })
+    }
+
+    /// Whether a bridge of the host has the network device.
+    async fn is_bridged(&self, nic: &str) -> bool {
+        let members = self.told(&["ifconfig", "-a"]).await;
+        members.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some("member:") && words.next() == Some(nic)
+        })
+    }
+
+    /// Has the host set itself up the same way when it starts, which iohyve leaves to `rc.conf`.
+    async fn keep_set_up(&self, flags: &str) -> Result<()> {
+        let keep = format!("iohyve_flags={flags}");
+        let output = self.shell.other(&["sysrc", "iohyve_enable=YES", &keep]).await?;
+        if output.is_success() && self.told(&["sysrc", "-n", "iohyve_flags"]).await.trim() == flags {
+            return Ok(());
+        }
+        let help = format!("write iohyve_enable=\"YES\" and iohyve_flags=\"{flags}\" there");
+        Err(differs(&output, format_args!("it is set up until the host restarts, and not in rc.conf: {help}")))
+    }
+
+    /// Tells that machines can be made.
+    async fn tell_set_up(&self) {
+        let news = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.as_mut().map(|(events, capabilities)| {
+                capabilities.is_set_up = Some(true);
+                (events.clone(), capabilities.clone())
+            })
+        };
+        if let Some((events, capabilities)) = news {
+            let _ = events.send(HostEvent::Capabilities(Box::new(capabilities))).await;
+        }
     }
 }
 
 impl Setup for Iohyve {
     async fn check_setup(&self) -> Result<SetupReport> {
-        let homes = self.homes().await;
+        let homes = self.homes().await.unwrap_or_default();
         let present = !homes.is_empty();
         let detail = if present { format!("at {}", homes.join(", ")) } else { "no pool has a place for it".to_owned() };
         let item = SetupItem { name: "iohyve".to_owned(), present, required: true, detail };
         let (command, fields) = match present {
             true => (None, Vec::new()),
-            false => (Some("iohyve setup pool={pool} kmod=1 net={nic}".to_owned()), self.set_up_form().await?),
+            false => (Some(COMMAND.to_owned()), self.set_up_form().await?),
         };
         Ok(SetupReport { items: vec![item], command, fields, ..SetupReport::default() })
     }
@@ -76,8 +118,15 @@ impl Setup for Iohyve {
         };
         let (pool, nic) = (word("pool")?, word("nic")?);
         call.progress(Progress::note(format!("iohyve on {pool} and {nic}")));
-        let (pool, nic) = (format!("pool={pool}"), format!("net={nic}"));
-        let output = self.shell.run(&["setup", &pool, "kmod=1", &nic], SET_UP).await?;
-        if output.is_success() { Ok(()) } else { Err(Error::refused(words(&output))) }
+        let (pool, net) = (format!("pool={pool}"), format!("net={nic}"));
+        let output = self.shell.run(&["setup", &pool, "kmod=1", &net], SET_UP).await?;
+        if !output.is_success() {
+            return Err(Error::refused(words(&output)));
+        }
+        self.tell_set_up().await;
+        if !self.is_bridged(&nic).await {
+            return Err(differs(&output, format_args!("no bridge has {nic}: machines will not reach the network")));
+        }
+        self.keep_set_up(&format!("kmod=1 {net}")).await
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use futures_util::future::join_all;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 pub(super) const WAITING: &str = "waiting for the guest to let go";
 const NEXT_START: &str = "plugged in at the next start";
@@ -129,9 +129,12 @@ impl Libvirt {
 
     /// One drive, without the others.
     pub(super) async fn one_disk(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
-        let (client, domain) = self.domain(vm).await?;
         // Its size goes along, in case it is a drive of now: that is the one that takes time.
-        let (drives, extent) = tokio::join!(Drives::read(&client, &domain), client.extent(&domain, id.as_str()));
+        let (client, domain, (drives, extent)) = self
+            .asked(vm, |client, domain| async move {
+                tokio::join!(Drives::read(&client, &domain), client.extent(&domain, id.as_str()))
+            })
+            .await?;
         let drives = drives?;
         match drives.all().find(|(drive, _)| drive.target == id.as_str()) {
             Some((drive, pending)) if pending != Some(NEXT_START) => {
@@ -144,9 +147,9 @@ impl Libvirt {
     }
 
     async fn grow(&self, vm: &VmId, id: &DiskId, plan: ResizePlan) -> Result<()> {
-        let (client, domain) = self.domain(vm).await?;
-        let found = client.extent(&domain, id.as_str()).await?;
-        still_grows(id, plan, found.capacity)?;
+        let size = |client: Arc<Client>, domain: Domain| async move { client.extent(&domain, id.as_str()).await };
+        let (client, domain, found) = self.asked(vm, size).await?;
+        still_grows(id, plan, found?.capacity)?;
         if is_active(&domain) {
             return client.resize_live(&domain, id.as_str(), plan.to.0).await;
         }

@@ -8,8 +8,14 @@ use super::{
     xdr::Reader,
 };
 use crate::{
-    backend::Call,
-    domain::{ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri},
+    backend::{
+        Call,
+        domain_xml::{Description, Source},
+    },
+    domain::{
+        ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri,
+        clean_line,
+    },
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::time::sleep;
@@ -90,27 +96,31 @@ impl Libvirt {
         let (client, domain) = self.domain(vm).await?;
         let power = power(&client, &domain).await?;
         Op::Migrate.allowed(power).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
-        let memory = client.xml(&domain, false).await?.memory;
+        let description = client.xml(&domain, false).await?;
+        let memory = description.memory;
         let flags = if copy_disks { FLAGS | COPY_DISKS } else { FLAGS };
         let ended = tokio::select! {
             ended = client.migrate(&domain, to, flags) => ended,
             never = follow(&client, &domain, memory, &call) => match never {},
         };
         match ended {
-            Err(error) if error.kind == ErrorKind::Cancelled => Err(self.stayed(vm, power, error).await),
+            Err(error) if error.kind == ErrorKind::Cancelled => {
+                let copied = if copy_disks { left_behind(&description) } else { String::new() };
+                Err(self.stayed(vm, power, error, &copied).await)
+            }
             ended => ended.map_err(|error| explained(error, copy_disks)),
         }
     }
 
     /// What a move has come to that was stopped: libvirt said so, and the machine is looked at.
-    async fn stayed(&self, vm: &VmId, before: PowerState, error: Error) -> Error {
+    async fn stayed(&self, vm: &VmId, before: PowerState, error: Error, copied: &str) -> Error {
         let now = async {
             let (client, domain) = self.domain(vm).await?;
             power(&client, &domain).await
         };
         match now.await {
             Ok(now) if now == before => {
-                let told = format_args!("cancelled: {vm} is {} here, as before", now.name());
+                let told = format_args!("cancelled: {vm} is {} here, as before{copied}", now.name());
                 Error::new(ErrorKind::Cancelled, told)
             }
             Ok(now) => {
@@ -141,6 +151,20 @@ impl Libvirt {
             }
             _ => Verdict::NotMet("it still runs here".to_owned()),
         })
+    }
+}
+
+/// What a copy that was stopped leaves on the other host, where libvirt has made the files and does not take them away.
+fn left_behind(description: &Description) -> String {
+    let disks = description.drives.iter().filter(|drive| !drive.is_cdrom() && !drive.is_read_only && !drive.is_shared);
+    let names = disks.filter_map(|drive| match drive.source.as_ref()? {
+        Source::Volume { volume, .. } => Some(volume.as_str()),
+        Source::Path(path) => path.rsplit('/').next(),
+        Source::Other(_) => None,
+    });
+    match names.map(|name| clean_line(name).into_owned()).collect::<Vec<_>>() {
+        names if names.is_empty() => String::new(),
+        names => format!("; the pool of the other host may keep a part of {}: remove it there", names.join(", ")),
     }
 }
 
@@ -232,6 +256,19 @@ mod tests {
         assert_eq!((told.done, told.total), (Some(ByteSize(1)), None), "how much memory comes then is unknown");
         let huge = job(2, &[("data_processed", u64::MAX), ("data_remaining", u64::MAX), ("memory_total", 1)]);
         assert_eq!(huge.progress(None).unwrap().percent(), Some(99));
+    }
+
+    #[test]
+    fn a_copy_that_was_stopped_tells_what_it_may_leave_there() {
+        let disk =
+            |kind: &str, source: &str| format!("<disk type='{kind}'><source {source}/><target dev='vda'/></disk>");
+        let left = |disks: &str| {
+            let xml = format!("<domain type='kvm'><name>web</name><devices>{disks}</devices></domain>");
+            left_behind(&Description::parse(&xml).unwrap())
+        };
+        let both = disk("file", "file='/images/web.qcow2'") + &disk("volume", "pool='p' volume='web.raw'");
+        assert_eq!(left(&both), "; the pool of the other host may keep a part of web.qcow2, web.raw: remove it there");
+        assert_eq!(left("<disk type='file' device='cdrom'><source file='/a.iso'/><target dev='sda'/></disk>"), "");
     }
 
     #[test]

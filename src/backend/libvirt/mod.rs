@@ -194,7 +194,34 @@ impl Libvirt {
     async fn domain(&self, vm: &VmId) -> Result<(Arc<Client>, Domain)> {
         let client = self.client()?;
         let domain = client.lookup(vm).await?;
+        locked(&self.known)
+            .entry(vm.clone())
+            .and_modify(|known| known.domain.clone_from(&domain))
+            .or_insert_with(|| Known { domain: domain.clone(), cpus: None, disk: None });
         Ok((client, domain))
+    }
+
+    /// [`Self::domain`], and what `ask` learns of the machine: asked at once of the one that had the name last, while the
+    /// name is looked up. Where it is not the same any more, that is let go and asked again.
+    async fn asked<T, F: Future<Output = T>>(
+        &self,
+        vm: &VmId,
+        ask: impl Fn(Arc<Client>, Domain) -> F,
+    ) -> Result<(Arc<Client>, Domain, T)> {
+        let client = self.client()?;
+        let known = locked(&self.known).get(vm).map(|known| known.domain.clone());
+        let (found, early) = match &known {
+            Some(known) => {
+                let (found, told) = tokio::join!(client.lookup(vm), ask(client.clone(), known.clone()));
+                (found?, Some(told))
+            }
+            None => (client.lookup(vm).await?, None),
+        };
+        let told = match early.filter(|_| known.as_ref() == Some(&found)) {
+            Some(told) => told,
+            None => ask(client.clone(), found.clone()).await,
+        };
+        Ok((client, found, told))
     }
 
     /// Reads one machine whole; None: it went away meanwhile.

@@ -256,6 +256,27 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn the_daemon_for_qemu_alone_is_asked_before_the_one_for_everything() {
+        let system: Vec<_> = sockets(Scope::System).iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(system[..2], ["/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock"]);
+        assert!(sockets(Scope::Session).first().is_some_and(|path| path.ends_with("libvirt/virtqemud-sock")));
+
+        // The first that answers: one that nobody listens behind is passed over.
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["virtqemud-sock", "libvirt-sock"].map(|name| folder.path().join(name));
+        let (events, _heard) = tokio::sync::mpsc::channel(1);
+        let everything = tokio::net::UnixListener::bind(&paths[1]).unwrap();
+        let _first = local(&paths, events.clone()).await.unwrap();
+        everything.accept().await.unwrap();
+        let alone = tokio::net::UnixListener::bind(&paths[0]).unwrap();
+        let _second = local(&paths, events.clone()).await.unwrap();
+        alone.accept().await.unwrap();
+        drop(alone);
+        let _third = local(&paths, events).await.unwrap();
+        everything.accept().await.unwrap();
+    }
+
     #[test]
     fn the_group_of_a_socket_is_found() {
         assert_eq!(group("root:x:0:\nlibvirt:x:115:me\n", 115).as_deref(), Some("libvirt"));

@@ -1,12 +1,17 @@
 //! The `iohyve` command run by ourselves: a stand-in that prints what iohyve prints, and lies as it does.
 use super::conformance::{World, check};
-use crate::support::freebsd::Rig;
+use crate::support::{
+    answers::answering,
+    freebsd::Rig,
+    qemu::eventually,
+    sshd::{HOST, Sshd},
+};
 use serde_json::{Value, json};
 use std::{ffi::OsString, fs};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{Backend, Call, Console, Disks, Images, Machines, Power, Properties, Setup, Snapshots, iohyve::Place},
-    domain::{ByteSize, ErrorKind, Expect, Op, ResizePlan, Values, Verdict, VmId},
+    domain::{ByteSize, ErrorKind, Expect, HostEvent, Op, QuestionKind, ResizePlan, Values, Verdict, VmId},
 };
 
 fn create(name: &str) -> Values {
@@ -152,15 +157,49 @@ async fn without_root_machines_are_only_shown() {
 async fn a_host_is_set_up_with_a_pool_and_a_device() {
     let rig = Rig::new();
     rig.set("home", Value::Null);
-    let (iohyve, _) = rig.connected().await;
+    let iohyve = rig.here();
+    let (events, mut heard) = mpsc::channel(8);
+    let told = iohyve.connect(events).await.unwrap();
+    assert_eq!(told.is_set_up, Some(false), "a bare host lists no images, and says that all is well");
     let report = iohyve.check_setup().await.unwrap();
     assert!(!report.is_ready());
-    let answers = |pool: &str| [("pool", pool), ("nic", "em0")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    assert_eq!(report.command_with(&answers("tank")).unwrap(), "iohyve setup pool=tank kmod=1 net=em0");
-    let wrong = iohyve.set_up(&answers("nopool"), Call::new().0).await.unwrap_err();
+    let answers =
+        |pool: &str, nic: &str| [("pool", pool), ("nic", nic)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let command = report.command_with(&answers("tank", "em0")).unwrap();
+    let kept = "sysrc iohyve_enable=YES iohyve_flags=\"kmod=1 net=em0\"";
+    assert_eq!(command, format!("iohyve setup pool=tank kmod=1 net=em0 && {kept}"));
+    let wrong = iohyve.set_up(&answers("nopool", "em0"), Call::new().0).await.unwrap_err();
     assert_eq!(wrong.message, "There are errors with the pool or pool name.");
-    iohyve.set_up(&answers("tank"), Call::new().0).await.unwrap();
+    // iohyve says yes to a device that is not there.
+    let wrong = iohyve.set_up(&answers("tank", "em9"), Call::new().0).await.unwrap_err();
+    assert!(wrong.message.starts_with("no bridge has em9"), "{wrong}");
+    rig.set("is_read_only", true.into());
+    let wrong = iohyve.set_up(&answers("tank", "em0"), Call::new().0).await.unwrap_err();
+    assert!(wrong.message.contains("until the host restarts") && wrong.message.contains("Read-only"), "{wrong}");
+    rig.set("is_read_only", false.into());
+    iohyve.set_up(&answers("tank", "em0"), Call::new().0).await.unwrap();
+    assert_eq!(rig.world()["rc.conf"], "kmod=1 net=em0");
     assert!(iohyve.check_setup().await.unwrap().is_ready());
+    let news = async || match heard.recv().await {
+        Some(HostEvent::Capabilities(capabilities)) => capabilities.is_set_up == Some(true),
+        _ => false,
+    };
+    eventually("the news that it is set up", news).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ssh_asks_is_asked_once_and_the_connection_serves_all_commands() {
+    let rig = Rig::new();
+    let there = format!("PATH={}:$PATH exec sh -c \"$SSH_ORIGINAL_COMMAND\"", rig.path("").display());
+    let sshd = Sshd::running(&there).await;
+    let iohyve = rig.at(Place::Ssh { program: sshd.path("ssh"), host: HOST.to_owned() });
+    let (connected, asked) = answering(&iohyve, QuestionKind::Confirm, "no").await;
+    assert_eq!((connected.unwrap_err().kind, asked.len()), (ErrorKind::NeedsAnswer, 1));
+    let (connected, asked) = answering(&iohyve, QuestionKind::Confirm, "yes").await;
+    connected.unwrap();
+    assert!(asked.len() == 1 && asked[0].contains("ED25519 SHA256:"), "{asked:?}");
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    assert_eq!(iohyve.inventory(false).await.unwrap().vms.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -116,3 +116,31 @@ async fn less_memory_leaves_the_room_that_a_machine_has_to_grow() {
     libvirt.power_off(&vm).await.unwrap();
     eventually("what is set", async || setting(&libvirt, &vm, "memory").await == ("80M".to_owned(), None)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_went_to_another_machine_is_not_taken_for_the_old_one() {
+    let daemon = Daemon::new().await;
+    let (libvirt, _heard) = daemon.connected().await;
+    for (name, disk) in [("a", "16M"), ("b", "24M")] {
+        let mut values = small(name);
+        values.insert("disk".to_owned(), disk.to_owned());
+        libvirt.create(&values, Call::new().0).await.unwrap();
+    }
+    let size = async |vm: &str| {
+        let disk = libvirt.disk(&vm.into(), &"vda".into()).await.unwrap().unwrap();
+        disk.virtual_size.unwrap().0 / M
+    };
+    listed(&libvirt).await;
+    assert_eq!((size("a").await, size("b").await), (16, 24));
+    // Somebody else gives them each other's names.
+    let connection = daemon.open().await;
+    let other = &connection.client;
+    for (from, to) in [("a", "t"), ("b", "a"), ("t", "b")] {
+        let domain = other.lookup(&from.into()).await.unwrap();
+        other.rename(&domain, to).await.unwrap();
+    }
+    assert_eq!((size("a").await, size("b").await), (24, 16));
+    let plan =
+        vmdeck::domain::ResizePlan { from: vmdeck::domain::ByteSize(16 * M), to: vmdeck::domain::ByteSize(20 * M) };
+    assert!(libvirt.resize_disk(&"a".into(), &"vda".into(), plan).await.is_err(), "it has more by now");
+}

@@ -223,6 +223,9 @@ def iohyve(world, command, *words):
         case ["setup", *_]:
             print("Setting up iohyve pool...")
             world.all["home"] = "tank/iohyve"
+            # A device that is not there is taken for set up, too.
+            if words[-1] == "net=em0":
+                world.all["bridged"] = "em0"
         case _:
             print("missing argument\nusage:")
             return 1
@@ -257,8 +260,20 @@ def run(called, words):
                 code = 1 if world.all.get("broken") else 0
             case "zpool":
                 code = print("tank\t90G")
+            case "ifconfig" if words[0] == "-a":
+                print("em0: flags=1008943<UP>\nbridge0: flags=1008843<UP>")
+                code = print(f"\tmember: {world.all['bridged']} flags=143<LEARNING>" if "bridged" in world.all else "")
             case "ifconfig":
                 code = print("em0 bridge0 tap0")
+            case "sysrc" if words[0] == "-n":
+                code = print(world.all.get("rc.conf", ""))
+            case "sysrc":
+                if world.all.get("is_read_only"):
+                    print("sysrc: /etc/rc.conf: Read-only file system", file=sys.stderr)
+                    code = 1
+                else:
+                    world.all["rc.conf"] = words[-1].removeprefix("iohyve_flags=")
+                    code = print("iohyve_enable: NO -> YES")
             case "pgrep":
                 code = print(*world.all.get("processes", [f"4710 /bin/sh /usr/local/sbin/iohyve start {words[-1]}", f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
         return code or 0, world.leaves
