@@ -4,7 +4,7 @@ use crate::{
         App, Effect, Machine,
         dialog::{Body, Dialog, Note, Purpose, Toggle, Typed},
     },
-    domain::{ByteSize, DiskKind, Op, Request, Snapshot, Vm, clean_line},
+    domain::{ByteSize, Disk, DiskKind, Op, Request, Snapshot, Vm, clean_line},
 };
 
 /// The files that go with a machine, as far as they are known: its disks, and what keeps its UEFI variables.
@@ -28,7 +28,8 @@ impl App {
         let mut typed = Typed::new(question, &vm.name, "delete");
         let size = vm.disk.map(|bytes| format!(", {}", ByteSize(bytes))).unwrap_or_default();
         let keeps = host.capabilities().and_then(|c| c.keeps_disks);
-        let disks = match machine.disks.as_ref().map(Vec::len) {
+        let count = |all: &Vec<Disk>| all.iter().filter(|disk| disk.kind == DiskKind::Disk).count();
+        let disks = match machine.disks.as_ref().map(count) {
             _ if keeps == Some(true) => {
                 "Its settings go: there is no way back. The files of its disks stay.".to_owned()
             }
