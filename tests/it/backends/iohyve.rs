@@ -73,6 +73,29 @@ async fn a_yes_of_iohyve_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_command_that_never_ends_is_given_up_and_what_it_did_is_seen() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    rig.set("hangs", json!(["delete"]));
+    let still_there = Verdict::NotMet("it is still there".to_owned());
+    for (name, lies, verdict) in [("web", json!([]), Verdict::Met(None)), ("db", json!(["delete"]), still_there)] {
+        iohyve.create(&create(name), Call::new().0).await.unwrap();
+        rig.set("lies", lies);
+        let patient = async {
+            eventually("the deletion", async || rig.sent(&["delete"]).last().is_some_and(|call| call.ends_with(name)))
+                .await;
+            // What it waits for from here on is nothing but time.
+            tokio::time::pause();
+        };
+        let vm = name.into();
+        let (ended, ()) = tokio::join!(iohyve.delete(&vm, false), patient);
+        tokio::time::resume();
+        assert_eq!(ended.unwrap_err().kind, ErrorKind::Timeout, "{name}");
+        assert_eq!(iohyve.look(&Expect::Gone(vm)).await, verdict);
+    }
+}
+
+#[tokio::test]
 async fn what_would_hit_another_machine_is_not_sent() {
     let rig = Rig::new();
     let (iohyve, _) = rig.connected().await;

@@ -2,7 +2,7 @@
 
 Serves the calls of iohyve.sh in the folder that it is given. Prints what iohyve prints, ends as it ends, and keeps what
 it changed in `world.json` there, and each call in `calls.log`. Where the world holds `lies`, those commands say what they
-say and change nothing. What runs a machine keeps the output open, as iohyve's does.
+say and change nothing; those of its `hangs` never end. What runs a machine keeps the output open, as iohyve's does.
 """
 
 import fcntl
@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from shlex import quote
 
 FOLDER = sys.argv[1]
@@ -251,6 +251,8 @@ def run(called, words):
         match called:
             case "iohyve":
                 code = iohyve(world, *words)
+                if words[0] in world.all.get("hangs", []):
+                    world.leaves = LOOP + "wait; "
             case "id":
                 code = print(world.all.get("user", 0))
             case "zfs":
@@ -292,7 +294,8 @@ def answer(caller):
             code, leaves = run(called, words)
         said = f"printf %s {quote(out.getvalue())}; printf %s {quote(err.getvalue())} >&2; "
         script = f"{said}{leaves}exit {code}"
-    with open(way, "w") as shell:
+    # Whoever called may be gone by now.
+    with suppress(BrokenPipeError), open(way, "w") as shell:
         os.remove(asked)
         os.remove(way)
         shell.write(script)
@@ -306,7 +309,7 @@ def main():
     with open(os.open(f"{FOLDER}/asked", os.O_RDWR)) as callers:
         for caller in callers:
             if os.fork() == 0:
-                # Whoever called may be gone by now.
+                # Or it never comes to read.
                 signal.alarm(60)
                 answer(caller.strip())
                 os._exit(0)
