@@ -41,7 +41,8 @@ impl<'a> Errand<'a> {
         self.with(streams, look).await
     }
 
-    /// Installs what the host lacks, after asking; `yes` answers all but what has a caution.
+    /// Installs what the host lacks, after asking; `yes` answers all but what has a caution. 0 when machines can run then:
+    /// what they do not need may be refused or fail.
     pub async fn set_up(&self, yes: bool, streams: &mut Streams<'_>) -> u8 {
         self.with(streams, async |session, streams| set_up(session, yes, streams).await).await
     }
@@ -75,14 +76,18 @@ async fn set_up(session: &mut Session<'_>, yes: bool, streams: &mut Streams<'_>)
     if !yes || report.caution.is_some() {
         match confirm(command, streams) {
             Some(true) => {}
-            Some(false) => return Ok(1),
+            Some(false) => return Ok(u8::from(!report.is_ready())),
             None => return Err(Error::new(ErrorKind::NeedsAnswer, "an answer is needed: run it in a terminal")),
         }
     }
     // Not before: at the question Ctrl-C ends the program.
     let interrupt = CancellationToken::new();
     let _listener = listen(interrupt.clone());
-    session.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await?;
+    match session.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await {
+        // What is lacking still was not needed: machines run as before.
+        Err(error) if report.is_ready() && error.kind != ErrorKind::Cancelled => drop(fail(&error, streams)),
+        done => drop(done?),
+    }
     look(session, streams).await
 }
 

@@ -29,7 +29,7 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["incoming", "loadvm", "snapshot"], "a machine begins with what its disks hold, and keeps what it writes there"),
     (&["readconfig", "writeconfig"], "what a file brings could be any of vmdeck's own"),
     (&["name", "uuid", "serial", "vnc", "display", "nographic", "nodefaults", "sandbox"], "vmdeck sets it"),
-    (&["m", "smp", "accel", "enable-kvm", "M", "machine", "cpu"], "memory, cpus and accel are properties"),
+    (&["m", "smp", "accel", "enable-kvm", "M", "machine"], "memory, cpus and accel are properties"),
 ];
 
 /// Whether these words may follow vmdeck's own.
@@ -247,12 +247,14 @@ mod tests {
         assert_eq!(why("-qmp"), "arguments: `-qmp` cannot be given: the monitors are vmdeck's");
         assert_eq!(why("--m"), "arguments: `--m` cannot be given: memory, cpus and accel are properties");
         assert!(check_arguments(&["-device".into(), "m,name=qmp".into()]).is_ok());
-        for word in ["-run-with", "--readconfig", "-writeconfig", "--snapshot", "-cpu", "-incoming", "--loadvm", "-mon"]
+        assert!(check_arguments(&["-cpu".into(), "host,-vmx".into()]).is_ok());
+        for word in ["-run-with", "--readconfig", "-writeconfig", "--snapshot", "-smp", "-incoming", "--loadvm", "-mon"]
         {
             assert!(why(word).starts_with(&format!("arguments: `{word}` cannot be given: ")), "{word}");
         }
         // Options may stand in the list as often as QEMU likes, but for those that every machine has once.
-        let many = ["-device", "-blockdev", "-chardev", "-netdev", "-qmp"];
+        // The last processor counts: that of the record.
+        let many = ["-device", "-blockdev", "-chardev", "-netdev", "-qmp", "-cpu"];
         let line = arguments("web", &record(), &place(), &host()).unwrap();
         for word in line.iter().filter(|word| word.starts_with('-') && !many.contains(&word.as_str())) {
             let is_harmless = ["-nodefaults", "-no-user-config"].contains(&word.as_str());

@@ -100,12 +100,35 @@ pub(super) struct Plan {
     pub install: Option<Program>,
     /// Lets the user use the processor's help.
     pub join: Option<Program>,
+    /// Why the user cannot be let in from here.
+    pub unjoined: Option<String>,
     pub caution: Option<String>,
 }
 
 impl Plan {
     pub(super) fn commands(&self) -> Vec<Program> {
         [&self.refresh, &self.install, &self.join].into_iter().flatten().cloned().collect()
+    }
+
+    /// Runs it all. Packages that are installed are not undone by a user who cannot be let in: that is told, and the
+    /// outcome only where nothing else was to be done.
+    pub(super) async fn carry_out(
+        &self,
+        runner: &impl Runner,
+        whole: &str,
+        cancel: &CancellationToken,
+        each: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<()> {
+        let packages = Self { join: None, ..self.clone() }.commands();
+        carry_out(runner, &packages, whole, cancel, each).await?;
+        let Some(join) = &self.join else { return Ok(()) };
+        match carry_out(runner, std::slice::from_ref(join), &join.shown(), cancel, each).await {
+            Err(error) if !packages.is_empty() && error.kind != ErrorKind::Cancelled => {
+                each(&error.message);
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// As a person would type it; None: there is nothing to be done.
@@ -141,7 +164,7 @@ pub(super) async fn plan(
     let root = |words: &[String]| as_root(runner, packager, words, ask_for_password);
     let refresh: Vec<_> = packager.refresh.iter().map(|word| (*word).to_owned()).collect();
     let refresh = (!refresh.is_empty()).then(|| root(&refresh)).transpose()?;
-    Ok(Plan { refresh, install: Some(root(&words)?), join: None, caution })
+    Ok(Plan { refresh, install: Some(root(&words)?), caution, ..Plan::default() })
 }
 
 /// A command of the package manager as root.

@@ -166,6 +166,23 @@ async fn a_password_that_cannot_be_asked_for_is_a_command_to_type() {
     assert_eq!(told[0], "sudo -n apk update");
 }
 
+#[tokio::test]
+async fn a_user_who_cannot_be_let_in_undoes_no_package() {
+    let answers = &[("sudo -n usermod", 1, "sudo: a password is required")];
+    let fake = Fake { root: false, ..Fake::new(&["brew", "sudo"], answers) };
+    let join = by_root(&fake, true, join(&fake, "kvm", "alice").unwrap(), false).unwrap();
+    let alone = Plan { join: Some(join), ..Plan::default() };
+    let both = Plan { join: alone.join.clone(), ..planned(&fake, &ALL).await };
+    let mut told = Vec::new();
+    let mut each = |line: &str| told.push(line.to_owned());
+    let cancel = CancellationToken::new();
+    both.carry_out(&fake, &both.shown().unwrap(), &cancel, &mut each).await.unwrap();
+    let error = alone.carry_out(&fake, &alone.shown().unwrap(), &cancel, &mut each).await.unwrap_err();
+    let why = "a password is needed: run this in a terminal: sudo usermod -aG kvm alice";
+    assert_eq!(error.message, why);
+    assert!(told.iter().any(|line| line == why), "{told:?}");
+}
+
 #[test]
 fn only_a_plain_codename_is_used() {
     assert_eq!(codename("VERSION_CODENAME=\"trixie\"\n").as_deref(), Some("trixie"));

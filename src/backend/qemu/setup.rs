@@ -139,7 +139,10 @@ impl Local {
             packages => plan(&System, packager(&System).ok_or_else(no_packager)?, packages, ask).await?,
         };
         if let Some((group, user)) = &missing.join {
-            planned.join = Some(by_root(&System, true, join(&System, group, user)?, ask)?);
+            match join(&System, group, user).and_then(|line| by_root(&System, true, line, ask)) {
+                Ok(join) => planned.join = Some(join),
+                Err(why) => planned.unjoined = Some(why.message),
+            }
         }
         Ok(planned)
     }
@@ -152,6 +155,7 @@ impl Local {
                 Ok(plan) => {
                     report.command = plan.shown();
                     report.caution = plan.caution;
+                    report.obstacle = plan.unjoined;
                 }
                 Err(why) => report.obstacle = Some(why.message),
             }
@@ -182,7 +186,10 @@ impl Local {
         if let Some(caution) = plan.caution.take().filter(|caution| agreed.as_ref() != Some(caution)) {
             return Err(Error::new(ErrorKind::NeedsAnswer, format_args!("{caution}: check again, and agree to it")));
         }
-        carry_out(&System, &plan.commands(), &whole, &call.cancel, &mut told).await
+        if let Some(why) = &plan.unjoined {
+            told(why);
+        }
+        plan.carry_out(&System, &whole, &call.cancel, &mut told).await
     }
 }
 

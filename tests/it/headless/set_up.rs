@@ -83,4 +83,11 @@ fn a_downgrade_is_asked_for_even_with_yes_and_leads_to_a_host_that_runs_machines
     assert!(done[0].contains("--allow-downgrades qemu-system-x86/"), "{done:?}");
     let (code, out, _) = set_up(fakes, &[], "");
     assert_eq!((code, out.contains("QEMU: ok")), (Some(if out.contains("Run it?") { 4 } else { 0 }), true), "{out}");
+
+    // What machines do not need may be refused, and may fail: they run.
+    let (code, out, _) = set_up(fakes, &[], "n\n");
+    assert_eq!(code, Some(0), "{out}");
+    fs::write(fakes.join("apt-get"), "#!/bin/sh\necho 'E: no network' >&2\nexit 100\n").unwrap();
+    let (code, out, err) = set_up(fakes, &["--yes"], "");
+    assert_eq!((code, err.contains("no network")), (Some(0), out.contains("UEFI firmware: not there")), "{out} {err}");
 }
