@@ -87,7 +87,9 @@ fn remove(path: &Path) -> Result<()> {
 /// Removes what was left half made or half deleted in a folder by programs that are no more. `holds_record`: it is the
 /// folder of a machine.
 fn sweep(folder: &Path, holds_record: bool) {
-    let found = entries(folder, |name| [NEW, DELETED, RECORD].iter().any(|begin| name.starts_with(begin)));
+    let mut found = entries(folder, |name| [NEW, DELETED, RECORD].iter().any(|begin| name.starts_with(begin)));
+    // What a link leads to is somebody else's.
+    found.retain(|path| !path.is_symlink());
     let (files, folders): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| path.is_file());
     // Records are written under the machine's lock alone.
     if holds_record
@@ -151,6 +153,19 @@ mod tests {
         let path = work.path().to_owned();
         drop(work);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_link_leads_to_stays() {
+        let (beside, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = elsewhere.path().join("photo.jpg");
+        fs::write(&file, "x").unwrap();
+        for name in [".new-a", ".deleted-a", ".machineAbCdEf"] {
+            std::os::unix::fs::symlink(elsewhere.path(), beside.path().join(name)).unwrap();
+        }
+        sweep(beside.path(), true);
+        assert!(file.exists() && !elsewhere.path().join("lock").exists());
+        assert_eq!(fs::read_dir(beside.path()).unwrap().filter(|e| e.as_ref().unwrap().path().is_symlink()).count(), 3);
     }
 
     #[test]

@@ -144,6 +144,10 @@ impl Local {
 
     async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
         let place = self.place(vm)?;
+        if place.folder.is_symlink() {
+            let folder = place.folder.display();
+            return Err(Error::refused(format_args!("{folder} is a link: what it leads to is to be deleted by hand")));
+        }
         let lock = self.store.lock(vm).await?;
         if place.alive().is_some() {
             return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));

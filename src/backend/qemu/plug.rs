@@ -1,6 +1,6 @@
 //! Disks that come and go, also while the machine runs.
 use super::{
-    DiskRecord, Local, Monitor,
+    DiskRecord, Local, Monitor, Record,
     disks::{find, in_use},
     from_image::{FromImage, ways},
     installed::missing,
@@ -44,8 +44,13 @@ impl Local {
         let answer = |name: &str| values.get(name).map(String::as_str).unwrap_or_default();
         let size: ByteSize = answer("size").parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?;
         let size = ByteSize(size.0.checked_next_multiple_of(512).unwrap_or(size.0));
-        self.store.read(vm)?;
+        let record = self.store.read(vm)?;
         let folder = self.store.folder(vm)?;
+        // What stands in the way is told before a large copy, and looked for once more after it.
+        free_id(vm, &record, &folder)?;
+        if let Some(monitor) = self.monitor(vm).await? {
+            first_port(&monitor).await?;
+        }
         let source = match answer("image") {
             "" => None,
             image => FromImage::new(self, image, answer("how"), answer("size"))?,
@@ -66,13 +71,7 @@ impl Local {
             return Err(Error::new(ErrorKind::Cancelled, "cancelled"));
         }
         let record = self.store.read(vm)?;
-        let is_free = |n: &u32| {
-            let id = format!("disk{n}");
-            let is_known = record.disks.iter().any(|disk| disk.id == id);
-            !is_known && ["raw", "qcow2"].iter().all(|e| folder.join(format!("{id}.{e}")).symlink_metadata().is_err())
-        };
-        let n = (0..=999).find(is_free).ok_or_else(|| Error::conflict(format_args!("{vm} has too many disks")))?;
-        let id = format!("disk{n}");
+        let id = free_id(vm, &record, &folder)?;
         let disk = DiskRecord {
             file: format!("{id}.{format}"),
             format: format.to_owned(),
@@ -148,6 +147,16 @@ impl Local {
     }
 }
 
+/// The first name that neither a disk of the machine nor a file in its folder has.
+fn free_id(vm: &VmId, record: &Record, folder: &Path) -> Result<String> {
+    let is_free = |id: &String| {
+        let is_known = record.disks.iter().any(|disk| disk.id == *id);
+        !is_known && ["raw", "qcow2"].iter().all(|e| folder.join(format!("{id}.{e}")).symlink_metadata().is_err())
+    };
+    let id = (0..=999).map(|n| format!("disk{n}")).find(is_free);
+    id.ok_or_else(|| Error::conflict(format_args!("{vm} has too many disks")))
+}
+
 /// An empty image at a path where nothing is.
 async fn make(path: &Path, format: &str, size: ByteSize) -> Result<()> {
     if format == "raw" {
@@ -170,9 +179,7 @@ async fn make(path: &Path, format: &str, size: ByteSize) -> Result<()> {
 
 /// Gives a running machine a disk: a node, and a device on a port that is free.
 async fn plug_in(monitor: &Monitor, disk: &DiskRecord, path: &Path) -> Result<()> {
-    let port = free_port(monitor).await?.ok_or_else(|| {
-        Error::conflict("all ports for disks are taken: shut the machine down, then disks can be added")
-    })?;
+    let port = first_port(monitor).await?;
     let file = json!({ "driver": "file", "filename": path.to_string_lossy() });
     let node = json!({ "driver": disk.format, "node-name": disk.id, "discard": "unmap", "file": file });
     monitor.execute("blockdev-add", node).await?;
@@ -182,6 +189,13 @@ async fn plug_in(monitor: &Monitor, disk: &DiskRecord, path: &Path) -> Result<()
         let _ = monitor.execute("blockdev-del", json!({ "node-name": disk.id })).await;
     }
     added.map(drop)
+}
+
+/// [`free_port`], or why no disk can be plugged in.
+async fn first_port(monitor: &Monitor) -> Result<String> {
+    free_port(monitor)
+        .await?
+        .ok_or_else(|| Error::conflict("all ports for disks are taken: shut the machine down, then disks can be added"))
 }
 
 /// The first of our ports (`hp1`, `hp2` ...) behind which nothing is. QEMU's object tree is asked: `query-pci` sees nothing

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
-        Backend, Call, Disks, Power,
+        Backend, Call, Disks, Machines, Power,
         qemu::{Qemu, Record, Settings},
     },
     domain::{ByteSize, Values},
@@ -44,6 +44,32 @@ async fn what_a_killed_vmdeck_left_goes_and_what_one_works_on_stays() {
         assert!(kept.join("disk0.qcow2").exists(), "it is being made");
         assert!(world.place("web").folder.join("disk0.qcow2").exists());
     }
+}
+
+#[tokio::test]
+async fn a_machine_behind_a_link_is_not_deleted() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    let (folder, elsewhere) = (world.place("web").folder, world.path("elsewhere"));
+    fs::rename(&folder, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+    for keep_disks in [true, false] {
+        let error = world.qemu.delete(&vm, keep_disks).await.unwrap_err();
+        assert!(error.message.ends_with("is a link: what it leads to is to be deleted by hand"), "{error}");
+        assert!(folder.is_symlink() && elsewhere.join("disk0.qcow2").exists());
+    }
+}
+
+#[tokio::test]
+async fn too_many_disks_are_told_before_an_image_is_looked_at() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    for n in 1..1000 {
+        fs::write(world.place("web").folder.join(format!("disk{n}.raw")), "").unwrap();
+    }
+    let values: Values = [("size", "1M"), ("image", "nowhere.img")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let error = world.qemu.add_disk(&vm, &values, Call::new().0).await.unwrap_err();
+    assert_eq!(error.message, "web has too many disks");
 }
 
 #[tokio::test(flavor = "multi_thread")]
