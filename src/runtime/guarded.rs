@@ -29,3 +29,12 @@ pub(super) async fn at(time: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+/// The refusal of what was not sent for want of a connection.
+pub(super) fn unsent(error: &Error) -> Error {
+    let kind = match error.kind {
+        ErrorKind::Unsupported | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer | ErrorKind::Invalid => error.kind,
+        _ => ErrorKind::Unreachable,
+    };
+    Error::new(kind, format_args!("not connected: {}", error.message))
+}

@@ -2,7 +2,7 @@
 //! knows the backend, and it alone waits for it.
 use super::{
     calls::Calls,
-    guarded::{at, guarded, instant, unpanicked},
+    guarded::{at, guarded, instant, unpanicked, unsent},
     policy::{Policy, jittered},
     reads::{Read, Reads},
 };
@@ -155,6 +155,14 @@ impl Actor {
         let _ = self.app.send(Message::Host(self.id.clone(), event)).await;
     }
 
+    /// Connecting goes on: what was asked has its answer.
+    async fn goes_on(&mut self) {
+        if let Phase::Connecting { until } = &mut self.phase {
+            *until = Some(instant() + self.policy.connect_within);
+            self.tell(HostEvent::Link(Link::Connecting)).await;
+        }
+    }
+
     async fn connect(&mut self) {
         self.tell(HostEvent::Link(Link::Connecting)).await;
         self.phase = Phase::Connecting { until: Some(instant() + self.policy.connect_within) };
@@ -258,10 +266,7 @@ impl Actor {
                 Phase::Connecting { .. } => {}
             },
             Command::Effect(Effect::Answer { question, answer, .. }) => {
-                if matches!(self.phase, Phase::Connecting { .. }) {
-                    self.phase = Phase::Connecting { until: Some(instant() + self.policy.connect_within) };
-                    self.tell(HostEvent::Link(Link::Connecting)).await;
-                }
+                self.goes_on().await;
                 let backend = self.backend.clone();
                 self.side.spawn(async move { backend.answer(question, answer).await });
             }
@@ -316,6 +321,7 @@ impl Actor {
                 // One of its calls waits; it serves the others.
                 Phase::Up(_) | Phase::Down { .. } => self.tell(HostEvent::Asks(question)).await,
             },
+            HostEvent::Link(Link::Connecting) => self.goes_on().await,
             HostEvent::Hint(vm) => {
                 let Some(capabilities) = self.capabilities().filter(|_| self.policy.is_watching) else { return };
                 let is_meant = |shown: &Focus| match (shown, &vm) {
@@ -385,13 +391,4 @@ impl Actor {
             }
         }
     }
-}
-
-/// The refusal of what was not sent for want of a connection.
-fn unsent(error: &Error) -> Error {
-    let kind = match error.kind {
-        ErrorKind::Unsupported | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer | ErrorKind::Invalid => error.kind,
-        _ => ErrorKind::Unreachable,
-    };
-    Error::new(kind, format_args!("not connected: {}", error.message))
 }

@@ -121,10 +121,9 @@ impl Fake {
 
 impl Backend for Fake {
     async fn connect(&self, events: EventSink) -> Result<Capabilities> {
+        self.set(|w| w.sink = Some(events));
         self.go("connect", |w| w.connect.clone(), |_| ()).await?;
-        let mut world = self.0.lock().unwrap();
-        world.sink = Some(events);
-        Ok(world.capabilities.clone())
+        Ok(self.0.lock().unwrap().capabilities.clone())
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {

@@ -91,6 +91,32 @@ async fn a_panic_while_connecting_is_a_broken_link_and_a_lasting_fault_is_not_tr
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_is_not_put_any_more_does_not_keep_a_host_connecting_for_ever() {
+    let fake = Fake::new(&[]);
+    let mut stage = Stage::new(&[("a", &fake)]);
+    stage.up().await;
+    fake.set(|w| w.connect = Way::Hangs);
+    fake.sink().send(HostEvent::Disconnected(Error::new(ErrorKind::Unreachable, "cut"))).await.unwrap();
+    let told = |wanted: fn(&Link) -> bool| {
+        move |m: &Message| match m {
+            Message::Host(_, HostEvent::Link(link)) if wanted(link) => Some(()),
+            _ => None,
+        }
+    };
+    stage.until(down).await;
+    stage.until(told(|link| *link == Link::Connecting)).await;
+    stage.pass(Duration::from_secs(1)).await;
+    let question = Question { number: 1, kind: QuestionKind::Confirm, text: "Touch the key".into() };
+    fake.sink().send(HostEvent::Asks(question)).await.unwrap();
+    stage.until(told(|link| matches!(link, Link::Asks(_)))).await;
+    let asked = clock();
+    stage.pass(Duration::from_secs(60)).await;
+    fake.sink().send(HostEvent::Link(Link::Connecting)).await.unwrap();
+    stage.until(down).await;
+    assert_eq!(asked.elapsed().as_secs(), 70, "the person's time is not counted, the host's is");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_person_may_take_their_time_to_answer() {
     let fake = Fake::new(&[]);
     let mut stage = Stage::new(&[("a", &fake)]);
