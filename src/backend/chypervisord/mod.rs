@@ -100,8 +100,11 @@ impl Chypervisord {
 
 /// All guests. A cguestd that was away while connecting may be back.
 async fn guests(client: &Client) -> Result<Vec<Vm>> {
-    client.0.open_again().await?;
-    client.guests().await
+    let asked = async {
+        client.0.open_again().await?;
+        client.guests().await
+    };
+    asked.await.map_err(|error| named(client.0.other_port(error, "cguestd", PORTS.1), client))
 }
 
 /// Guests that could not be asked for are not none.

@@ -182,6 +182,11 @@ async fn without_cguestd_hypervisors_are_managed_all_the_same() {
     assert!(capabilities.details.iter().any(|(_, told)| told.contains("nothing listens there")), "{capabilities:?}");
     let found = host.inventory(false).await.unwrap();
     assert_eq!((found.nodes.unwrap().len(), found.vms), (1, None), "guests that cannot be asked for are not none");
+    let other = Web::serve(|_| Told::Answer(404, "Content-Type: text/plain\r\n".to_owned(), b"404\n".to_vec()));
+    let wrong = Settings { guests_url: Some(other.url()), ..lochness.settings() };
+    let capabilities = Chypervisord::new(wrong).connect(mpsc::channel(1).0).await.unwrap();
+    let told = capabilities.details.iter().find(|(name, _)| name == "Guests").map(|(_, told)| told.as_str());
+    assert!(told.unwrap().ends_with("cguestd is at port 18000 by default"), "{told:?}");
     let alone = backend(lochness.chypervisord.url());
     let capabilities = alone.connect(mpsc::channel(1).0).await.unwrap();
     assert!(capabilities.check(Op::Start).unwrap_err().contains("guests_url"));
