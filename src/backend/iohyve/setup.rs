@@ -20,6 +20,10 @@ fn field(name: &'static str, label: &'static str, found: Vec<Choice>) -> FieldSp
     }
 }
 
+fn unbridged(nic: &str) -> String {
+    format!("no bridge has {nic}: machines will not reach the network")
+}
+
 impl Iohyve {
     /// What another program prints; None: it fails.
     async fn asked(&self, command: &[&str]) -> Option<String> {
@@ -57,11 +61,38 @@ impl Iohyve {
     async fn keep_set_up(&self, flags: &str) -> Result<()> {
         let keep = format!("iohyve_flags={flags}");
         let output = self.shell.other(&["sysrc", "iohyve_enable=YES", &keep]).await?;
-        if output.is_success() && self.told(&["sysrc", "-n", "iohyve_flags"]).await.trim() == flags {
+        if output.is_success() && self.kept().await == flags {
             return Ok(());
         }
         let help = format!("write iohyve_enable=\"YES\" and iohyve_flags=\"{flags}\" there");
         Err(differs(&output, format_args!("it is set up until the host restarts, and not in rc.conf: {help}")))
+    }
+
+    /// What `rc.conf` has iohyve set up with when the host starts; empty: nothing.
+    async fn kept(&self) -> String {
+        self.told(&["sysrc", "-n", "iohyve_flags"]).await.trim().to_owned()
+    }
+
+    /// Whether the host is set up again when it starts, and its network: machines can be made without.
+    async fn rest(&self) -> [SetupItem; 2] {
+        let item = |name: &str, detail: std::result::Result<String, String>| SetupItem {
+            name: name.to_owned(),
+            present: detail.is_ok(),
+            required: false,
+            detail: detail.unwrap_or_else(|lacks| lacks),
+        };
+        let flags = self.kept().await;
+        let nic = flags.split_whitespace().find_map(|word| word.strip_prefix("net="));
+        let network = match nic {
+            Some(nic) if self.is_bridged(nic).await => Ok(format!("a bridge has {nic}")),
+            Some(nic) => Err(unbridged(nic)),
+            None => Err("rc.conf names none for machines".to_owned()),
+        };
+        let start = match flags.is_empty() {
+            true => Err("rc.conf has no iohyve_flags: it is not set up again when the host restarts".to_owned()),
+            false => Ok(format!("rc.conf has iohyve_flags=\"{flags}\"")),
+        };
+        [item("start", start), item("network", network)]
     }
 
     /// Tells that machines can be made.
@@ -84,12 +115,15 @@ impl Setup for Iohyve {
         let homes = self.homes().await.unwrap_or_default();
         let present = !homes.is_empty();
         let detail = if present { format!("at {}", homes.join(", ")) } else { "no pool has a place for it".to_owned() };
-        let item = SetupItem { name: "iohyve".to_owned(), present, required: true, detail };
-        let (command, fields) = match present {
+        let mut items = vec![SetupItem { name: "iohyve".to_owned(), present, required: true, detail }];
+        if present {
+            items.extend(self.rest().await);
+        }
+        let (command, fields) = match items.iter().all(|item| item.present) {
             true => (None, Vec::new()),
             false => (Some(COMMAND.to_owned()), self.set_up_form().await?),
         };
-        Ok(SetupReport { items: vec![item], command, fields, ..SetupReport::default() })
+        Ok(SetupReport { items, command, fields, ..SetupReport::default() })
     }
 
     async fn set_up_form(&self) -> Result<Vec<FieldSpec>> {
@@ -124,9 +158,7 @@ impl Setup for Iohyve {
             return Err(Error::refused(words(&output)));
         }
         self.tell_set_up().await;
-        if !self.is_bridged(&nic).await {
-            return Err(differs(&output, format_args!("no bridge has {nic}: machines will not reach the network")));
-        }
-        self.keep_set_up(&format!("kmod=1 {net}")).await
+        let kept = self.keep_set_up(&format!("kmod=1 {net}")).await;
+        if self.is_bridged(&nic).await { kept } else { Err(differs(&output, format_args!("{}", unbridged(&nic)))) }
     }
 }
