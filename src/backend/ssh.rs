@@ -62,7 +62,7 @@ impl Ssh {
         self.asking.answer(question, answer);
     }
 
-    /// What was typed for a question before. Asked again, it was wrong.
+    /// What was typed for a question before. Asked again by the same ssh, it was wrong.
     fn known(&self, text: &str, is_again: bool) -> Option<Secret> {
         let mut typed = self.typed();
         if is_again { typed.remove(text).and(None) } else { typed.get(text).cloned() }
@@ -100,9 +100,14 @@ impl Ssh {
         }
     }
 
-    async fn one(&self, mut prompt: Prompt, events: Option<&EventSink>, asked: &mut HashSet<String>) -> Result<()> {
+    async fn one(
+        &self,
+        mut prompt: Prompt,
+        events: Option<&EventSink>,
+        asked: &mut HashSet<(u32, String)>,
+    ) -> Result<()> {
         let (kind, mut text) = question(&prompt);
-        let is_again = !asked.insert(text.clone());
+        let is_again = !asked.insert((prompt.asker, text.clone()));
         if let Some(secret) = self.known(&text, is_again) {
             return prompt.answer(&secret).await.or(Ok(()));
         }

@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Goes before an answer; nothing at all is a refusal.
 const ANSWERED: u8 = b'+';
 
+/// The display that a computer without one has: before 8.4, ssh asks only where one is named. Nothing is shown there.
+const DISPLAY: &str = "vmdeck:0";
+
 /// What ssh wants to be answered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -49,6 +52,8 @@ pub enum Wants {
 pub struct Prompt {
     pub wants: Wants,
     pub text: String,
+    /// The process that asks. A way over other computers has an ssh for each, and all may ask the same.
+    pub asker: u32,
     stream: UnixStream,
 }
 
@@ -78,6 +83,8 @@ impl Askpass {
 
     /// Has `ssh` ask here, through vmdeck's own program, and takes every terminal from it.
     pub fn lead(&self, ssh: Program, own: &Path) -> Program {
+        let has_display = env::var_os("DISPLAY").is_some_and(|name| !name.is_empty());
+        let ssh = if has_display { ssh } else { ssh.env("DISPLAY", DISPLAY) };
         ssh.env("SSH_ASKPASS", own).env("SSH_ASKPASS_REQUIRE", "force").env(SOCKET, &self.socket).apart(own)
     }
 
@@ -100,7 +107,7 @@ async fn heard(mut stream: UnixStream) -> Option<Prompt> {
         return None;
     }
     let mut said = Vec::new();
-    let length = u64::from(stream.read_u32().await.ok()?);
+    let (asker, length) = (stream.read_u32().await.ok()?, u64::from(stream.read_u32().await.ok()?));
     (&mut stream).take(length.min(LONGEST)).read_to_end(&mut said).await.ok()?;
     let (kind, text) = said.split_first()?;
     let wants = match kind {
@@ -108,7 +115,7 @@ async fn heard(mut stream: UnixStream) -> Option<Prompt> {
         b'n' => Wants::Nothing,
         _ => Wants::Line,
     };
-    Some(Prompt { wants, text: String::from_utf8_lossy(text).into_owned(), stream })
+    Some(Prompt { wants, text: String::from_utf8_lossy(text).into_owned(), asker, stream })
 }
 
 impl Prompt {
@@ -137,6 +144,7 @@ pub fn ask(socket: &OsStr, text: &OsStr, out: &mut dyn Write) -> u8 {
     let asked = || -> io::Result<Vec<u8>> {
         let mut stream = net::UnixStream::connect(socket)?;
         let said = [&[kind], text.as_bytes()].concat();
+        stream.write_all(&std::os::unix::process::parent_id().to_be_bytes())?;
         stream.write_all(&u32::try_from(said.len()).unwrap_or(u32::MAX).to_be_bytes())?;
         stream.write_all(&said)?;
         let mut answer = Vec::new();

@@ -68,9 +68,11 @@ impl Shell {
     fn ssh_with(&self, how: &[&str], program: &Path, host: &str, remote: String) -> Result<Program> {
         self.make_run()?;
         let kept = format!("ControlPath={}", self.run.join("ssh-%C").display());
-        let options = ["ConnectTimeout=8", "ControlMaster=auto", "ControlPersist=60", &kept];
-        let ssh =
-            Program::new(program).args(how.iter().copied()).args(options.iter().flat_map(|option| ["-o", *option]));
+        // A network that is gone is noticed within half a minute.
+        let times = ["ConnectTimeout=8", "ServerAliveInterval=10", "ServerAliveCountMax=3"];
+        let options = ["ControlMaster=auto", "ControlPersist=60", &kept];
+        let ssh = Program::new(program).arg("-x").args(how.iter().copied());
+        let ssh = ssh.args(times.iter().chain(&options).flat_map(|option| ["-o", *option]));
         Ok(ssh.operand(host)?.arg(remote))
     }
 

@@ -112,7 +112,7 @@ impl Uri {
         let Place::Ssh { program, host, user, port, socket } = &self.place else {
             return Err(Error::invalid("this daemon is on this computer"));
         };
-        let mut ssh = Program::new(program).args(["-T", "-o", "ConnectTimeout=8"]);
+        let mut ssh = Program::new(program).args(["-T", "-x", "-o", "ConnectTimeout=8"]);
         // A network that is gone is noticed within half a minute.
         ssh = ssh.args(["-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]);
         if let Some(port) = port {

@@ -15,7 +15,8 @@ use crate::{
     app::{Effect, Message},
     config::{Config, HostConfig, Paths},
     domain::{
-        Error, ErrorKind, HostEvent, HostId, JobId, Link, Reply, Request, Result, Secret, TaskId, TaskState, clean_line,
+        Error, ErrorKind, HostEvent, HostId, JobId, Link, QuestionKind, Reply, Request, Result, Secret, TaskId,
+        TaskState, clean_line,
     },
 };
 use serde_json::Value;
@@ -262,9 +263,12 @@ async fn end(
             }
             Message::TaskState(_, TaskState::Looking(why)) if !shows.json => shows.over(streams, &[why]),
             Message::Host(_, HostEvent::Link(Link::Asks(question)) | HostEvent::Asks(question)) => {
+                let is_choice = question.kind == QuestionKind::Confirm;
+                let fits = |given: &mut Secret| !is_choice || matches!(given.expose().trim(), "yes" | "no");
                 // The same answer is not given twice: it was wrong.
-                let Some(secret) = answer.take() else {
-                    let text = format_args!("{host} asks: {} (give it with answer=@file or answer=-)", question.text);
+                let Some(secret) = answer.take_if(fits) else {
+                    let what = if is_choice { "answer yes or no" } else { "give it" };
+                    let text = format_args!("{host} asks: {} ({what} with answer=@file or answer=-)", question.text);
                     return Err(Error::new(ErrorKind::NeedsAnswer, text));
                 };
                 let (host, question) = (host.clone(), question.number);

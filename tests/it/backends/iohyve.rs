@@ -196,13 +196,21 @@ async fn a_host_is_set_up_with_a_pool_and_a_device() {
     // iohyve says yes to a device that is not there.
     let wrong = iohyve.set_up(&answers("tank", "em9"), Call::new().0).await.unwrap_err();
     assert!(wrong.message.starts_with("no bridge has em9"), "{wrong}");
+    assert_eq!(rig.world()["rc.conf"], "kmod=1 net=em9", "what iohyve has done, it does again at the next start");
+    let report = iohyve.check_setup().await.unwrap();
+    let lacks: Vec<_> = report.items.iter().filter(|item| !item.present).map(|item| item.detail.as_str()).collect();
+    assert_eq!(lacks, ["no bridge has em9: machines will not reach the network"]);
+    assert!(report.is_ready() && report.command.is_some(), "it can be mended: {report:?}");
+    rig.set("rc.conf", "".into());
     rig.set("is_read_only", true.into());
     let wrong = iohyve.set_up(&answers("tank", "em0"), Call::new().0).await.unwrap_err();
     assert!(wrong.message.contains("until the host restarts") && wrong.message.contains("Read-only"), "{wrong}");
+    assert!(iohyve.check_setup().await.unwrap().command.is_some());
     rig.set("is_read_only", false.into());
     iohyve.set_up(&answers("tank", "em0"), Call::new().0).await.unwrap();
     assert_eq!(rig.world()["rc.conf"], "kmod=1 net=em0");
-    assert!(iohyve.check_setup().await.unwrap().is_ready());
+    let report = iohyve.check_setup().await.unwrap();
+    assert!(report.is_ready() && report.command.is_none(), "{report:?}");
     let news = async || match heard.recv().await {
         Some(HostEvent::Capabilities(capabilities)) => capabilities.is_set_up == Some(true),
         _ => false,
@@ -341,6 +349,6 @@ async fn a_console_is_a_command_line_for_the_terminal() {
     let far = rig.at(Place::Ssh { program: rig.path("ssh"), host: "root@bsd.example".to_owned() });
     let Console::Program { program, .. } = far.open_console(&web()).await.unwrap() else { panic!() };
     let line = program.shown();
-    assert!(line.contains("/ssh -t -e none -o ConnectTimeout=8"), "{line}");
+    assert!(line.contains("/ssh -x -t -e none -o ConnectTimeout=8 -o ServerAliveInterval=10"), "{line}");
     assert!(line.ends_with(" root@bsd.example 'iohyve console web'"), "{line}");
 }

@@ -53,7 +53,7 @@ async fn machines_of_another_computer_are_managed_through_ssh() {
     let capabilities = libvirt.connect(events).await.unwrap();
     let said = fs::read_to_string(daemon.path("words")).unwrap();
     assert!(
-        said.starts_with("-T -o ConnectTimeout=8 ") && said.contains(" -p 2222 -l me -- far.example sh -c "),
+        said.starts_with("-T -x -o ConnectTimeout=8 ") && said.contains(" -p 2222 -l me -- far.example sh -c "),
         "{said}"
     );
     let why = capabilities.check(Op::RenameImage).unwrap_err();
@@ -98,6 +98,17 @@ async fn what_ssh_says_is_told_with_what_helps() {
     let uri = format!("qemu+ssh://far.example/system?command={}/none", folder.path().display());
     let error = at(&uri).connect(mpsc::channel(1).0).await.unwrap_err();
     assert_eq!(error.message, "none is not installed");
+}
+
+#[tokio::test]
+async fn an_ssh_that_asks_only_where_there_is_a_display_is_told_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = folder.path().join("shown");
+    let uri = ssh(&folder.path().join("ssh"), &format!("echo \"$DISPLAY $*\" > {}; exit 255", shown.display()));
+    assert!(at(&uri).connect(mpsc::channel(1).0).await.is_err());
+    let said = fs::read_to_string(&shown).unwrap();
+    let own = std::env::var("DISPLAY").unwrap_or_else(|_| "vmdeck:0".to_owned());
+    assert!(said.starts_with(&format!("{own} ")) && said.contains(" -x "), "nothing is shown there: {said}");
 }
 
 #[tokio::test]

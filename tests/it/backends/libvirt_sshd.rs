@@ -2,7 +2,7 @@
 use crate::support::{
     answers::answering,
     libvirt::{Daemon, at, small, ssh},
-    sshd::Sshd,
+    sshd::{HOST, Sshd},
 };
 use std::fs;
 use tokio::sync::mpsc;
@@ -86,6 +86,19 @@ async fn a_passphrase_is_asked_for_until_it_is_right_and_kept_for_the_next_conne
     let error = refused.unwrap_err();
     assert_eq!((error.kind, error.message), (ErrorKind::NeedsAnswer, format!("no answer was given: {name}")));
     assert_eq!(asked.len(), 1, "ssh would ask three times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passphrase_serves_the_ssh_of_each_computer_on_the_way() {
+    let (_daemon, sshd, libvirt) = far().await;
+    sshd.trust("host");
+    sshd.make_key("key", "open sesame");
+    sshd.let_in("key");
+    let config = sshd.path("config");
+    sshd.configure(&format!("ProxyCommand ssh -F {} -o ProxyCommand=none -W %h:%p {HOST}", config.display()));
+    let (connected, asked) = told(&libvirt, &[Some("open sesame")]).await;
+    connected.unwrap();
+    assert_eq!(asked.len(), 1, "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,11 @@ async fn what_ssh_asks_is_told_and_answered_from_a_file() {
     let said = vmdeck(home.path(), "call lab list").await;
     assert_eq!(said.code, 4, "{said:?}");
     assert!(said.err.contains("lab asks: [127.0.0.1]:") && said.err.contains("ED25519 SHA256:"), "{said:?}");
-    assert!(said.err.contains("(give it with answer=@file or answer=-)"), "{said:?}");
+    assert!(said.err.contains("(answer yes or no with answer=@file or answer=-)"), "{said:?}");
+    // What is meant for another question is no answer to this one.
+    fs::write(home.path().join("answer"), "open sesame\n").unwrap();
+    let other = vmdeck(home.path(), &format!("call lab list answer=@{}", home.path().join("answer").display())).await;
+    assert_eq!((other.code, &other.err), (4, &said.err));
     fs::write(home.path().join("answer"), "yes\n").unwrap();
     let said = vmdeck(home.path(), &format!("call lab list answer=@{}", home.path().join("answer").display())).await;
     assert_eq!((said.code, said.out.trim()), (0, "NAME  STATE  CPUS  MEMORY  DISK  UP"), "{said:?}");
