@@ -26,6 +26,8 @@ pub struct Disk {
     /// The storage pool that holds it.
     pub pool: Option<String>,
     pub read_only: bool,
+    /// What is behind it stays when the machine is deleted with its disks: others use it too, or it lies elsewhere.
+    pub stays: bool,
     /// A change that waits for the guest: `being removed`.
     pub pending: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Disk {
             medium: None,
             pool: None,
             read_only: false,
+            stays: false,
             pending: None,
         }
     }

@@ -144,10 +144,10 @@ fn toggle(sheet: &mut Sheet<'_>, toggle: &Toggle) {
 fn typed(sheet: &mut Sheet<'_>, typed: &Typed) {
     let theme = sheet.theme;
     sheet.text(&typed.question, theme.selected, 0);
-    if !typed.notes.is_empty() {
+    if typed.told().next().is_some() {
         sheet.gap();
     }
-    for note in &typed.notes {
+    for note in typed.told() {
         sheet.note(note);
     }
     if let Some(toggle) = &typed.toggle {

@@ -4,53 +4,77 @@ use crate::{
         App, Effect, Machine,
         dialog::{Body, Dialog, Note, Purpose, Toggle, Typed},
     },
-    domain::{ByteSize, Disk, DiskKind, Op, Request, Snapshot, Vm, clean_line},
+    domain::{ByteSize, DiskKind, Op, Request, Snapshot, Vm, clean_line},
 };
 
-/// The files that go with a machine, as far as they are known: its disks, and what keeps its UEFI variables.
-fn files(machine: &Machine) -> Vec<Note> {
-    let disks = machine.disks.iter().flatten().filter(|disk| disk.kind == DiskKind::Disk && !disk.read_only);
-    let disks = disks.filter_map(|disk| {
+/// What is said of a machine's files where its disks go, and where they are kept: see [`Typed::by_toggle`].
+pub(super) fn of_files(machine: &Machine, keeps: Option<bool>) -> [Vec<Note>; 2] {
+    match keeps {
+        Some(true) => [kept(machine), Vec::new()],
+        _ => [gone(machine), kept(machine)],
+    }
+}
+
+fn gone(machine: &Machine) -> Vec<Note> {
+    let disks = || machine.disks.iter().flatten().filter(|disk| disk.kind == DiskKind::Disk);
+    let stays = disks().any(|disk| disk.stays);
+    let size = machine.vm.disk.filter(|_| !stays).map(|bytes| format!(", {}", ByteSize(bytes))).unwrap_or_default();
+    let sentence = match disks().filter(|disk| !disk.stays).count() {
+        0 if machine.disks.is_some() => "Its settings go: there is no way back.".to_owned(),
+        1 => format!("Its disk{size}, and its settings go with it: there is no way back."),
+        _ => format!("Its disks{size}, and its settings go with it: there is no way back."),
+    };
+    let files = disks().filter_map(|disk| {
+        let verb = if disk.stays { " stays" } else { "" };
         let pool = disk.pool.as_ref().map(|pool| format!(" in pool {pool}")).unwrap_or_default();
         let size = disk.real_size.or(disk.virtual_size).map(|size| format!(", {size}")).unwrap_or_default();
-        Some(format!("{}: {}{pool}{size}", disk.id, disk.medium.as_ref()?))
+        Some(format!("{}{verb}: {}{pool}{size}", disk.id, disk.medium.as_ref()?))
     });
+    let files = files.map(|file| Note::aside(clean_line(&file)));
+    std::iter::once(Note::plain(sentence)).chain(files).chain(variables(machine)).collect()
+}
+
+fn kept(machine: &Machine) -> Vec<Note> {
+    let sentence = Note::plain("Its settings go: there is no way back. The files of its disks stay.");
+    std::iter::once(sentence).chain(variables(machine)).collect()
+}
+
+/// The file of its UEFI variables, which goes in any case.
+fn variables(machine: &Machine) -> impl Iterator<Item = Note> {
     let variables = machine.vm.details.iter().filter(|(label, _)| label == Vm::VARIABLES);
-    let variables = variables.map(|(label, path)| format!("{label}: {path}"));
-    disks.chain(variables).map(|file| Note::aside(clean_line(&file))).collect()
+    variables.map(|(label, path)| Note::aside(clean_line(&format!("{label}: {path}"))))
 }
 
 impl App {
+    /// Opens the dialog at once; what goes with the machine is read meanwhile.
     pub(super) fn delete(&mut self) -> Vec<Effect> {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let vm = &machine.vm;
         let question = format!("Delete {} on {}?", vm.name, host.id());
         let mut typed = Typed::new(question, &vm.name, "delete");
-        let size = vm.disk.map(|bytes| format!(", {}", ByteSize(bytes))).unwrap_or_default();
         let keeps = host.capabilities().and_then(|c| c.keeps_disks);
-        let count = |all: &Vec<Disk>| all.iter().filter(|disk| disk.kind == DiskKind::Disk).count();
-        let disks = match machine.disks.as_ref().map(count) {
-            _ if keeps == Some(true) => {
-                "Its settings go: there is no way back. The files of its disks stay.".to_owned()
-            }
-            Some(1) => format!("Its disk{size}, and its settings go with it: there is no way back."),
-            _ => format!("Its disks{size}, and its settings go with it: there is no way back."),
-        };
-        typed.notes.push(Note::plain(disks));
+        typed.by_toggle = of_files(machine, keeps);
         typed.notes.extend(self.caution(host.id(), Op::Delete));
         if keeps.is_none() {
             typed.toggle = Some(Toggle::new("Its disks", "delete them for ever", "keep their files"));
         }
-        typed.notes.extend(files(machine));
         let (id, vm) = (host.id().clone(), vm.id.clone());
-        let has_snapshots = host.capabilities().is_some_and(|c| c.check(Op::ListSnapshots).is_ok());
+        let can = |op| host.capabilities().is_some_and(|c| c.check(op).is_ok());
+        let is_fresh = machine.disks.is_some() && self.shows_details();
+        let asks_disks = can(Op::ListDisks) && keeps != Some(true) && !is_fresh && !self.is_wary(&id);
+        let has_snapshots = can(Op::ListSnapshots);
         let dialog = Dialog::new("Delete a machine", id.clone(), Purpose::Delete(vm.clone()), Body::Typed(typed));
         let mut effects = self.open(dialog);
-        if has_snapshots && self.dialog.is_some() {
-            effects.extend(self.call(id, Request::ListSnapshots(vm)));
-            if let (Some(dialog), Some(Effect::Call { task, .. })) = (&mut self.dialog, effects.last()) {
+        if asks_disks {
+            // They come to the machine's record, which the dialog follows.
+            effects.extend(self.call(id.clone(), Request::ListDisks(vm.clone())));
+        }
+        if has_snapshots {
+            let asked = self.call(id, Request::ListSnapshots(vm));
+            if let (Some(dialog), [Effect::Call { task, .. }]) = (&mut self.dialog, asked.as_slice()) {
                 dialog.awaits = Some(*task);
             }
+            effects.extend(asked);
         }
         effects
     }

@@ -1,5 +1,5 @@
 //! Dialogs: opened, fed with what the host says, and turned into requests once answered.
-use super::{create, install, nodes, properties};
+use super::{create, delete, install, nodes, properties};
 use crate::{
     app::{
         App, Effect,
@@ -250,15 +250,21 @@ impl App {
     /// Takes in what a host said while a dialog about one of its machines is open.
     pub(in crate::app) fn dialog_follows(&mut self) {
         let Some(dialog) = &mut self.dialog else { return };
-        if let (Purpose::Grow(vm), Body::Grow(grow)) = (&dialog.purpose, &mut dialog.body)
-            && let Some(host) = self.hosts.get(&dialog.host)
-            && let Some(machine) = host.machine(vm)
-        {
-            grow.power = machine.vm.power();
-            grow.free = host.storage_free();
-            if let Some(disks) = &machine.disks {
-                grow.read(disks);
+        let (Purpose::Grow(vm) | Purpose::Delete(vm)) = &dialog.purpose else { return };
+        let Some(host) = self.hosts.get(&dialog.host) else { return };
+        let Some(machine) = host.machine(vm) else { return };
+        match &mut dialog.body {
+            Body::Grow(grow) => {
+                grow.power = machine.vm.power();
+                grow.free = host.storage_free();
+                if let Some(disks) = &machine.disks {
+                    grow.read(disks);
+                }
             }
+            Body::Typed(typed) => {
+                typed.by_toggle = delete::of_files(machine, host.capabilities().and_then(|can| can.keeps_disks));
+            }
+            _ => {}
         }
     }
 }

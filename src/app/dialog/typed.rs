@@ -8,6 +8,8 @@ use tui_input::Input;
 pub struct Typed {
     pub question: String,
     pub notes: Vec<Note>,
+    /// What is said before them while the toggle is off, and while it is on.
+    pub by_toggle: [Vec<Note>; 2],
     /// What must be typed.
     pub name: String,
     pub input: Input,
@@ -23,12 +25,20 @@ impl Typed {
         Self {
             question: question.into(),
             notes: Vec::new(),
+            by_toggle: [Vec::new(), Vec::new()],
             name: name.into(),
             input: Input::default(),
             toggle: None,
             yes,
             hasty: false,
         }
+    }
+
+    /// All that is said below the question, as the toggle stands.
+    pub fn told(&self) -> impl Iterator<Item = &Note> {
+        let [off, on] = &self.by_toggle;
+        let chosen = if self.toggle.as_ref().is_some_and(|toggle| toggle.on) { on } else { off };
+        chosen.iter().chain(&self.notes)
     }
 
     /// Whether the name stands there.

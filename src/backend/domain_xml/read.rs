@@ -39,6 +39,11 @@ impl Drive {
         self.device == "cdrom"
     }
 
+    /// Whether what is behind it is the machine's alone, and goes with it.
+    pub fn goes(&self) -> bool {
+        self.device == "disk" && !self.is_read_only && !self.is_shared
+    }
+
     /// The path of the file or device behind it.
     pub fn path(&self) -> Option<&str> {
         match &self.source {

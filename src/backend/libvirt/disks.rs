@@ -101,6 +101,7 @@ fn with_extent(drive: &Drive, pending: Option<&str>, extent: Option<Extent>) -> 
         bus: drive.bus.clone(),
         medium: if is_disk { medium } else { medium.map(in_library) },
         read_only: drive.is_read_only,
+        stays: !drive.goes(),
         pending: pending.map(str::to_owned).or_else(missing),
         ..Disk::new(drive.target.as_str())
     }

@@ -125,12 +125,11 @@ impl Libvirt {
     /// The disks that go with a machine: all that it alone has. Refused where one cannot be deleted, before anything is.
     async fn own_disks(&self, client: &Client, vm: &VmId, domain: &Domain) -> Result<Vec<Volume>> {
         let own = client.xml(domain, true).await?;
-        let is_disk = |drive: &&Drive| drive.device == "disk" && !drive.is_read_only && !drive.is_shared;
         let refused = |drive: &Drive, why: &str| {
             Error::conflict(format_args!("{} of {vm} {why}: delete the machine and keep its disks", drive.target))
         };
         let mut disks = Vec::new();
-        for drive in own.drives.iter().filter(is_disk) {
+        for drive in own.drives.iter().filter(|drive| drive.goes()) {
             let found = match &drive.source {
                 None => continue,
                 Some(Source::Other(_)) => return Err(refused(drive, "is on storage that is not managed here")),

@@ -9,7 +9,7 @@ use crate::{
     transport::{Program, find_program, real_size},
 };
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Component, Path};
 
 /// The CD drive that every machine has.
 pub(super) const DRIVE: &str = "cd0";
@@ -87,8 +87,7 @@ impl Local {
             record = self.store.read(vm)?;
             live = Some(Live::read(monitor).await?);
         }
-        let mut disks: Vec<_> =
-            record.disks.iter().map(|disk| described(disk, &folder.join(&disk.file), live.as_ref())).collect();
+        let mut disks: Vec<_> = record.disks.iter().map(|disk| described(disk, &folder, live.as_ref())).collect();
         disks.push(self.drive(&record, live.as_ref()));
         Ok(disks)
     }
@@ -106,7 +105,7 @@ impl Local {
                 None => None,
             },
         };
-        Ok(Some(described(disk, &self.store.folder(vm)?.join(&disk.file), live.as_ref())))
+        Ok(Some(described(disk, &self.store.folder(vm)?, live.as_ref())))
     }
 
     /// The CD drive and what is in it.
@@ -198,7 +197,8 @@ impl Local {
     }
 }
 
-fn described(disk: &DiskRecord, path: &Path, live: Option<&Live>) -> Disk {
+fn described(disk: &DiskRecord, folder: &Path, live: Option<&Live>) -> Disk {
+    let path = &folder.join(&disk.file);
     let node = live.and_then(|live| live.node(&disk.id));
     let from_file = || virtual_size(path, &disk.format);
     let size = node.map_or_else(from_file, |node| bytes(node, "/image/virtual-size"));
@@ -219,8 +219,15 @@ fn described(disk: &DiskRecord, path: &Path, live: Option<&Live>) -> Disk {
         medium: Some(path.to_string_lossy().into_owned()),
         read_only: node.and_then(|node| node.get("ro")).and_then(Value::as_bool).unwrap_or(false),
         pending,
+        stays: lies_elsewhere(path, folder),
         ..Disk::new(disk.id.as_str())
     }
+}
+
+/// Whether a file does not go with the machine's folder; of a link, only the link does.
+fn lies_elsewhere(path: &Path, folder: &Path) -> bool {
+    path.strip_prefix(folder).map_or(true, |inside| inside.components().any(|part| part == Component::ParentDir))
+        || path.is_symlink()
 }
 
 pub(super) fn find<'a>(record: &'a Record, vm: &VmId, id: &DiskId) -> Result<&'a DiskRecord> {
@@ -319,5 +326,19 @@ pub(super) async fn look(local: &Local, expect: &Expect) -> Verdict {
             }
         }
         _ => Verdict::Met(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_machines_folder_goes_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/sdb", folder.path().join("link.raw")).unwrap();
+        let elsewhere = |file: &str| lies_elsewhere(&folder.path().join(file), folder.path());
+        assert!(elsewhere("/dev/sdb") && elsewhere("../web/disk0.raw") && elsewhere("link.raw"));
+        assert!(!elsewhere("disk0.raw"));
     }
 }

@@ -2,7 +2,7 @@
 use crate::support::world::{call, cdrom, disk, known_world, press, reply, select, text, world};
 use vmdeck::{
     app::{App, Effect, Message, dialog::Body},
-    domain::{Disk, Error, HostEvent, Link, PowerState, Reply, Request, Snapshot, Vm},
+    domain::{Disk, Error, HostEvent, Link, PowerState, Reply, Request, Snapshot, TaskId, Vm},
     runtime::headless::parse,
 };
 
@@ -20,7 +20,46 @@ fn a_machine_goes_only_when_its_name_was_typed() {
 
 /// What the dialog asks for, so that it can list what goes.
 fn is_question(effect: &Effect) -> bool {
-    matches!(effect, Effect::Call { request: Request::ListSnapshots(_), .. })
+    matches!(effect, Effect::Call { request: Request::ListSnapshots(_) | Request::ListDisks(_), .. })
+}
+
+fn told(app: &App) -> Vec<String> {
+    match &app.dialog.as_ref().unwrap().body {
+        Body::Typed(typed) => typed.told().map(|note| note.text.clone()).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The task that reads the disks, if one does.
+fn reading_disks(effects: &[Effect]) -> Option<TaskId> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Call { task, request: Request::ListDisks(_), .. } => Some(*task),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_files_are_read_where_they_are_not_shown_and_follow_what_is_chosen() {
+    let mut app = known_world();
+    select(&mut app, "web2");
+    let task = reading_disks(&press(&mut app, "D")).unwrap();
+    app.update(Message::TaskEnded(task, Ok(Reply::Disks(vec![disk("vda", 20 << 30, 6 << 30)]))));
+    assert_eq!(told(&app)[1..], ["vda: /var/lib/vmdeck/machines/web1/vda.qcow2, 6 GiB"]);
+    press(&mut app, "down");
+    assert_eq!(told(&app), ["Its settings go: there is no way back. The files of its disks stay."]);
+
+    press(&mut app, "esc");
+    let Link::Up(mut can) = app.hosts.get(&"local".into()).unwrap().link.clone() else { panic!("it is up") };
+    can.keeps_disks = Some(true);
+    app.update(Message::Host("local".into(), HostEvent::Link(Link::Up(can.clone()))));
+    assert_eq!(reading_disks(&press(&mut app, "D")), None);
+    assert_eq!(told(&app), ["Its settings go: there is no way back. The files of its disks stay."]);
+
+    let mut app = known_world();
+    (can.keeps_disks, can.looks_leave_traces) = (None, true);
+    app.update(Message::Host("local".into(), HostEvent::Link(Link::Up(can))));
+    select(&mut app, "web2");
+    assert_eq!(reading_disks(&press(&mut app, "D")), None, "a look would leave traces");
 }
 
 #[test]
@@ -29,21 +68,21 @@ fn what_goes_with_a_machine_is_listed() {
     let files = vec![
         Disk { pool: Some("default".into()), ..disk("vda", 20 << 30, 6 << 30) },
         cdrom(Some("debian-13.iso")),
-        Disk { read_only: true, ..disk("vdb", 1, 1) },
+        Disk { stays: true, ..disk("vdb", 1, 1) },
     ];
     app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), files)));
     let details = vec![(Vm::VARIABLES.into(), "/nvram/web2_VARS.fd".to_owned())];
     let vm = Vm { power: Some(PowerState::Off), details, ..Vm::named("web2") };
     app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(vm))));
     select(&mut app, "web2");
-    let told = |app: &App| match &app.dialog.as_ref().unwrap().body {
-        Body::Typed(typed) => typed.notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>(),
-        other => panic!("{other:?}"),
-    };
     let effects = press(&mut app, "D");
     let before = told(&app);
-    let files =
-        ["vda: /var/lib/vmdeck/machines/web1/vda.qcow2 in pool default, 6 GiB", "UEFI variables: /nvram/web2_VARS.fd"];
+    let files = [
+        "Its disk, and its settings go with it: there is no way back.",
+        "vda: /var/lib/vmdeck/machines/web1/vda.qcow2 in pool default, 6 GiB",
+        "vdb stays: /var/lib/vmdeck/machines/web1/vdb.qcow2, 1 B",
+        "UEFI variables: /nvram/web2_VARS.fd",
+    ];
     assert!(before.ends_with(&files.map(str::to_owned)), "{before:?}");
     let snapshot = |name: &str| Snapshot { name: name.to_owned(), ..Snapshot::default() };
     reply(&mut app, &effects, Reply::Snapshots(vec![snapshot("fresh"), snapshot("patched")]));
