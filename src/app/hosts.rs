@@ -12,8 +12,8 @@ pub struct Machine {
     pub vm: Vm,
     /// The power state is from before the last list, which did not tell it.
     pub old_power: bool,
-    /// Rounded as they are shown.
-    pub figures: Option<Figures>,
+    /// Rounded as they are shown. Apart, since thousands of machines are off and have none.
+    pub figures: Option<Box<Figures>>,
     /// What graphs are drawn from; None: nothing was measured since it runs.
     pub usage: Option<Box<Usage>>,
     /// None: not read yet.
@@ -63,6 +63,8 @@ pub struct HostState {
     node_at: HashMap<NodeId, usize>,
     /// Whether the host keeps nodes as others keep machines.
     keeps_nodes: bool,
+    /// Whether it is not to be asked for machines that a person only passes by: known while it is away, too.
+    pub(super) is_wary: bool,
     /// What was read of single nodes.
     reports: HashMap<NodeId, NodeReport>,
     /// None: not listed yet.
@@ -109,6 +111,7 @@ impl HostState {
             nodes: Vec::new(),
             node_at: HashMap::new(),
             keeps_nodes: false,
+            is_wary: false,
             reports: HashMap::new(),
             images: None,
             heard: None,
@@ -257,6 +260,7 @@ impl HostState {
         }
         if let Link::Up(capabilities) = &link {
             self.keeps_nodes = capabilities.check(Op::ShowNode).is_ok();
+            self.is_wary = capabilities.looks_leave_traces;
         }
         (self.link, self.asks) = (link, None);
         Changes::ROWS
@@ -338,7 +342,7 @@ impl HostState {
                     }
                 }
                 machine.usage.get_or_insert_default().take(part, &figures);
-                let shown = Some(settle(machine.figures, figures));
+                let shown = Some(Box::new(settle(machine.figures.as_deref().copied(), figures)));
                 changed |= machine.figures != shown;
                 machine.figures = shown;
             }

@@ -187,8 +187,8 @@ fn matches(needle: &str, host: &HostState, machine: &Machine) -> bool {
 }
 
 fn compare(sort: Column, (i, a): (usize, &Machine), (j, b): (usize, &Machine)) -> Ordering {
-    let cpu = |m: &Machine| m.figures.and_then(|f| f.cpu).unwrap_or(-1.0);
-    let memory = |m: &Machine| m.figures.and_then(|f| f.memory).or(m.vm.memory);
+    let cpu = |m: &Machine| m.figures.as_ref().and_then(|f| f.cpu).unwrap_or(-1.0);
+    let memory = |m: &Machine| m.figures.as_ref().and_then(|f| f.memory).or(m.vm.memory);
     match sort {
         Column::Name => Ordering::Equal,
         Column::Host => i.cmp(&j).then_with(|| a.vm.group().cmp(&b.vm.group())),

@@ -218,20 +218,16 @@ impl App {
             _ if !self.shows_details() => None,
             Screen::Nodes => self.nodes.selected().map(|(host, node)| (host.clone(), Focus::Node(node.clone()))),
             _ => {
-                let (host, vm) = self.listing.selected().filter(|(host, _)| self.is_opened() || !self.is_wary(host))?;
+                let (host, vm) =
+                    self.listing.selected().filter(|(host, _)| self.details_open || !self.is_wary(host))?;
                 Some((host.clone(), Focus::Vm(vm.clone())))
             }
         }
     }
 
-    /// Whether a person asked for more of the selected machine than its line.
-    const fn is_opened(&self) -> bool {
-        self.details_open || matches!(self.tab, Tab::Disks | Tab::Properties)
-    }
-
     /// Whether a host is not to be asked for machines that a person only passes by.
     fn is_wary(&self, host: &HostId) -> bool {
-        self.hosts.get(host).and_then(HostState::capabilities).is_some_and(|can| can.looks_leave_traces)
+        self.hosts.get(host).is_some_and(|host| host.is_wary)
     }
 
     /// Whether the details of the selected machine or node are on the screen.

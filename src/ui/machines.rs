@@ -223,7 +223,7 @@ fn cells(app: &App, machine: &Machine, is_old: bool, theme: &Theme) -> [String; 
     let dash = if theme.ascii { "-" } else { "–" };
     let unknown = || dash.to_owned();
     let vm = &machine.vm;
-    let figures = machine.figures.filter(|_| !is_old).unwrap_or_default();
+    let figures = machine.figures.as_deref().copied().filter(|_| !is_old).unwrap_or_default();
     let memory = match (figures.memory.map(ByteSize), vm.memory.map(ByteSize)) {
         (Some(used), Some(total)) => format!("{}/{total}", used.number_beside(total)),
         (None, Some(total)) => format!("{dash}/{total}"),

@@ -43,14 +43,8 @@ impl App {
             let dialog = self.removal(&dialog, &disk);
             return self.open(dialog);
         }
-        match machine.disks.clone() {
-            Some(disks) => {
-                self.open(dialog);
-                self.offer_disks(&disks);
-                Vec::new()
-            }
-            None => self.open_and_ask(dialog, Request::ListDisks(vm)),
-        }
+        // What is known may be old: what goes is chosen from what is there.
+        self.open_and_ask(dialog, Request::ListDisks(vm))
     }
 
     /// The disks that may be removed, to choose from; the only one is chosen already.

@@ -80,8 +80,10 @@ impl Grow {
             return Judgement::Refused(format!("the size of {} is unknown", disk.id));
         };
         let text = self.input.value().trim();
-        if text.is_empty() || text == "+" {
-            return Judgement::Unfinished("+10G adds 10 GiB, 30G makes it 30 GiB".to_owned());
+        match text {
+            "" => return Judgement::Unfinished("30G makes it 30 GiB, +10G adds 10 GiB".to_owned()),
+            "+" => return Judgement::Unfinished("10G adds 10 GiB; Backspace, then 30G: 30 GiB in all".to_owned()),
+            _ => {}
         }
         match text.parse::<SizeChange>() {
             Err(why) => Judgement::Refused(why),

@@ -59,8 +59,9 @@ fn table<T, const N: usize>(head: [&str; N], items: &[T], row: impl Fn(&T) -> Ve
 fn asked(field: &FieldSpec) -> String {
     match &field.kind {
         FieldKind::Choice(choices) => {
-            let choices: Vec<_> = choices.iter().map(|c| clean_line(&c.value).into_owned()).collect();
-            format!("one of {}", choices.join(", "))
+            let named = choices.iter().filter(|c| !c.value.is_empty());
+            let named: Vec<_> = named.map(|c| clean_line(&c.value).into_owned()).collect();
+            format!("one of {}", named.join(", "))
         }
         _ => field.help.to_owned(),
     }

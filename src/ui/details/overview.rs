@@ -29,7 +29,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let up = vm.started.filter(|_| vm.power().is_alive()).map_or_else(unknown, |at| uptime(app.now(), at));
     page.pair(theme, "Up for", &up, width);
     page.gap();
-    let figures = machine.figures.unwrap_or_default();
+    let figures = machine.figures.as_deref().copied().unwrap_or_default();
     let cpu = figures.cpu.map_or_else(unknown, |share| format!("{share:.0} %"));
     let cpus = match vm.cpus {
         None => unknown(),
@@ -48,7 +48,11 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     page.gap();
     graphs.figure(&mut page, theme, "Disk read", &rate(figures.disk_read));
     graphs.figure(&mut page, theme, "Disk write", &rate(figures.disk_write));
-    if host.machines().take(LOOKED_AT).any(|m| m.figures.is_some_and(|f| f.net_in.is_some() || f.net_out.is_some())) {
+    if host
+        .machines()
+        .take(LOOKED_AT)
+        .any(|m| m.figures.as_ref().is_some_and(|f| f.net_in.is_some() || f.net_out.is_some()))
+    {
         page.pair(theme, "Received", &rate(figures.net_in), width);
         page.pair(theme, "Sent", &rate(figures.net_out), width);
     }

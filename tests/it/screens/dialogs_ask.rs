@@ -1,7 +1,7 @@
 //! Dialogs that ask for a yes, a name or one of a list.
 use crate::support::{
     screen::screen,
-    world::{call, known_world, press, reply, select, text, world},
+    world::{call, known_world, minus, press, reply, select, text, world},
 };
 use vmdeck::{
     app::Message,
@@ -33,7 +33,7 @@ fn delete() {
 #[test]
 fn remove_disk() {
     let mut app = known_world();
-    press(&mut app, "-");
+    minus(&mut app);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
     press(&mut app, "enter down");
     insta::assert_snapshot!("remove_disk_and_file", screen(&mut app, 80, 24));

@@ -189,3 +189,10 @@ pub(crate) fn reply(app: &mut App, effects: &[Effect], reply: Reply) {
     let (task, ..) = call(effects);
     app.update(Message::TaskEnded(task, Ok(reply)));
 }
+
+/// Presses the key that removes a disk of web1, and lets the host tell those that it has.
+pub(crate) fn minus(app: &mut App) {
+    let asked = press(app, "-");
+    let disks = app.hosts.get(&"local".into()).unwrap().machine(&"web1".into()).unwrap().disks.clone().unwrap();
+    reply(app, &asked, Reply::Disks(disks));
+}

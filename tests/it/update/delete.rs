@@ -1,5 +1,5 @@
 //! What cannot be undone: the name is typed, or a yes is said that was not the default.
-use crate::support::world::{call, cdrom, disk, known_world, press, reply, select, text, world};
+use crate::support::world::{call, cdrom, disk, known_world, minus, press, reply, select, text, world};
 use vmdeck::{
     app::{App, Effect, Message, dialog::Body},
     domain::{Disk, Error, HostEvent, Link, PowerState, Reply, Request, Snapshot, TaskId, Vm},
@@ -137,9 +137,12 @@ fn a_disk_is_removed_by_a_yes_and_deleted_by_the_name_of_its_machine() {
         Request::RemoveDisk { disk, delete, .. } => (disk.to_string(), *delete),
         other => panic!("{other:?}"),
     };
-    assert_eq!(removed(&press(&mut known_world(), "- enter y")), ("disk0".into(), false));
     let mut app = known_world();
-    assert_eq!(press(&mut app, "- down enter down y"), [], "its name is asked for first");
+    minus(&mut app);
+    assert_eq!(removed(&press(&mut app, "enter y")), ("disk0".into(), false));
+    let mut app = known_world();
+    minus(&mut app);
+    assert_eq!(press(&mut app, "down enter down y"), [], "its name is asked for first");
     assert_eq!(press(&mut app, "y enter backspace"), [], "y is a letter here");
     assert_eq!(text(&mut app, "disk1"), []);
     assert_eq!(press(&mut app, "enter ctrl-u"), [], "another machine may have one that is called so");
@@ -147,7 +150,19 @@ fn a_disk_is_removed_by_a_yes_and_deleted_by_the_name_of_its_machine() {
     assert_eq!(removed(&press(&mut app, "enter")), ("disk1".into(), true));
     let mut app = world();
     app.update(Message::Host("local".into(), HostEvent::Disks("web1".into(), vec![disk("disk9", 1 << 30, 0)])));
-    assert_eq!(press(&mut app, "- enter"), [], "no is the default");
+    minus(&mut app);
+    assert_eq!(press(&mut app, "enter"), [], "no is the default");
+}
+
+/// A list that is a while old has not what was added since, and what it has may be another disk by now.
+#[test]
+fn which_disk_goes_is_chosen_from_what_the_host_has_now() {
+    let mut app = known_world();
+    let asked = press(&mut app, "-");
+    assert_eq!(*call(&asked).2, Request::ListDisks("web1".into()));
+    reply(&mut app, &asked, Reply::Disks(vec![disk("disk7", 1 << 30, 0)]));
+    let removed = press(&mut app, "y");
+    assert!(matches!(call(&removed).2, Request::RemoveDisk { disk, .. } if disk.as_str() == "disk7"), "{removed:?}");
 }
 
 #[test]
@@ -156,7 +171,8 @@ fn where_no_disk_can_be_kept_its_removal_is_a_deletion_at_once() {
     let Link::Up(mut can) = app.hosts.get(&"local".into()).unwrap().link.clone() else { panic!("it is up") };
     can.keeps_disks = Some(false);
     app.update(Message::Host("local".into(), HostEvent::Link(Link::Up(can))));
-    press(&mut app, "- enter");
+    minus(&mut app);
+    press(&mut app, "enter");
     assert_eq!(press(&mut app, "y enter ctrl-u"), [], "y is a letter here");
     text(&mut app, "web1");
     let wanted = Request::RemoveDisk { vm: "web1".into(), disk: "disk0".into(), delete: true };
@@ -175,7 +191,8 @@ fn what_is_typed_is_what_a_command_must_name() {
         error.message.rsplit_once("add yes=").unwrap().1.to_owned()
     };
     let mut app = known_world();
-    press(&mut app, "- enter down y");
+    minus(&mut app);
+    press(&mut app, "enter down y");
     assert_eq!(typed(&app), named("remove-disk vm=web1 disk=disk0 delete=yes"));
     let mut app = known_world();
     press(&mut app, "2 home D");

@@ -1,7 +1,7 @@
 use crate::support::fleet::{fleet, names, offers, press, select, selected, tell, vm};
 use vmdeck::{
     app::{App, Column, Effect, Message},
-    domain::{Capabilities, Figures, Focus, HostEvent, Inventory, Link, PowerState, Vm},
+    domain::{Capabilities, Error, ErrorKind, Figures, Focus, HostEvent, Inventory, Link, PowerState, Vm},
 };
 
 fn list(app: &mut App, vms: Vec<Vm>) {
@@ -106,8 +106,15 @@ fn a_host_on_which_looks_leave_traces_is_asked_for_what_is_opened() {
     tell(&mut app, "local", HostEvent::Link(Link::Up(Box::new(wary))));
     assert_eq!((looked(&mut app, "down"), looked(&mut app, "up")), (None, None));
     assert_eq!(looked(&mut app, "enter").as_deref(), Some("web2"));
-    press(&mut app, "esc");
-    assert_eq!(looked(&mut app, "tab").as_deref(), Some("web2"), "its disks are asked for by name");
+    press(&mut app, "tab esc");
+    assert_eq!(
+        (looked(&mut app, "down"), looked(&mut app, "up")),
+        (None, None),
+        "disks are shown, and not of every machine"
+    );
+    let cut = Error::new(ErrorKind::Unreachable, "the connection broke");
+    tell(&mut app, "local", HostEvent::Link(Link::Down { error: cut, retry_at: None }));
+    assert_eq!((looked(&mut app, "down"), looked(&mut app, "up")), (None, None), "nor once it is back");
 }
 
 #[test]
