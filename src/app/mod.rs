@@ -230,6 +230,14 @@ impl App {
         self.hosts.get(host).is_some_and(|host| host.is_wary)
     }
 
+    /// What stands where disks or settings are not known yet.
+    pub fn unread(&self, host: &HostState, what: &str) -> String {
+        match host.is_wary && !self.details_open {
+            true => format!("{} reads {what}", self.settings.keymap.first(crate::input::Action::Details)),
+            false => format!("reading {what}"),
+        }
+    }
+
     /// Whether the details of the selected machine or node are on the screen.
     pub const fn shows_details(&self) -> bool {
         matches!(self.screen, Screen::Machines | Screen::Nodes)

@@ -17,7 +17,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let Some(disks) = machine.disks.as_deref() else {
         match machine.why_unread(host, Op::ListDisks) {
             Some(why) => page.text(why, width, 0, theme.warning),
-            None => page.line(Line::styled("reading disks", theme.dim)),
+            None => page.line(Line::styled(app.unread(host, "disks"), theme.dim)),
         }
         return page;
     };

@@ -13,7 +13,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let Some(properties) = machine.properties.as_deref() else {
         match machine.why_unread(host, Op::ListProperties) {
             Some(why) => page.text(why, width, 0, theme.warning),
-            None => page.line(Line::styled("reading settings", theme.dim)),
+            None => page.line(Line::styled(app.unread(host, "settings"), theme.dim)),
         }
         return page;
     };
