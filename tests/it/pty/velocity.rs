@@ -29,6 +29,8 @@ fn a_velocity_server_is_used_lost_and_found_again() {
     program.press("/web\r");
     program.until("one row", |s| !s.contents().contains("db "));
     program.press("\t");
+    program.until_shown("enter reads disks");
+    program.press("\r");
     program.until_shown("disk.img");
     program.press("+");
     program.until_told("Velocity grows no media: make a larger one there, and a new machine with it");
