@@ -227,7 +227,7 @@ impl Fetching {
     }
 }
 
-/// The fetches that have a journal, and how each stands; None: that cannot be told, or it has just become whole.
+/// The fetches that have a journal, and how each stands; None: that cannot be told, or it has just begun, or come whole.
 fn states(folder: &Path) -> Vec<(String, Option<TaskState>)> {
     let state = |name: &str| {
         let is_live = fetch::is_live(folder, name);
@@ -235,6 +235,9 @@ fn states(folder: &Path) -> Vec<(String, Option<TaskState>)> {
             return None;
         }
         let journal = Journal::read(folder, name).ok()??;
+        if !is_live && journal.begins() {
+            return None;
+        }
         Some(match is_live {
             true => TaskState::Running(journal.progress()),
             false => TaskState::Unknown(Error::new(ErrorKind::Interrupted, journal.halt())),

@@ -6,8 +6,8 @@ use super::{
     resume_part, settle,
 };
 use crate::{
-    domain::{Error, ErrorKind, Progress, Result, Secret, clean_line},
-    transport::{Program, Stopwatch, at},
+    domain::{Error, ErrorKind, Progress, Result, Secret, Stamp, clean_line},
+    transport::{Program, Stopwatch, at, now},
 };
 use rustix::fs::{FlockOperation, flock};
 use std::{
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_millis(250);
 /// How soon its end is seen by those who wait for it.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How long the process of a fetch may take to be there before the fetch is said to be interrupted.
+const BEGINNING: Duration = Duration::from_secs(2);
 /// How long one that is gone may have been at its last word: what is kept apart loses its lock a moment before.
 const LAST_WORD: Duration = Duration::from_millis(500);
 /// The same where it was asked to throw away what came: its history is written first.
@@ -191,6 +193,12 @@ impl Journal {
         };
         let bytes = (self.done > 0 || self.total.is_some()).then(|| Progress::bytes(self.done, self.total));
         Progress { rate: self.rate, note: Some(note.unwrap_or_default()), ..bytes.unwrap_or_default() }
+    }
+
+    /// Whether it was asked for just now, so that its process may not be there yet.
+    pub fn begins(&self) -> bool {
+        let is_open = matches!(self.state, State::Waiting | State::Running);
+        is_open && self.done == 0 && now().since(Stamp(self.asked)) < BEGINNING
     }
 
     /// Why it does not go on, where no process works on it.
