@@ -4,20 +4,19 @@ use super::{
     Libvirt,
     client::Client,
     describe,
+    leavings::Leavings,
     wire::{Domain, Params, procedure as p},
     xdr::Reader,
 };
 use crate::{
-    backend::{
-        Call,
-        domain_xml::{Description, Source},
-    },
-    domain::{
-        ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri,
-        clean_line,
-    },
+    backend::Call,
+    domain::{ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri},
 };
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use tokio::time::sleep;
 
 /// Where a machine may go.
@@ -94,33 +93,52 @@ impl Libvirt {
         let to = to.trim();
         check_libvirt_uri(to).map_err(|why| Error::invalid(format_args!("to: {why}")))?;
         let (client, domain) = self.domain(vm).await?;
-        let power = power(&client, &domain).await?;
-        Op::Migrate.allowed(power).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
+        let before = power(&client, &domain).await?;
+        Op::Migrate.allowed(before).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
         let description = client.xml(&domain, false).await?;
         let memory = description.memory;
+        let leavings = match copy_disks {
+            true => {
+                call.progress(Progress::note("looking at the other host"));
+                Some(Leavings::before(self, &client, &domain, &description, to).await)
+            }
+            false => None,
+        };
+        if call.cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, format_args!("cancelled: {vm} has not begun to move")));
+        }
+        let has_begun = AtomicBool::new(false);
         let flags = if copy_disks { FLAGS | COPY_DISKS } else { FLAGS };
         let ended = tokio::select! {
             ended = client.migrate(&domain, to, flags) => ended,
-            never = follow(&client, &domain, memory, &call) => match never {},
+            never = follow(&client, &domain, memory, &call, &has_begun) => match never {},
         };
-        match ended {
-            Err(error) if error.kind == ErrorKind::Cancelled => {
-                let copied = if copy_disks { left_behind(&description) } else { String::new() };
-                Err(self.stayed(vm, power, error, &copied).await)
+        let error = match ended {
+            Err(error) if error.kind == ErrorKind::Cancelled => self.stayed(vm, before, error).await,
+            Err(error) => explained(error, copy_disks),
+            Ok(()) => return Ok(()),
+        };
+        // Where the machine is not as it was, nobody can tell what is needed where.
+        let is_as_before = !error.leaves_unknown() && power(&client, &domain).await.is_ok_and(|now| now == before);
+        match leavings {
+            Some(leavings) if is_as_before => {
+                let has_begun = error.kind == ErrorKind::Cancelled || has_begun.into_inner();
+                let left = leavings.removed(&domain, has_begun).await;
+                Err(Error::new(error.kind, error.message + &left))
             }
-            ended => ended.map_err(|error| explained(error, copy_disks)),
+            _ => Err(error),
         }
     }
 
     /// What a move has come to that was stopped: libvirt said so, and the machine is looked at.
-    async fn stayed(&self, vm: &VmId, before: PowerState, error: Error, copied: &str) -> Error {
+    async fn stayed(&self, vm: &VmId, before: PowerState, error: Error) -> Error {
         let now = async {
             let (client, domain) = self.domain(vm).await?;
             power(&client, &domain).await
         };
         match now.await {
             Ok(now) if now == before => {
-                let told = format_args!("cancelled: {vm} is {} here, as before{copied}", now.name());
+                let told = format_args!("cancelled: {vm} is {} here, as before", now.name());
                 Error::new(ErrorKind::Cancelled, told)
             }
             Ok(now) => {
@@ -154,20 +172,6 @@ impl Libvirt {
     }
 }
 
-/// What a copy that was stopped leaves on the other host, where libvirt has made the files and does not take them away.
-fn left_behind(description: &Description) -> String {
-    let disks = description.drives.iter().filter(|drive| !drive.is_cdrom() && !drive.is_read_only && !drive.is_shared);
-    let names = disks.filter_map(|drive| match drive.source.as_ref()? {
-        Source::Volume { volume, .. } => Some(volume.as_str()),
-        Source::Path(path) => path.rsplit('/').next(),
-        Source::Other(_) => None,
-    });
-    match names.map(|name| clean_line(name).into_owned()).collect::<Vec<_>>() {
-        names if names.is_empty() => String::new(),
-        names => format!("; the pool of the other host may keep a part of {}: remove it there", names.join(", ")),
-    }
-}
-
 fn number(n: i32) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
@@ -179,7 +183,13 @@ async fn power(client: &Client, domain: &Domain) -> Result<PowerState> {
 
 /// Tells how far a move is, and has it stopped when that is wanted: again and again, since libvirt stops nothing that
 /// has not quite begun.
-async fn follow(client: &Client, domain: &Domain, memory: Option<ByteSize>, call: &Call) -> Infallible {
+async fn follow(
+    client: &Client,
+    domain: &Domain,
+    memory: Option<ByteSize>,
+    call: &Call,
+    has_begun: &AtomicBool,
+) -> Infallible {
     let mut is_told = false;
     loop {
         tokio::select! {
@@ -195,6 +205,7 @@ async fn follow(client: &Client, domain: &Domain, memory: Option<ByteSize>, call
         } else if let Ok(job) = client.job(domain).await
             && let Some(progress) = job.progress(memory)
         {
+            has_begun.store(true, Ordering::Relaxed);
             call.progress(progress);
         }
     }
@@ -256,19 +267,6 @@ mod tests {
         assert_eq!((told.done, told.total), (Some(ByteSize(1)), None), "how much memory comes then is unknown");
         let huge = job(2, &[("data_processed", u64::MAX), ("data_remaining", u64::MAX), ("memory_total", 1)]);
         assert_eq!(huge.progress(None).unwrap().percent(), Some(99));
-    }
-
-    #[test]
-    fn a_copy_that_was_stopped_tells_what_it_may_leave_there() {
-        let disk =
-            |kind: &str, source: &str| format!("<disk type='{kind}'><source {source}/><target dev='vda'/></disk>");
-        let left = |disks: &str| {
-            let xml = format!("<domain type='kvm'><name>web</name><devices>{disks}</devices></domain>");
-            left_behind(&Description::parse(&xml).unwrap())
-        };
-        let both = disk("file", "file='/images/web.qcow2'") + &disk("volume", "pool='p' volume='web.raw'");
-        assert_eq!(left(&both), "; the pool of the other host may keep a part of web.qcow2, web.raw: remove it there");
-        assert_eq!(left("<disk type='file' device='cdrom'><source file='/a.iso'/><target dev='sda'/></disk>"), "");
     }
 
     #[test]

@@ -12,10 +12,12 @@ mod figures;
 mod hints;
 mod holders;
 mod images;
+mod leavings;
 mod look;
 mod machines;
 mod migrate;
 pub mod packet;
+mod peer;
 mod plug;
 mod pools;
 mod power;
@@ -177,9 +179,8 @@ impl Libvirt {
         Ok(session.connection.client.clone())
     }
 
-    /// A connection that takes calls.
-    async fn reach(&self, events: &EventSink) -> Result<Connection> {
-        let uri = &self.settings.uri;
+    /// A connection that takes calls. Where ssh leads to it, it may ask the person behind `asked`.
+    async fn open(uri: &Uri, ssh: &Ssh, events: &EventSink, asked: Option<&EventSink>) -> Result<Connection> {
         let open = async |led: &(dyn Fn(Program) -> Program + Sync)| {
             let connection = uri.connect(events.clone(), led).await?;
             connection.client.open(uri.driver()).await.map(|()| connection)
@@ -187,7 +188,7 @@ impl Libvirt {
         if uri.is_local() {
             return open(&|program| program).await;
         }
-        self.ssh.asked(Some(events), async |asks| open(&|ssh| asks.lead(ssh)).await).await
+        ssh.asked(asked, async |asks| open(&|ssh| asks.lead(ssh)).await).await
     }
 
     /// The connection, and the machine on it.
@@ -298,7 +299,7 @@ impl Backend for Libvirt {
         drop(locked(&self.session).take());
         locked(&self.known).clear();
         self.fetching.ask_by(events.clone());
-        let connection = self.reach(&events).await?;
+        let connection = Self::open(&self.settings.uri, &self.ssh, &events, Some(&events)).await?;
         let client = connection.client.clone();
         let (versions, registered, folder) =
             tokio::join!(client.versions(), client.register(), self.own_folder(&client));

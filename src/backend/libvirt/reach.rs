@@ -83,6 +83,14 @@ impl Uri {
         Ok(Self { place, scope })
     }
 
+    /// Reads the URI by which the libvirt here reaches another one: a socket that it names is one of its own computer.
+    pub fn of_peer(&self, text: &str) -> Result<Self> {
+        match text.strip_prefix("qemu+unix:").filter(|_| self.is_local()) {
+            Some(rest) => Self::parse(&format!("qemu:{rest}")),
+            None => Self::parse(text),
+        }
+    }
+
     pub const fn is_local(&self) -> bool {
         matches!(self.place, Place::Local { .. })
     }
@@ -254,6 +262,16 @@ mod tests {
         ] {
             assert_eq!(Uri::parse(wrong).unwrap_err().kind, ErrorKind::Invalid, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_socket_of_another_computer_is_none_of_this_one() {
+        let [near, far] = ["qemu:///system", "qemu+ssh://root@far/system"].map(|text| Uri::parse(text).unwrap());
+        let socket = "qemu+unix:///session?socket=/x/libvirt-sock";
+        assert_eq!(near.of_peer(socket).unwrap().place, Place::Local { socket: Some("/x/libvirt-sock".into()) });
+        assert_eq!(far.of_peer(socket).unwrap_err().kind, ErrorKind::Invalid);
+        assert_eq!(far.of_peer("qemu+ssh://root@far/system").unwrap(), far);
+        assert_eq!(near.of_peer("qemu+tls://far/system").unwrap_err().kind, ErrorKind::Invalid);
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ mod libvirt_copies;
 mod libvirt_holders;
 mod libvirt_images;
 mod libvirt_kept;
+mod libvirt_leavings;
 mod libvirt_life;
 mod libvirt_migrate;
 mod libvirt_migrate_ends;

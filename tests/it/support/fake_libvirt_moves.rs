@@ -21,6 +21,8 @@ use vmdeck::backend::{
 };
 
 const UUID: [u8; 16] = [7; 16];
+/// How large every disk of the machine is.
+pub(crate) const DISK: u64 = 1 << 20;
 
 /// What a call comes to.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub(crate) enum Says {
 pub(crate) struct World {
     /// State and reason of the machine; None: it is not here.
     pub machine: Option<(i32, i32)>,
+    /// What its description says of its devices.
+    pub devices: String,
     /// What a move comes to at once; None: it goes on.
     pub moved: Option<Says>,
     /// What the next attempts to stop it come to, each; a move that goes on then ends as the second says.
@@ -60,6 +64,7 @@ impl FakeMover {
         let listener = UnixListener::bind(folder.path().join("sock")).unwrap();
         let world = World {
             machine: Some((1, 1)),
+            devices: String::new(),
             moved: None,
             stops: Vec::new(),
             job: Vec::new(),
@@ -118,8 +123,13 @@ fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Op
             (Says::Yes, empty().i32(state).i32(reason))
         }
         p::XML => {
-            (Says::Yes, empty().text("<domain type='qemu'><name>web</name><memory unit='MiB'>32</memory></domain>"))
+            let devices = &world.devices;
+            let xml = format!(
+                "<domain type='qemu'><name>web</name><memory unit='MiB'>32</memory><devices>{devices}</devices></domain>"
+            );
+            (Says::Yes, empty().text(&xml))
         }
+        p::BLOCK_INFO => (Says::Yes, empty().u64(DISK).u64(DISK).u64(DISK)),
         p::JOB_STATS => {
             let kind = if moving.is_some() { 2 } else { 0 };
             let told = empty().i32(kind).list(&world.job, |w, (name, number)| w.text(name).u32(4).u64(*number));
