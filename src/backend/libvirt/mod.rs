@@ -16,6 +16,7 @@ mod leavings;
 mod look;
 mod machines;
 mod migrate;
+mod offline;
 pub mod packet;
 mod peer;
 mod plug;

@@ -18,6 +18,7 @@ mod libvirt_leavings;
 mod libvirt_life;
 mod libvirt_migrate;
 mod libvirt_migrate_ends;
+mod libvirt_offline;
 mod libvirt_seen;
 mod libvirt_ssh;
 mod libvirt_sshd;
