@@ -43,7 +43,8 @@ JSON of `call --json`, its last line:
   {\"host\", \"op\", \"ok\", \"result\", \"error\": {\"kind\", \"message\"}}
   `result` of a read is what it found; of a change, what was read back:
   the machine (start, create, install ...), its disks (insert-image, remove-disk ...),
-  the new disk (add-disk), both sizes (resize-disk), the setting, the image;
+  the new disk (add-disk), both sizes (resize-disk), the image,
+  the setting (`current`: what a running machine has until its next start);
   null where nothing is left (delete, remove-image);
   with --detach, {\"job\"}: the name for resume-fetch, pause-fetch and cancel-fetch
   Before it, while a fetch is under way, one a line:

@@ -1,5 +1,6 @@
 use super::{
-    ByteSize, DiskId, Error, NodeExpect, PowerState, Reply, ResizePlan, Snapshot, SnapshotState, VmId, clean_line,
+    ByteSize, DiskId, Error, NodeExpect, PowerState, Reply, ResizePlan, Snapshot, SnapshotState, VmId, clean,
+    clean_line,
 };
 use std::fmt;
 
@@ -140,6 +141,16 @@ impl Verdict {
             Some(size) => Self::NotMet(format!("it has {size}")),
             None => Self::NotMet("its size is unknown".to_owned()),
         }
+    }
+
+    /// The verdict on a setting that has its value; `current`: what the running machine has until its next start, if
+    /// that differs.
+    pub fn set(current: Option<&str>) -> Self {
+        let remark = |now: &str| match clean(now, 60) {
+            now if now.is_empty() => "at the next start; until then it is empty".to_owned(),
+            now => format!("at the next start; until then it is {now}"),
+        };
+        Self::Met(current.map(remark).map(Reply::Remark))
     }
 
     /// The verdict on a snapshot, of all that the machine has.

@@ -9,6 +9,10 @@ impl Request {
             Some(reply @ (Reply::Resized { .. } | Reply::Fetched(_))) => reply.sentence().unwrap_or_default(),
             Some(reply @ Reply::DiskAdded(_)) => format!("{}: {}", self.target(), reply.sentence().unwrap_or_default()),
             Some(Reply::Taken(told)) => format!("{}: {}", self.title(), clean_line(told)),
+            // It says when that is so.
+            Some(Reply::Remark(remark)) if matches!(self, Self::SetProperty { .. }) => {
+                format!("{} {}", self.alone(), clean_line(remark))
+            }
             Some(Reply::Remark(remark)) => format!("{}: {}", self.alone(), clean_line(remark)),
             _ => self.alone(),
         }
@@ -88,6 +92,7 @@ fn grown(ResizePlan { from, to }: ResizePlan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Verdict;
 
     #[test]
     fn a_growth_is_told_in_one_unit_where_it_suits_both_sizes() {
@@ -113,6 +118,9 @@ mod tests {
         ] {
             assert_eq!(request.done(Some(&Reply::Done)), wanted);
         }
+        let set = Request::SetProperty { vm: vm(), name: "memory".into(), value: "1G".into() };
+        let Verdict::Met(reply) = Verdict::set(Some("512M")) else { panic!() };
+        assert_eq!(set.done(reply.as_ref()), "web1: memory is 1G at the next start; until then it is 512M");
         let add = Request::AddDisk { vm: vm(), values: crate::domain::Values::default() };
         assert_eq!(add.done(Some(&Reply::DiskAdded("disk1".into()))), "web1: disk1 added");
     }

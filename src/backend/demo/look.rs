@@ -35,13 +35,16 @@ pub(super) fn look(world: &World, expect: &Expect) -> Verdict {
             verdict(found == image.as_ref(), found.map_or("it is empty", |_| "something else is in it"))
         }),
         Expect::PropertyIs { vm, name, value } => on(vm, &|m| {
-            let found = properties::of(m).into_iter().find(|p| p.spec.name == name).map(|p| p.value);
+            let found = properties::of(m).into_iter().find(|p| p.spec.name == name);
             // `2048M` is read back as `2G`: sizes are compared as sizes.
             let same = |found: &str| {
                 found == value
                     || (name == "memory" && found.parse::<crate::domain::ByteSize>().ok() == value.parse().ok())
             };
-            verdict(found.as_deref().is_some_and(same), "it is something else")
+            match found.filter(|found| same(&found.value)) {
+                Some(found) => Verdict::set(found.current.as_deref()),
+                None => Verdict::NotMet("it is something else".to_owned()),
+            }
         }),
         Expect::Snapshot { vm, snapshot, state } => on(vm, &|m| Verdict::snapshot(snapshot, *state, &snapshots::of(m))),
         Expect::ImagePresent(name) => verdict(world.library.contains_key(name), "it is not there"),

@@ -17,10 +17,7 @@ impl Libvirt {
                 Err(error) if error.kind == ErrorKind::NotFound => Verdict::Met(None),
                 Err(error) => Verdict::Unknown(error),
             },
-            Expect::PropertyIs { vm, name, value } => match self.setting_is(vm, name, value).await? {
-                true => Verdict::Met(None),
-                false => Verdict::NotMet("it has another value".to_owned()),
-            },
+            Expect::PropertyIs { vm, name, value } => self.look_setting(vm, name, value).await?,
             Expect::NewDisk { vm, before } => {
                 let disks = self.list_disks(vm).await?;
                 let found = disks.iter().find(|disk| !before.contains(&disk.id));

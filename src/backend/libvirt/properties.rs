@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::{Properties, domain_xml::Description},
-    domain::{ByteSize, Error, FieldKind, FieldSpec, Property, Result, VmId},
+    domain::{ByteSize, Error, FieldKind, FieldSpec, Property, Result, Verdict, VmId},
 };
 
 fn specs(most: ByteSize) -> Vec<FieldSpec> {
@@ -41,17 +41,25 @@ fn memory(size: ByteSize) -> String {
 }
 
 impl Libvirt {
-    /// Whether a setting has this value, however it is spelled.
-    pub(super) async fn setting_is(&self, vm: &VmId, name: &str, wanted: &str) -> Result<bool> {
+    /// Whether a setting has this value, however it is spelled; and since when.
+    pub(super) async fn look_setting(&self, vm: &VmId, name: &str, wanted: &str) -> Result<Verdict> {
         let (client, domain) = self.domain(vm).await?;
         let autostart = name == "autostart" && client.autostart(&domain).await?;
         let found = value(&client.xml(&domain, true).await?, autostart, name);
-        Ok(match name {
+        let is_so = match name {
             "memory" => kib(wanted).ok() == found.as_deref().and_then(|found| kib(found).ok()),
             // Libvirt keeps no blanks around it.
             "description" => found.as_deref() == Some(wanted.trim()),
             _ => found.as_deref() == Some(wanted),
-        })
+        };
+        if !is_so {
+            return Ok(Verdict::NotMet("it has another value".to_owned()));
+        }
+        let now = match is_active(&domain) {
+            true => value(&client.xml(&domain, false).await?, autostart, name),
+            false => None,
+        };
+        Ok(Verdict::set(now.filter(|now| found.as_ref() != Some(now)).as_deref()))
     }
 
     async fn set(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {

@@ -13,9 +13,8 @@ impl Local {
             },
             Expect::Gone(vm) if self.store.holds(vm) => Verdict::NotMet("it is still there".to_owned()),
             Expect::Gone(_) | Expect::Nothing => Verdict::Met(None),
-            Expect::PropertyIs { vm, name, value } => match self.setting_is(vm, name, value) {
-                Ok(true) => Verdict::Met(None),
-                Ok(false) => Verdict::NotMet("it has another value".to_owned()),
+            Expect::PropertyIs { vm, name, value } => match self.look_setting(vm, name, value) {
+                Ok(verdict) => verdict,
                 Err(error) if error.kind == ErrorKind::NotFound => Verdict::Failed(error),
                 Err(error) => Verdict::Unknown(error),
             },

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backend::Properties,
-    domain::{Choice, Error, FieldKind, FieldSpec, Property, Result, VmId},
+    domain::{Choice, Error, FieldKind, FieldSpec, Property, Result, Verdict, VmId},
 };
 use std::fs;
 
@@ -81,6 +81,12 @@ fn set(record: &mut Record, name: &str, value: &str) -> Result<()> {
 /// Settings that have no part in the process: they hold at once.
 const AT_ONCE: [&str; 2] = ["description", "autostart"];
 
+/// What a process that was started with `started` has, where that is not what `record` says.
+fn current(started: Option<&Record>, record: &Record, name: &str) -> Option<String> {
+    let now = value(started?, name);
+    (now != value(record, name) && !AT_ONCE.contains(&name)).then_some(now)
+}
+
 impl Local {
     /// Keeps what a process is about to be started with, so that every vmdeck can tell what waits for the next start.
     pub(super) fn note_start(place: &Place, record: &Record) {
@@ -98,12 +104,15 @@ impl Local {
         Record::parse(&fs::read_to_string(&path).ok()?, &path).ok()
     }
 
-    /// Whether a setting has this value, however it is spelled.
-    pub(super) fn setting_is(&self, vm: &VmId, name: &str, wanted: &str) -> Result<bool> {
+    /// Whether a setting has this value, however it is spelled; and since when.
+    pub(super) fn look_setting(&self, vm: &VmId, name: &str, wanted: &str) -> Result<Verdict> {
         let record = self.store.read(vm)?;
         let mut other = record.clone();
         set(&mut other, name, wanted)?;
-        Ok(other == record)
+        if other != record {
+            return Ok(Verdict::NotMet("it has another value".to_owned()));
+        }
+        Ok(Verdict::set(current(self.started_with(vm).as_ref(), &record, name).as_deref()))
     }
 }
 
@@ -119,7 +128,7 @@ impl Properties for Qemu {
             {
                 choices.push(Choice::new(&now, "set in the file"));
             }
-            let current = started.as_ref().map(|s| value(s, name)).filter(|s| *s != now && !AT_ONCE.contains(&name));
+            let current = current(started.as_ref(), &record, name);
             let read_only = (name == UUID).then(|| "a machine keeps the one it was made with".to_owned());
             Property { spec, value: now, current, read_only }
         };

@@ -78,7 +78,7 @@ pub async fn call(
     streams: &mut Streams<'_>,
     interrupt: CancellationToken,
 ) -> u8 {
-    let mut done = String::new();
+    let mut request = None;
     let is_asked =
         streams.is_person && call.words.iter().any(|word| word == ASKED) && named(config, &call.host).is_ok();
     let asked = match is_asked {
@@ -93,25 +93,31 @@ pub async fn call(
             (Err(Error::invalid(format_args!("--detach: {op} is waited for, only a fetch goes on by itself"))), None)
         }
         Ok(asked) => {
-            done = text::done(&asked.request);
+            request = Some(asked.request.clone());
             run_and_look(config, paths, call, asked, streams, interrupt).await
         }
         Err(error) => (Err(error), None),
     };
-    tell(call, &result, seen, &done, streams);
+    tell(call, request.as_ref(), &result, seen, streams);
     exit_code(&result)
 }
 
 /// A closed pipe is no reason to fail: whoever read has read enough.
-fn tell(call: &Call, result: &Result<Reply>, seen: Option<Value>, done: &str, streams: &mut Streams<'_>) {
+fn tell(
+    call: &Call,
+    request: Option<&Request>,
+    result: &Result<Reply>,
+    seen: Option<Value>,
+    streams: &mut Streams<'_>,
+) {
     let _ = if call.json {
         writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result, seen))
     } else {
-        match result {
-            Ok(Reply::GoesOn(job)) => writeln!(streams.out, "{}", text::goes_on(&call.host, job)),
-            Ok(Reply::Done) => streams.out.write_all(done.as_bytes()),
-            Ok(reply) => streams.out.write_all(text::reply(reply).as_bytes()),
-            Err(error) => writeln!(streams.err, "vmdeck: {error}"),
+        match (result, request) {
+            (Ok(Reply::GoesOn(job)), _) => writeln!(streams.out, "{}", text::goes_on(&call.host, job)),
+            (Ok(reply), Some(request)) => streams.out.write_all(text::done(request, reply).as_bytes()),
+            (Ok(reply), None) => streams.out.write_all(text::reply(reply).as_bytes()),
+            (Err(error), _) => writeln!(streams.err, "vmdeck: {error}"),
         }
     };
     let _ = streams.out.flush();

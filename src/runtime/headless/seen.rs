@@ -5,7 +5,9 @@ use serde_json::Value;
 
 /// What to read after `request` came back with `reply`; None: the reply tells it, or nothing is left.
 pub(super) fn question(request: &Request, reply: &Reply) -> Option<Request> {
-    if !matches!(reply, Reply::Done | Reply::DiskAdded(_)) {
+    // That a setting waits for the next start stands in the setting.
+    let waits = matches!((request, reply), (Request::SetProperty { .. }, Reply::Remark(_)));
+    if !waits && !matches!(reply, Reply::Done | Reply::DiskAdded(_)) {
         return None;
     }
     Some(match request {

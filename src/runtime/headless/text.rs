@@ -145,12 +145,13 @@ pub(super) fn goes_on(host: &str, job: &JobId) -> String {
     format!("{name} is being fetched: `vmdeck call {host} resume-fetch {word}` follows it, cancel-fetch {word} ends it")
 }
 
-/// What is to be said when the host did what `request` asks for and has no words of its own: what was read back.
-pub(super) fn done(request: &Request) -> String {
-    match request.expects() {
-        _ if !request.is_change() => String::new(),
-        Expect::Nothing => format!("{}: done\n", request.title()),
-        met => format!("{met}\n"),
+/// What is to be said when the host did what `request` asks for: its own words, or what was read back.
+pub(super) fn done(request: &Request, told: &Reply) -> String {
+    match (request.expects(), told) {
+        (met @ Expect::PropertyIs { .. }, Reply::Remark(when)) => format!("{met} {}\n", clean_line(when)),
+        (Expect::Nothing, Reply::Done) if request.is_change() => format!("{}: done\n", request.title()),
+        (met, Reply::Done) if request.is_change() => format!("{met}\n"),
+        _ => reply(told),
     }
 }
 

@@ -84,6 +84,8 @@ async fn processors_are_added_now_and_at_the_next_start_as_far_as_the_machine_ma
     // Beyond what it may have while it runs: from the next start on.
     libvirt.set_property(&vm, "cpus", "3").await.unwrap();
     assert_eq!(setting(&libvirt, &vm, "cpus").await, ("3".to_owned(), Some("2".to_owned())));
+    let is_so = Expect::PropertyIs { vm: vm.clone(), name: "cpus".to_owned(), value: "3".to_owned() };
+    assert_eq!(libvirt.look(&is_so).await, Verdict::set(Some("2")), "it is said that it waits");
     libvirt.power_off(&vm).await.unwrap();
     libvirt.start(&vm).await.unwrap();
     assert_eq!(setting(&libvirt, &vm, "cpus").await, ("3".to_owned(), None));

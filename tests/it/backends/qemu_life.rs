@@ -7,7 +7,7 @@ use tokio::{
 };
 use vmdeck::{
     backend::{Backend, Console, Machines, Power, Properties, qemu::Qemu},
-    domain::{ErrorKind, Expect, HostEvent, PowerState, Verdict, VmId},
+    domain::{ErrorKind, Expect, HostEvent, PowerState, Reply, Verdict, VmId},
 };
 
 pub(super) async fn power(qemu: &Qemu, vm: &VmId) -> PowerState {
@@ -156,6 +156,9 @@ async fn settings_of_a_running_machine_wait_and_figures_are_told() {
     let waiting: Vec<_> =
         properties.iter().filter_map(|p| p.current.as_deref().map(|c| (p.spec.name, p.value.as_str(), c))).collect();
     assert_eq!(waiting, [("cpus", "2", "1")]);
+    let is_so = Expect::PropertyIs { vm: vm.clone(), name: "cpus".to_owned(), value: "2".to_owned() };
+    let Verdict::Met(Some(Reply::Remark(remark))) = world.qemu.look(&is_so).await else { panic!() };
+    assert_eq!(remark, "at the next start; until then it is 1");
 
     let first = world.qemu.figures(std::slice::from_ref(&vm)).await.unwrap();
     assert!(first[0].1.memory.unwrap() > 1 << 20);

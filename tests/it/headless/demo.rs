@@ -37,6 +37,7 @@ async fn what_was_read_back_is_said() {
         ("home power-off vm=web1 yes=web1", "web1 is off\n"),
         ("home reset vm=web1 yes=web1", "reset web1: done\n"),
         ("home set-property vm=web2 name=cpus value=4", "cpus of web2 is 4\n"),
+        ("home set-property vm=web1 name=cpus value=4", "cpus of web1 is 4 at the next start; until then it is 2\n"),
         ("home delete vm=web2 keep-disks=no yes=web2", "web2 is gone\n"),
     ] {
         assert_eq!(call(line, false).await, (0, said.to_owned(), String::new()), "{line}");
@@ -103,6 +104,11 @@ async fn json_of_a_change_has_what_was_read_back() {
             "set-property vm=web2 name=cpus value=4",
             "",
             json!({ "name": "cpus", "value": "4", "current": null, "read_only": null }),
+        ),
+        (
+            "set-property vm=web1 name=cpus value=4",
+            "",
+            json!({ "name": "cpus", "value": "4", "current": "2", "read_only": null }),
         ),
         ("add-disk vm=web2 size=4G", "/size", json!(4 * G)),
         ("eject-image vm=web1", "/0/id", json!("disk0")),
