@@ -1,5 +1,5 @@
 //! How far a task has come: unknown is not zero, nothing falls, and 100 % is said by the end alone.
-use super::{ByteSize, JobId, span};
+use super::{ByteSize, JobId, clean_line, span};
 use std::time::Duration;
 
 /// How far a task has come. `None` means "not known", never "zero".
@@ -81,6 +81,12 @@ impl Progress {
             parts.push(span(left));
         }
         parts.join("  ")
+    }
+
+    /// [`Progress::figures`], and what is going on: `1 of 3 MiB  0 B/s  stalled: no bytes for 7 s`.
+    pub fn told(&self) -> String {
+        let parts = [self.figures(), clean_line(self.note.as_deref().unwrap_or_default()).into_owned()];
+        parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("  ")
     }
 }
 

@@ -10,25 +10,31 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long the past counts in the rate: what is older than this has lost two thirds of its weight.
 const MEMORY: f64 = 3.0;
 
+/// How long nothing comes until that is said, and the rate is zero.
+const SILENT: Duration = Duration::from_secs(5);
+
 /// Counts bytes and says now and then how it goes.
 #[derive(Debug)]
 pub struct Meter {
     total: Option<u64>,
     done: u64,
     watch: Stopwatch,
+    /// When the last bytes came.
+    last: Duration,
     rate: Rate,
 }
 
 impl Meter {
     /// Begins at `done` bytes that are there already: they do not count in the rate.
     pub fn start(done: u64, total: Option<u64>) -> Self {
-        Self { total, done, watch: Stopwatch::start(), rate: Rate { done, ..Rate::default() } }
+        Self { total, done, watch: Stopwatch::start(), last: Duration::ZERO, rate: Rate { done, ..Rate::default() } }
     }
 
     /// Counts `size` more bytes. A report, unless the last one was just now.
     pub fn add(&mut self, size: u64) -> Option<Progress> {
         self.done += size;
         let now = self.watch.elapsed();
+        self.last = now;
         if now.saturating_sub(self.rate.at) < PAUSE {
             return None;
         }
@@ -36,10 +42,18 @@ impl Meter {
         Some(self.report())
     }
 
-    /// A report while nothing comes: the rate falls.
+    /// A report while nothing comes: the rate falls, and is none after a few seconds. A time left that only grows is
+    /// none that anybody knows.
     pub fn idle(&mut self) -> Progress {
-        self.rate.take(self.done, self.watch.elapsed());
-        self.report()
+        let now = self.watch.elapsed();
+        self.rate.take(self.done, now);
+        match now.saturating_sub(self.last) {
+            silent if silent < SILENT => self.report(),
+            silent => {
+                let note = Some(format!("stalled: no bytes for {} s", silent.as_secs()));
+                Progress { rate: Some(0.0), note, ..self.report() }
+            }
+        }
     }
 
     /// Like [`Meter::add`], from the whole count.
@@ -93,6 +107,22 @@ mod tests {
         assert!((600.0..800.0).contains(&after_a_second), "a stall shows within seconds: {after_a_second}");
         rate.take(5000, at + Duration::from_secs(30));
         assert!(rate.smooth.unwrap() < 1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_said_after_seconds_and_tells_no_time_left() {
+        let mut meter = Meter::start(0, Some(1 << 30));
+        sleep(Duration::from_secs(1)).await;
+        meter.add(1 << 20);
+        sleep(Duration::from_secs(4)).await;
+        assert_eq!(meter.idle().note.as_deref(), Some(""));
+        sleep(Duration::from_secs(3)).await;
+        let told = meter.idle();
+        assert_eq!(told.told(), "0 of 1 GiB  0 B/s  stalled: no bytes for 7 s");
+        assert_eq!(told.left(), None);
+        sleep(Duration::from_secs(1)).await;
+        let again = meter.add(1 << 20).unwrap();
+        assert!(again.note.as_deref() == Some("") && again.left().is_some(), "{again:?}");
     }
 
     #[tokio::test(start_paused = true)]

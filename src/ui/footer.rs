@@ -19,6 +19,8 @@ use unicode_width::UnicodeWidthStr as _;
 /// Columns of the bar in the strip.
 const BAR: u16 = 16;
 const LEAST_BAR: u16 = 6;
+/// Columns that the title keeps beside a reason.
+const LEAST_TITLE: u16 = 24;
 
 /// The longest sentence that is looked at, in characters.
 const LONGEST: usize = 1000;
@@ -78,7 +80,14 @@ fn running(app: &App, task: &Task, width: u16, theme: &Theme) -> Line<'static> {
     match &task.state {
         TaskState::Running(progress) if progress.percent().is_some() || progress.done.is_some() => {
             let percent = progress.percent().map(|p| format!(" {p:>3} %")).unwrap_or_default();
-            let told = format!("{percent}  {}", progress.figures());
+            // Where there is no room for both, why nothing comes says more than how much came.
+            let whole = format!("{percent}  {}", progress.told());
+            let told = match &progress.note {
+                Some(note) if whole.width() + usize::from(LEAST_TITLE) > usize::from(room) => {
+                    cut(&format!("{percent}  {note}"), room.saturating_sub(LEAST_TITLE))
+                }
+                _ => whole,
+            };
             // The bar gives way to the title, down to a few columns; then the title is cut.
             let told_width = u16::try_from(told.width()).unwrap_or(0);
             let title_width = u16::try_from(title.width()).unwrap_or(u16::MAX);

@@ -1,6 +1,6 @@
 use super::{
     Theme, pane, plain,
-    widget::{clock, gauge, spark, wrap},
+    widget::{clock, cut, gauge, spark, wrap},
 };
 use crate::{
     app::App,
@@ -35,6 +35,12 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         lines.push(Line::from(vec![Span::styled(" Job    ", theme.dim), Span::raw(job.to_string())]));
     }
     if let Some(progress) = task.progress() {
+        if let Some(note) = &progress.note {
+            lines.push(Line::from(vec![
+                Span::styled(" Now    ", theme.dim),
+                Span::raw(cut(note, area.width.saturating_sub(11))),
+            ]));
+        }
         lines.extend(far(app, task, progress, theme));
     }
     lines.push(Line::default());

@@ -73,7 +73,7 @@ fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, the
     let told = match &task.state {
         TaskState::Running(progress) => {
             let percent = progress.percent().map(|p| format!("  {p} %")).unwrap_or_default();
-            format!("{}{percent}  {}", task.title, progress.figures())
+            format!("{}{percent}  {}", task.title, progress.told())
         }
         _ => plain::sentence(&app.outcome(task), theme.ascii).into_owned(),
     };
