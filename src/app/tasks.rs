@@ -198,7 +198,8 @@ impl Tasks {
             return;
         }
         if task.title.is_empty() {
-            task.title = format!("{} form", task.op.name());
+            let of = task.vm.as_ref().map(|vm| format!(" of {vm}")).unwrap_or_default();
+            task.title = format!("{} form{of}", task.op.name());
         }
         task.set(state, now);
         let told = outcome(task);
@@ -217,16 +218,21 @@ impl Tasks {
             None if job.state.is_ended() && job.request.is_none() => return false,
             None => {
                 let title = crate::domain::clean_line(&job.title).into_owned();
-                let id = self.insert(host, Op::FetchImage, title, job.vm, now);
+                let begun = job.begun.map_or(now, |begun| begun.min(now));
+                let id = self.insert(host, Op::FetchImage, title, job.vm, begun);
                 if let Some(task) = self.all.get_mut(&id) {
                     task.job = Some(job.id);
                     task.image = job.image;
                     task.request = job.request;
+                    // Nobody here saw it taken.
+                    if job.begun.is_some() && matches!(job.state, TaskState::Running(_)) {
+                        task.state = TaskState::Running(Progress::default());
+                    }
                 }
                 id
             }
         };
-        self.state(id, job.state, now)
+        self.state(id, job.state, now) || known.is_none()
     }
 
     pub(super) fn clear_ended(&mut self) -> bool {

@@ -4,7 +4,7 @@ use super::{Call, EventSink, asking::Asking};
 use crate::{
     domain::{
         Error, ErrorKind, Fetches, HostEvent, Image, Inventory, Job, OpenFetch, Progress, Prospect, QuestionKind,
-        Reply, Request, Result, Secret, TaskState, clean_line,
+        Reply, Request, Result, Secret, Stamp, TaskState, clean_line,
     },
     fetch::{self, Journal, Order, Wish},
     transport::{Stopwatch, at},
@@ -205,7 +205,8 @@ impl Fetching {
                 let Some(state) = state.as_ref().filter(|_| !self.followed.holds(name)) else { continue };
                 if told.insert(name.clone(), state.clone()).as_ref() != Some(state) {
                     let request = Request::ResumeFetch { image: name.clone() };
-                    tell(events, name, state.clone(), Some(request)).await;
+                    let begun = Journal::read(folder, name).ok().flatten().map(|journal| Stamp(journal.asked));
+                    tell(events, Job { state: state.clone(), begun, request: Some(request), ..job(name) }).await;
                 }
             }
             // Where what is there cannot be seen, it is not known how one has ended.
@@ -219,7 +220,7 @@ impl Fetching {
                     };
                     let inventory = Inventory { images: Some(images.clone()), ..Inventory::default() };
                     let _ = events.send(HostEvent::Inventory(inventory)).await;
-                    tell(events, &name, state, None).await;
+                    tell(events, Job { state, ..job(&name) }).await;
                 }
             }
             sleep(Duration::from_secs(if lives { 1 } else { 2 })).await;
@@ -263,8 +264,12 @@ pub(super) fn wish(folder: &Path, name: &str, wish: Wish) -> Result<()> {
     fetch::ask_to(folder, name, wish)
 }
 
-async fn tell(events: &EventSink, name: &str, state: TaskState, request: Option<Request>) {
-    let (title, image) = (format!("fetch {name}"), Some(name.to_owned()));
-    let job = Job { id: name.into(), vm: None, title, image, state, request };
+/// The fetch of `name`, as one that others see.
+fn job(name: &str) -> Job {
+    let (id, title, image) = (name.into(), format!("fetch {name}"), Some(name.to_owned()));
+    Job { id, vm: None, title, image, state: TaskState::Queued, begun: None, request: None }
+}
+
+async fn tell(events: &EventSink, job: Job) {
     let _ = events.send(HostEvent::Job(Box::new(job))).await;
 }

@@ -34,6 +34,8 @@ pub struct Job {
     /// The entry of the library that it brings, if it is a fetch.
     pub image: Option<String>,
     pub state: TaskState,
+    /// When it began, where the host knows.
+    pub begun: Option<Stamp>,
     /// What to ask for, to go on with it once it was interrupted.
     pub request: Option<super::Request>,
 }

@@ -44,6 +44,7 @@ pub(super) async fn job(shared: Arc<Shared>) {
             title: format!("fetch {name}"),
             image: Some(name.clone()),
             state,
+            begun: None,
             request: None,
         }))
     };

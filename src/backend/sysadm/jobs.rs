@@ -267,6 +267,7 @@ impl Jobs {
                 title: entry.title.clone(),
                 image: entry.image.clone(),
                 state,
+                begun: None,
             };
             let now = told(entry.state.borrow().clone());
             // One that was over at once has begun all the same.

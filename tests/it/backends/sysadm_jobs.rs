@@ -71,6 +71,7 @@ fn end_of_theirs() -> Job {
         title: "x".to_owned(),
         image: None,
         state: TaskState::Succeeded(None),
+        begun: None,
     }
 }
 

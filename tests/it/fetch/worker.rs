@@ -9,7 +9,7 @@ use std::fs;
 use tokio::task::JoinSet;
 use vmdeck::{
     backend::{Call, Images},
-    domain::{ErrorKind, TaskState},
+    domain::{ErrorKind, Stamp, TaskState},
     fetch::{Journal, State, is_live},
 };
 
@@ -25,6 +25,8 @@ async fn a_fetch_outlives_its_vmdeck_and_another_shows_and_joins_it() {
     let seen = |state: &TaskState| matches!(state, TaskState::Running(p) if p.done.is_some_and(|done| done.0 > 0));
     let job = told(&second, seen).await;
     assert_eq!((job.id.as_str(), job.title.as_str()), ("a.iso", "fetch a.iso"));
+    let asked = Journal::read(&folder, "a.iso").unwrap().unwrap().asked;
+    assert_eq!(job.begun, Some(Stamp(asked)), "it began before anybody looked");
     let pid = processes(&folder, "a.iso");
     // The same fetch twice is one fetch.
     let (mut calls, mut seen_by) = (JoinSet::new(), Vec::new());

@@ -239,6 +239,7 @@ fn an_interrupted_fetch_of_the_host_is_a_row_that_goes_on_or_is_thrown_away() {
             title: "fetch y.iso".into(),
             image: Some("y.iso".into()),
             state,
+            begun: None,
             request,
         };
         app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))));
@@ -282,7 +283,7 @@ fn a_fetch_of_ours_that_was_interrupted_is_one_row_whoever_goes_on_with_it() {
     let tell = |app: &mut App, state| {
         let request = Some(Request::ResumeFetch { image: "y.iso".into() });
         let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
-        let job = Job { id, vm: None, title, image, state, request };
+        let job = Job { id, vm: None, title, image, state, begun: None, request };
         app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))));
     };
     tell(&mut app, TaskState::Unknown(interrupted()));
@@ -319,7 +320,12 @@ fn the_history_is_asked_for_and_shown() {
         why: why.map(str::to_owned),
         checked: None,
     };
-    let all = (0..20).map(|n| past(&format!("{n}.iso"), (n == 1).then_some("the server says 404 Not Found"))).collect();
+    let why = |n| match n {
+        1 => Some("the server says 404 Not Found"),
+        2 => Some("cancelled"),
+        _ => None,
+    };
+    let all = (0..20).map(|n| past(&format!("{n}.iso"), why(n))).collect();
     let effects = press(&mut app, "h");
     reply(&mut app, &effects, Reply::Fetches(Fetches { past: all, ..Fetches::default() }));
     insta::assert_snapshot!("history", screen(&mut app, 80, 24));

@@ -75,7 +75,7 @@ fn a_notice_tells_of_a_long_fetch_that_another_vmdeck_began() {
     (app.settings.notice, app.settings.ascii) = (true, true);
     let tell = |app: &mut App, state| {
         let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
-        let job = Job { id, vm: None, title, image, state, request: None };
+        let job = Job { id, vm: None, title, image, state, begun: None, request: None };
         app.update(Message::Host("local".into(), HostEvent::Job(Box::new(job))))
     };
     assert_eq!(tell(&mut app, TaskState::Running(Progress::share(42.0))), []);
@@ -86,6 +86,38 @@ fn a_notice_tells_of_a_long_fetch_that_another_vmdeck_began() {
     assert_eq!(app.title().map(|title| title.to_string()).as_deref(), Some("fetch y.iso: kaputt ? weg - vmdeck"));
     press(&mut app, "esc");
     assert_eq!(app.title(), None);
+}
+
+#[test]
+fn a_fetch_that_is_older_than_this_vmdeck_is_shown_with_its_real_start() {
+    let mut app = fleet();
+    let begun = Stamp(app.now().0 - 75 * 60_000);
+    let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
+    let state = TaskState::Running(Progress::bytes(1 << 20, Some(4 << 20)));
+    let job = Job { id, vm: None, title, image, state, begun: Some(begun), request: None };
+    tell(&mut app, "local", HostEvent::Job(Box::new(job)));
+    assert_eq!(app.tasks.get(ONE).unwrap().begun, begun);
+    press(&mut app, "3");
+    let shown = screen(&mut app, 100, 24);
+    assert!(shown.lines().any(|row| row.contains("1h 15m") && row.contains("fetch y.iso  25 %")), "{shown}");
+}
+
+#[test]
+fn what_a_person_cancelled_has_a_calm_mark_of_its_own() {
+    let mut app = started();
+    app.update(Message::TaskEnded(ONE, Err(Error::new(ErrorKind::Cancelled, "cancelled"))));
+    press(&mut app, "3");
+    let shown = screen(&mut app, 100, 24);
+    assert!(shown.contains("– start web2: cancelled") && !shown.contains('✖'), "{shown}");
+}
+
+#[test]
+fn a_form_that_could_not_be_read_names_its_machine() {
+    let mut app = fleet();
+    select(&mut app, "web2");
+    press(&mut app, "a");
+    app.update(Message::TaskEnded(ONE, Err(Error::refused("no"))));
+    assert_eq!(told(&app), "add-disk form of web2: no");
 }
 
 #[test]
@@ -136,6 +168,7 @@ fn work_of_others_is_shown_and_work_that_was_over_is_not() {
             title: "fetch x.iso".into(),
             image: Some("x.iso".into()),
             state,
+            begun: None,
             request: None,
         }))
     };

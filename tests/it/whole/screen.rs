@@ -195,6 +195,7 @@ async fn quitting_waits_neither_for_jobs_of_the_host_nor_against_the_persons_wil
         title: "fetch x.iso".into(),
         image: Some("x.iso".into()),
         state,
+        begun: None,
         request: None,
     };
     let mut show = Show::new(&[("a", &fake)]);
@@ -292,7 +293,7 @@ async fn the_title_follows_a_fetch_and_is_given_back() {
     let mut show = Show::new(&[("a", &fake)]);
     let tell = async |state| {
         let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
-        let job = Job { id, vm: None, title, image, state, request: None };
+        let job = Job { id, vm: None, title, image, state, begun: None, request: None };
         fake.sink().send(HostEvent::Job(Box::new(job))).await.unwrap();
         sleep(SECOND).await;
     };
