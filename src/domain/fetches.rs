@@ -75,6 +75,11 @@ impl PastFetch {
         format!("{} in {}{rate}", self.received, span(self.took))
     }
 
+    /// Whether a person ended it.
+    pub fn is_cancelled(&self) -> bool {
+        self.why.as_deref() == Some("cancelled")
+    }
+
     /// How it ended.
     pub fn outcome(&self) -> String {
         match (&self.why, &self.checked) {

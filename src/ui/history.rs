@@ -20,7 +20,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     let mut lines = Vec::new();
     for fetch in past {
         let [done, failed, _] = theme.verdict();
-        let (mark, style) = if fetch.why.is_none() { (done, theme.good) } else { (failed, theme.bad) };
+        let (mark, style) = match fetch.why {
+            None => (done, theme.good),
+            Some(_) if fetch.is_cancelled() => (theme.cancelled(), theme.dim),
+            Some(_) => (failed, theme.bad),
+        };
         let when = format!("{} {}", day(fetch.ended, zone), clock(fetch.ended, zone));
         let name = clean_line(&fetch.name).into_owned();
         let left = room.saturating_sub(u16::try_from(when.len()).unwrap_or(0) + 4);

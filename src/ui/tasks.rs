@@ -59,7 +59,7 @@ pub(super) fn mark(task: &Task, theme: &Theme) -> (&'static str, Style) {
     match &task.state {
         TaskState::Succeeded(_) => (done, theme.good),
         TaskState::Failed(_) => (failed, theme.bad),
-        TaskState::Cancelled => (failed, theme.warning),
+        TaskState::Cancelled => (theme.cancelled(), theme.dim),
         TaskState::Unknown(why) if why.kind == ErrorKind::Interrupted => power(theme, PowerState::Paused),
         TaskState::Unknown(_) | TaskState::Looking(_) => (unknown, theme.warning),
         TaskState::Queued | TaskState::Running(_) => power(theme, PowerState::Starting),

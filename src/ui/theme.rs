@@ -75,6 +75,11 @@ impl Theme {
         }
     }
 
+    /// The mark before what a person has cancelled.
+    pub const fn cancelled(&self) -> &'static str {
+        if self.ascii { "-" } else { "–" }
+    }
+
     /// The mark before an outcome: done, failed, unknown.
     pub const fn verdict(&self) -> [&'static str; 3] {
         if self.ascii { ["+", "x", "?"] } else { ["✔", "✖", "?"] }
