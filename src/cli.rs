@@ -15,7 +15,7 @@ use crate::{
     transport::{APART, askpass},
     ui::Theme,
 };
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use std::{
     ffi::OsString,
     io::{IsTerminal as _, Read as _, Write as _},
@@ -79,10 +79,11 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Do one operation on one host, without the screen
+    #[command(after_help = "`vmdeck call --help` tells all operations and their words.", after_long_help = headless::operations())]
     Call {
         /// The host's name in the configuration
         host: String,
-        /// The operation: list, start, resize-disk ...
+        /// The operation: list, start, resize-disk ...; with --help, its words
         operation: String,
         /// Its words: vm=web disk=disk0 size=+10G; what may lose something needs yes=NAME;
         /// a host's question takes answer=@FILE, or answer=- to be asked
@@ -142,8 +143,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         ([_, word, program @ ..], _) if word == APART => return become_apart(program),
         _ => {}
     }
+    let of_one = help_of_one(&words);
     let cli = match Cli::read(words) {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp && of_one.is_some() => {
+            let _ = std::io::stdout().write_all(of_one.unwrap_or_default().as_bytes());
+            return 0;
+        }
         Err(error) => {
             // Help asked for is no failure; a closed pipe neither.
             let _ = error.print();
@@ -157,6 +163,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             2
         }
     }
+}
+
+/// The help of one operation, where `words` name one: `call HOST OP`.
+fn help_of_one(words: &[OsString]) -> Option<String> {
+    let mut plain = words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'));
+    (plain.next()? == "call").then(|| plain.nth(1)).flatten().and_then(headless::help)
 }
 
 /// Leaves the terminal and becomes `words`, a program and its arguments; comes back only where that fails.

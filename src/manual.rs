@@ -1,5 +1,8 @@
 //! The man page: one, with a section for each command and the table of operations.
-use crate::domain::{OPS, Weight};
+use crate::{
+    domain::OPS,
+    runtime::headless::{NOTES, usage},
+};
 use clap::Command;
 use clap_mangen::Man;
 use std::{fmt::Write as _, io};
@@ -45,9 +48,10 @@ pub fn page(command: &Command) -> io::Result<String> {
     }
     page.push_str(".SH OPERATIONS\nThose of\n.BR \"vmdeck call\" ;\nnot every host offers all of them.\n");
     for row in OPS {
-        let asked = if row.weight == Weight::Risk { " (needs yes=NAME)" } else { "" };
-        let _ = writeln!(page, ".TP\n\\fB{}\\fR\n{}{asked}", row.name.replace('-', "\\-"), row.help);
+        let words = usage(row.op).replace('-', "\\-");
+        let _ = writeln!(page, ".TP\n\\fB{}\\fR {words}\n{}", row.name.replace('-', "\\-"), row.help);
     }
+    let _ = writeln!(page, ".PP\n{}", NOTES.replace('-', "\\-"));
     let last: [Part; 2] = [|man, out| man.render_extra_section(out), |man, out| man.render_version_section(out)];
     let rest = whole(command, &last)?.replace(".SH EXTRA\n", ".SH NOTES\n");
     rest.lines().filter(|line| !is_preamble(line)).for_each(|line| page.extend([line, "\n"]));

@@ -261,3 +261,17 @@ fn ctrl_c_ends_what_is_under_way_with_a_code_of_its_own() {
     assert!(last.contains("\"kind\":\"cancelled\""), "{last}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+#[test]
+fn the_words_of_operations_are_told_where_they_are_asked_for() {
+    let home = Home::new(NO_LOCAL);
+    let (code, out, err) = home.run("call --help");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.contains("\n  resize-disk vm=MACHINE disk=DISK size=20G|+10G\n          Grow a disk\n"), "{out}");
+    let (code, out, _) = home.run("call local resize-disk --help");
+    let first = "Grow a disk\n\nUsage: vmdeck call HOST resize-disk vm=MACHINE disk=DISK size=20G|+10G\n";
+    assert!(code == Some(0) && out.starts_with(first), "{out}");
+    let (code, out, err) = home.run("call local lst");
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.starts_with("vmdeck: no operation is called `lst`: did you mean `list`?"), "{err}");
+}

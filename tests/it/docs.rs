@@ -110,6 +110,7 @@ fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
         (Command::Completions { shell }, "_vmdeck"),
         (Command::Man, "Exit codes"),
         (Command::Man, ".SH \"VMDECK CALL\""),
+        (Command::Man, "\\fBresize\\-disk\\fR vm=MACHINE disk=DISK size=20G|+10G\nGrow a disk"),
         (Command::Keys, "| Where | Keys |"),
         (Command::Config, "[keys]"),
     ] {

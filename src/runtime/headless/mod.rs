@@ -5,9 +5,11 @@ mod moves;
 mod seen;
 mod table;
 mod text;
+mod usage;
 mod words;
 
 pub use table::{hosts, machines};
+pub use usage::{NOTES, help, operations, usage};
 pub use words::{Asked, parse};
 
 use super::{Hosts, Policy, spawn};

@@ -1,52 +1,10 @@
 //! `OP key=value ...` to a request.
+use super::usage::{ALL, nearest, taken, usage};
 use crate::domain::{
-    Error, NodeId, OPS, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, checksum, clean, wished,
+    Error, NodeId, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, checksum, clean, wished,
 };
 use std::{collections::BTreeMap, io::Read};
 use url::Url;
-
-/// The words that an operation takes: those it needs and those it may have. `config.` stands for the fields of its form,
-/// which the host names: they may also be written without it.
-const fn taken(op: Op) -> (&'static [&'static str], &'static [&'static str]) {
-    match op {
-        Op::List | Op::ListImages | Op::ListFetches | Op::ListNodes | Op::CheckSetup => (&[], &[]),
-        Op::SetUp | Op::AddNode => (&[], &["config."]),
-        Op::Show
-        | Op::Start
-        | Op::ShutDown
-        | Op::PowerOff
-        | Op::Reset
-        | Op::Reboot
-        | Op::Save
-        | Op::Pause
-        | Op::Resume
-        | Op::EjectImage
-        | Op::ListDisks
-        | Op::ListProperties
-        | Op::ListSnapshots
-        | Op::ShowDescription
-        | Op::OpenConsole => (&["vm"], &[]),
-        Op::Migrate => (&["vm", "to"], &["copy-disks"]),
-        Op::Rename | Op::Clone | Op::TakeSnapshot => (&["vm", "name"], &[]),
-        Op::RevertSnapshot | Op::RemoveSnapshot => (&["vm", "snapshot"], &[]),
-        Op::Define => (&["vm", "text"], &[]),
-        Op::Create | Op::AddDisk => (&["vm"], &["config."]),
-        Op::Delete => (&["vm", "keep-disks"], &[]),
-        Op::Install | Op::InsertImage => (&["vm", "image"], &[]),
-        Op::ResizeDisk => (&["vm", "disk", "size"], &[]),
-        Op::RemoveDisk => (&["vm", "disk"], &["delete"]),
-        Op::SetProperty => (&["vm", "name", "value"], &[]),
-        Op::ProbeImage => (&["url"], &[]),
-        Op::FetchImage => (&["url"], &["name", "sha256", "sha512", "unpack", "login"]),
-        Op::RenameImage => (&["image", "name"], &[]),
-        Op::ShowNode | Op::RemoveNode => (&["node"], &[]),
-        Op::UpdateNode => (&["node"], &["config."]),
-        Op::SetConfig => (&["node", "key", "value"], &[]),
-        Op::SetSubnet => (&["node", "subnet", "bridge"], &[]),
-        Op::RemoveSubnet => (&["node", "subnet"], &[]),
-        Op::PauseFetch | Op::CancelFetch | Op::ResumeFetch | Op::RemoveImage => (&["image"], &[]),
-    }
-}
 
 /// The most that is read of a file or of standard input, in bytes.
 const LARGEST: u64 = 4 << 20;
@@ -71,8 +29,10 @@ impl Words {
     }
 
     fn need(&mut self, key: &str) -> Result<String> {
-        let op = self.op.name();
-        self.take(key).ok_or_else(|| Error::invalid(format_args!("{op} needs {key}=...")))
+        let op = self.op;
+        self.take(key).ok_or_else(|| {
+            Error::invalid(format_args!("{} needs {key}=...: write {} {}", op.name(), op.name(), usage(op)))
+        })
     }
 
     fn vm(&mut self) -> Result<VmId> {
@@ -112,8 +72,8 @@ impl Words {
 /// The operation that `name` stands for.
 fn op(name: &str) -> Result<Op> {
     Op::named(name).ok_or_else(|| {
-        let all: Vec<_> = OPS.iter().map(|row| row.name).collect();
-        Error::invalid(format_args!("no operation is called `{}`: there are {}", clean(name, 40), all.join(", ")))
+        let meant = nearest(name).map(|meant| format!("did you mean `{meant}`? ")).unwrap_or_default();
+        Error::invalid(format_args!("no operation is called `{}`: {meant}{ALL}", clean(name, 40)))
     })
 }
 
@@ -227,7 +187,13 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::InsertImage => Request::InsertImage { vm: words.vm()?, image: words.need("image")? },
         Op::EjectImage => Request::EjectImage { vm: words.vm()? },
         Op::ListDisks => Request::ListDisks(words.vm()?),
-        Op::AddDisk => Request::AddDisk { vm: words.vm()?, values: words.nested() },
+        Op::AddDisk => {
+            // A form on a screen offers a size; nobody sees that here.
+            let (vm, size) = (words.vm()?, words.need("size")?);
+            let mut values = words.nested();
+            values.insert("size".to_owned(), size);
+            Request::AddDisk { vm, values }
+        }
         Op::ResizeDisk => {
             let size = words.need("size")?.parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?;
             Request::ResizeDisk { vm: words.vm()?, disk: words.need("disk")?.into(), size }
