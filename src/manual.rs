@@ -48,8 +48,8 @@ pub fn page(command: &Command) -> io::Result<String> {
     }
     page.push_str(".SH OPERATIONS\nThose of\n.BR \"vmdeck call\" ;\nnot every host offers all of them.\n");
     for row in OPS {
-        let words = usage(row.op).replace('-', "\\-");
-        let _ = writeln!(page, ".TP\n\\fB{}\\fR {words}\n{}", row.name.replace('-', "\\-"), row.help);
+        let line = format!("\\fB{}\\fR {}", row.name, usage(row.op)).trim_end().replace('-', "\\-");
+        let _ = writeln!(page, ".TP\n{line}\n{}", row.help);
     }
     let _ = writeln!(page, ".PP\n{}", NOTES.replace('-', "\\-"));
     let last: [Part; 2] = [|man, out| man.render_extra_section(out), |man, out| man.render_version_section(out)];

@@ -8,6 +8,7 @@ use vmdeck::{
     config::{BACKENDS, Config},
     domain::OPS,
     input::{BINDINGS, Scope, config_table, readme_table},
+    runtime::headless::usage,
 };
 
 fn file(name: &str) -> std::path::PathBuf {
@@ -135,7 +136,8 @@ fn the_man_page_tells_of_every_command_its_words_and_every_operation() {
         }
     }
     for row in OPS {
-        assert!(rest.contains(&format!("\n\\fB{}\\fR\n{}", row.name.replace('-', "\\-"), row.help)), "{}", row.name);
+        let line = format!("\\fB{}\\fR {}", row.name, usage(row.op)).trim_end().replace('-', "\\-");
+        assert!(rest.contains(&format!("\n{line}\n{}", row.help)), "{line}");
     }
     assert_eq!(page.matches(".TH ").count(), 1);
     assert!(!page.contains("vmdeck\\-call"), "there is no page of that name");

@@ -89,6 +89,7 @@ pub const NOTES: &str = "\
 A word in brackets may be left out. FIELD is what the host asks for in its form:
 one that it does not know is answered with the names of all. yes=NAME repeats the
 name of what may be lost. @FILE|-: from a file, or from standard input.
+DISK is one of list-disks, the NAME of a setting one of list-properties.
 login: user:password. to: another host of the configuration, or its address.";
 
 /// `vmdeck call HOST OP --help`, of one operation.
