@@ -23,7 +23,7 @@ pub(super) fn disk(disk: &Disk) -> Value {
     json!({
         "id": disk.id.as_str(), "kind": kind, "format": disk.format, "size": disk.virtual_size.map(|s| s.0),
         "real_size": disk.real_size.map(|s| s.0), "bus": disk.bus, "medium": disk.medium, "pool": disk.pool,
-        "read_only": disk.read_only, "pending": disk.pending,
+        "read_only": disk.read_only, "stays": disk.stays, "pending": disk.pending,
     })
 }
 

@@ -112,6 +112,7 @@ async fn json_of_a_change_has_what_was_read_back() {
         ),
         ("add-disk vm=web2 size=4G", "/size", json!(4 * G)),
         ("eject-image vm=web1", "/0/id", json!("disk0")),
+        ("list-disks vm=web1", "/0/stays", json!(false)),
         ("delete vm=web2 keep-disks=no yes=web2", "", Value::Null),
     ] {
         let (code, out, err) = call(&format!("home {line} --json"), false).await;
