@@ -77,6 +77,11 @@ async fn set_up(session: &mut Session<'_>, yes: bool, streams: &mut Streams<'_>)
         match confirm(command, streams) {
             Some(true) => {}
             Some(false) => return Ok(u8::from(!report.is_ready())),
+            // What machines need is there: nothing has to be answered.
+            None if report.is_ready() => {
+                let _ = writeln!(streams.out, "\nNobody answered: nothing was installed. Machines can run here.");
+                return Ok(0);
+            }
             None => return Err(Error::new(ErrorKind::NeedsAnswer, "an answer is needed: run it in a terminal")),
         }
     }
