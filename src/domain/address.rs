@@ -1,6 +1,16 @@
 //! What is wished of an address, behind its `#`: `https://host/a.img.xz#sha256=1f2e...&unpack`.
 use super::clean;
 
+/// What an address may begin with, before `://`.
+pub const SCHEMES: [&str; 6] = ["https", "http", "ftp", "ftps", "ftpes", "file"];
+
+/// What an address may be, as the end of a sentence that says what is wrong with one.
+pub fn address_rule() -> String {
+    let all = SCHEMES.map(|scheme| format!("{scheme}://")).join(", ");
+    let all = all.rsplit_once(", ").map_or(all.clone(), |(first, last)| format!("{first} or {last}"));
+    format!("an address begins with {all}, or is the path of a file")
+}
+
 /// What is wished of what an address brings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes<'a> {

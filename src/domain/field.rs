@@ -1,7 +1,7 @@
 //! What a form asks for and how an answer is checked: the same for the screen, the command line and the backend.
 use super::{
-    ByteSize, Error, Result, check_config_key, check_image_name, check_libvirt_uri, check_vm_name, checksum, clean,
-    is_uuid,
+    ByteSize, Error, Result, SCHEMES, address_rule, check_config_key, check_image_name, check_libvirt_uri,
+    check_vm_name, checksum, clean, is_uuid,
 };
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -65,8 +65,15 @@ pub enum FieldKind {
     List,
 }
 
-/// What the address of an image begins with; the last two are those of a path.
-const BEGINNINGS: [&str; 8] = ["http://", "https://", "ftp://", "ftps://", "ftpes://", "file://", "/", "~/"];
+/// Whether `text` begins like the address of an image or like a path, and goes on.
+fn is_address(text: &str) -> bool {
+    let path = || ["/", "~/"].iter().find_map(|begin| text.strip_prefix(begin));
+    let address = || {
+        let (scheme, rest) = text.split_once("://")?;
+        SCHEMES.contains(&scheme).then_some(rest)
+    };
+    address().or_else(path).is_some_and(|rest| !rest.is_empty())
+}
 
 /// A field of a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,10 +165,8 @@ impl FieldSpec {
             FieldKind::Choice(choices) => Err(format!("`{shown}`: one of {}", names(choices))),
             FieldKind::Flag if matches!(value, "yes" | "no") => Ok(()),
             FieldKind::Flag => Err(format!("`{shown}`: yes or no")),
-            FieldKind::Url => match BEGINNINGS.iter().any(|s| value.len() > s.len() && value.starts_with(s)) {
-                true => Ok(()),
-                false => Err(format!("`{shown}`: an address like https://host/x.iso, or the path of a file")),
-            },
+            FieldKind::Url if is_address(value) => Ok(()),
+            FieldKind::Url => Err(format!("`{shown}`: {}", address_rule())),
             FieldKind::Ip => match value.parse::<IpAddr>() {
                 Ok(_) => Ok(()),
                 Err(_) => Err(format!("`{shown}`: an address like 10.0.0.7 or fd00::7")),

@@ -34,7 +34,7 @@ mod task;
 mod text;
 mod vm;
 
-pub use address::{Wishes, checksum, wished, wishes};
+pub use address::{SCHEMES, Wishes, address_rule, checksum, wished, wishes};
 pub use capabilities::{Cancel, Capabilities, Events, Limits, Moves};
 pub use diff::{DiffLine, diff};
 pub use disk::{Disk, DiskKind};

@@ -1,6 +1,6 @@
-use crate::domain::{Error, Result, Secret, clean_line};
+use crate::domain::{Error, Result, SCHEMES, Secret, address_rule, clean_line};
 use std::{fmt, net::IpAddr, str::FromStr};
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 /// Where an image comes from. User and password are kept apart; shown are only scheme, host and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,19 +83,19 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self> {
         // The text itself is not repeated: it may hold a password.
         let text = text.trim();
+        let wrong = |what: &str| Error::invalid(format_args!("url: {what}: {}", address_rule()));
+        if text.is_empty() {
+            return Err(wrong("it is empty"));
+        }
         let home = || Some(std::env::home_dir()?.join(text.strip_prefix("~/")?));
         let path = if text.starts_with('/') { Some(text.into()) } else { home() };
         let own = path.and_then(|path| Url::from_file_path(path).ok());
-        let mut url =
-            own.map_or_else(|| Url::parse(text), Ok).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
-        match url.scheme() {
-            "http" | "https" | "file" | "ftp" | "ftps" | "ftpes" => {}
-            other => {
-                return Err(Error::invalid(format_args!(
-                    "url: `{}` is not known here: it begins with http://, https://, ftp://, ftps:// or file://",
-                    clean_line(other)
-                )));
-            }
+        let mut url = own.map_or_else(|| Url::parse(text), Ok).map_err(|why| match why {
+            ParseError::RelativeUrlWithoutBase => wrong("this is no address"),
+            why => wrong(&why.to_string()),
+        })?;
+        if !SCHEMES.contains(&url.scheme()) {
+            return Err(wrong(&format!("`{}` is not known here", clean_line(url.scheme()))));
         }
         if url.scheme() == "file" && url.host_str().is_some() {
             return Err(Error::invalid("url: a file of this machine is written file:///folder/name"));
@@ -142,8 +142,12 @@ mod tests {
 
     #[test]
     fn only_known_schemes_are_taken() {
-        assert!(why("gopher://x/y").contains("`gopher` is not known here"));
-        assert!(why("debian.iso").contains("relative URL"));
+        let rule =
+            "an address begins with https://, http://, ftp://, ftps://, ftpes:// or file://, or is the path of a file";
+        assert_eq!(why("gopher://x/y"), format!("url: `gopher` is not known here: {rule}"));
+        assert_eq!(why("debian.iso"), format!("url: this is no address: {rule}"));
+        assert_eq!(why(" "), format!("url: it is empty: {rule}"));
+        assert_eq!(why("http://"), format!("url: empty host: {rule}"));
         assert!(why("file://server/x.iso").contains("file:///folder/name"));
         assert!("file:///x.iso".parse::<Address>().is_ok());
     }

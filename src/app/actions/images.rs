@@ -16,7 +16,7 @@ impl App {
         let Some(state) = self.hosts.get(host) else { return Vec::new() };
         let mut fields = vec![
             FieldSpec::new("url", "Address", FieldKind::Url)
-                .help("https://, http://, ftp://, ftps://, or the path of a file there"),
+                .help("https://, http://, ftp://, ftps://, ftpes://, file://, or a path"),
             FieldSpec::new("name", "Name", FieldKind::ImageName)
                 .optional()
                 .help("what to call it here, if not as there"),

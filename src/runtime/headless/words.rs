@@ -1,8 +1,9 @@
 //! `OP key=value ...` to a request.
 use super::usage::{ALL, nearest, taken, usage};
 use crate::domain::{
-    Error, NodeId, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, checksum, clean, wished,
+    Error, NodeId, Op, Request, Result, Secret, Values, VmId, Weight, Wishes, address_rule, checksum, clean, wished,
 };
+use crate::fetch::Address;
 use std::{collections::BTreeMap, io::Read};
 use url::Url;
 
@@ -43,6 +44,15 @@ impl Words {
         self.need("node").map(NodeId::from)
     }
 
+    /// An address is judged by the host, which may take others than we do; but nothing is none.
+    fn url(&mut self) -> Result<String> {
+        let url = self.need("url")?;
+        match url.is_empty() {
+            true => Err(Error::invalid(format_args!("url: it is empty: {}", address_rule()))),
+            false => Ok(url),
+        }
+    }
+
     fn flag(value: &str, key: &str) -> Result<bool> {
         match value {
             "yes" => Ok(true),
@@ -56,7 +66,8 @@ impl Words {
         let wrong = |why: &str| Error::invalid(format_args!("login: {why}"));
         let (user, password) = login.expose().split_once(':').ok_or_else(|| wrong("write user:password"))?;
         let url = self.values.get_mut("url").ok_or_else(|| wrong("there is no url=... to sign in at"))?;
-        let mut parsed = Url::parse(url).map_err(|why| Error::invalid(format_args!("url: {why}")))?;
+        url.parse::<Address>()?;
+        let mut parsed = Url::parse(url).map_err(|_| wrong("nobody signs in at such an address"))?;
         let put = parsed.set_username(user).and_then(|()| parsed.set_password(Some(password)));
         put.map_err(|()| wrong("nobody signs in at such an address"))?;
         *url = parsed.into();
@@ -226,9 +237,9 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::OpenConsole => Request::OpenConsole(words.vm()?),
         Op::ListImages => Request::ListImages,
         Op::ListFetches => Request::ListFetches,
-        Op::ProbeImage => Request::ProbeImage { url: words.need("url")? },
+        Op::ProbeImage => Request::ProbeImage { url: words.url()? },
         Op::FetchImage => {
-            let mut url = words.need("url")?;
+            let mut url = words.url()?;
             for kind in ["sha256", "sha512"] {
                 if let Some(sum) = words.take(kind) {
                     let sum = checksum(&format!("{kind}={sum}"));

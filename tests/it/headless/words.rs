@@ -63,6 +63,12 @@ fn a_wrong_word_is_named_with_what_would_be_right() {
         ("resize-disk vm=web disk=d size=-5G", "size: `-5G` would shrink the disk: disks only grow"),
         ("fetch-image url=http://h/x sha256=12", "sha256: `sha256=12`: a SHA-256 has 64 hexadecimal digits"),
         ("fetch-image url=http://h/x unpack=1", "unpack: `1` is neither yes nor no"),
+        (
+            "fetch-image url=",
+            "url: it is empty: an address begins with https://, http://, ftp://, ftps://, ftpes:// or file://, or is the \
+             path of a file",
+        ),
+        ("fetch-image url=x.iso login=-", "login: write user:password"),
         ("list answer=hunter2", "answer: a secret does not belong here"),
     ] {
         let told = asked(line).unwrap_err();

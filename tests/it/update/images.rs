@@ -27,7 +27,10 @@ fn an_address_that_cannot_be_and_a_name_with_a_slash_are_not_sent() {
     let mut app = world();
     assert_eq!(press(&mut app, "2 f enter"), []);
     text(&mut app, "gopher://x/y.iso");
-    assert_eq!(press(&mut app, "enter ctrl-u"), []);
+    assert_eq!(press(&mut app, "enter"), []);
+    let shown = screen(&mut app, 80, 24);
+    assert!(vmdeck::domain::SCHEMES.iter().all(|scheme| shown.matches(&format!("{scheme}://")).count() > 1), "{shown}");
+    press(&mut app, "ctrl-u");
     text(&mut app, "https://x/y.iso");
     press(&mut app, "tab");
     text(&mut app, "../y.iso");
