@@ -79,16 +79,22 @@ pub(super) fn begin(order: &Order, look: &Look, folder: &Path, part: &Part) -> R
 /// [`ask`], or nothing where another asked for the same a moment ago: then there is one fetch, which belongs to both.
 pub async fn join(order: &Order, look: &Look, folder: &Path) -> Result<()> {
     let since = Stopwatch::start();
-    loop {
+    let is_taken = |asked: &Result<()>| asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Conflict);
+    let join = || {
         let asked = ask(order, look, folder);
-        let is_taken = asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Conflict);
-        if !is_taken || order.find(folder).as_ref() == Some(&look.name) {
-            return if is_taken { Ok(()) } else { asked };
+        let is_ours = is_taken(&asked) && order.find(folder).as_ref() == Some(&look.name);
+        if is_ours { Ok(()) } else { asked }
+    };
+    loop {
+        let joined = join();
+        if !is_taken(&joined) || since.elapsed() > MOMENT {
+            return joined;
+        }
+        if !is_live(folder, &look.name) {
+            // Whoever had the part has written the journal since, or only looked whether it was locked.
+            return join();
         }
         // Whoever has the part writes the journal next.
-        if !is_live(folder, &look.name) || since.elapsed() > MOMENT {
-            return asked;
-        }
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -103,7 +109,11 @@ pub fn settle(folder: &Path, name: &str) -> Result<bool> {
     if !is_its_image || is_live(folder, name) {
         return Ok(false);
     }
-    forget(folder, name).map(|()| true)
+    match forget(folder, name) {
+        // Another puts it away at the same moment, or only looks whether it is live.
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(false),
+        done => done.map(|()| true),
+    }
 }
 
 /// Removes all of a fetch: its part and its journal. Refused while it runs.
@@ -113,4 +123,30 @@ pub fn forget(folder: &Path, name: &str) -> Result<()> {
     Journal::remove(folder, name);
     part.discard();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, thread};
+
+    #[test]
+    fn several_that_see_an_image_whole_put_its_fetch_away_without_a_quarrel() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), "a.iso");
+        for _ in 0..200 {
+            fs::write(folder.join(name), "whole").unwrap();
+            let journal = Journal { url: "http://a.example/a.iso".to_owned(), ..Journal::default() };
+            journal.write(folder, name).unwrap();
+            let meta = folder.join(name).metadata().unwrap();
+            Origin::new(journal.source(), None, now(), &meta).write(folder, name).unwrap();
+            let settled: Vec<_> = thread::scope(|scope| {
+                let all: Vec<_> = (0..4).map(|_| scope.spawn(|| settle(folder, name))).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert!(settled.iter().all(Result::is_ok), "{settled:?}");
+            // The last that saw it has taken it along.
+            assert!(settle(folder, name).is_ok() && Journal::names(folder).is_empty());
+        }
+    }
 }
