@@ -245,10 +245,16 @@ impl Libvirt {
         Some(Vm { disk, ..describe::whole(client, stats, &description).await })
     }
 
+    /// What is asked of any machine. What its disks have is asked of QEMU, or read from their files: on a screen, of the
+    /// machines that are seen.
+    const fn groups(&self) -> u32 {
+        if self.settings.headless { group::STATE | group::BLOCK } else { group::STATE }
+    }
+
     async fn find_vm(&self, vm: &VmId) -> Result<Vm> {
         let (client, domain) = self.domain(vm).await?;
         let gone = || Error::not_found(format_args!("there is no machine called {vm}"));
-        let stats = client.stats(group::STATE | group::BLOCK, std::slice::from_ref(&domain)).await?;
+        let stats = client.stats(self.groups(), std::slice::from_ref(&domain)).await?;
         let found = self.read(&client, stats.first().ok_or_else(gone)?).await;
         found.ok_or_else(gone)
     }
@@ -331,9 +337,7 @@ impl Backend for Libvirt {
             let vms = domains.iter().map(|domain| describe::listed(domain, running.get(&domain.uuid).copied()));
             return Ok(Inventory { vms: Some(vms.collect()), ..Inventory::default() });
         }
-        // What each disk has is asked of QEMU, or read from its file: on a screen, of the machines that are seen.
-        let groups = if self.settings.headless { group::STATE | group::BLOCK } else { group::STATE };
-        let stats = client.stats(groups, &[]).await?;
+        let stats = client.stats(self.groups(), &[]).await?;
         let described = iter(stats).map(|stats| {
             let client = client.clone();
             async move { self.read(&client, &stats).await }

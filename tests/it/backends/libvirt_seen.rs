@@ -1,10 +1,13 @@
 //! What costs a host something is asked of the machines that are seen; what a machine has now and at its next start.
 use crate::support::{
-    libvirt::{Daemon, small},
+    libvirt::{Daemon, settings, small},
     qemu::eventually,
 };
 use vmdeck::{
-    backend::{Backend, Call, Disks, Machines, Power, Properties, libvirt::Libvirt},
+    backend::{
+        Backend, Call, Disks, Machines, Power, Properties,
+        libvirt::{Libvirt, Settings},
+    },
     domain::{Expect, Verdict, VmId},
 };
 
@@ -28,6 +31,8 @@ async fn the_disks_of_machines_that_nobody_sees_are_unknown_and_not_asked_for() 
     libvirt.start(&"run".into()).await.unwrap();
     let all = |far, off, run| vec![("far".to_owned(), far), ("off".to_owned(), off), ("run".to_owned(), run)];
     assert_eq!(listed(&libvirt).await, all(None, None, None));
+    let found = async |vm: &str| libvirt.find(&vm.into()).await.unwrap().disk;
+    assert_eq!((found("run").await, found("off").await), (None, None), "an event about it is no reason to ask");
 
     let seen: Vec<VmId> = vec!["run".into(), "off".into()];
     let figures = libvirt.figures(&seen).await.unwrap();
@@ -35,10 +40,15 @@ async fn the_disks_of_machines_that_nobody_sees_are_unknown_and_not_asked_for() 
         figures.iter().map(|(vm, figures)| (vm.as_str(), figures.disk, figures.memory.is_some())).collect();
     assert_eq!(sizes, [("run", Some(16 * M), true), ("off", Some(16 * M), false)]);
     assert_eq!(listed(&libvirt).await, all(None, Some(16 * M), Some(16 * M)), "the list goes on knowing it");
+    assert_eq!((found("run").await, found("far").await), (Some(16 * M), None));
 
     // A machine that comes into sight is asked for alone, at once.
     let figures = libvirt.figures(&["far".into()]).await.unwrap();
     assert_eq!(figures.first().map(|(vm, figures)| (vm.as_str(), figures.disk)), Some(("far", Some(16 * M))));
+    // Without a screen, what is asked for is what is seen.
+    let terse = Libvirt::new(Settings { headless: true, ..settings(&daemon.uri()) });
+    terse.connect(tokio::sync::mpsc::channel(64).0).await.unwrap();
+    assert_eq!(terse.find(&"run".into()).await.unwrap().disk, Some(16 * M));
     libvirt.power_off(&"run".into()).await.unwrap();
 }
 

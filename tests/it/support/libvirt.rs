@@ -183,20 +183,25 @@ pub(crate) fn asking() -> ssh::Settings {
 
 /// A backend for a URI.
 pub(crate) fn at(uri: &str) -> Libvirt {
-    staged_at(uri, "/nonexistent".into())
+    Libvirt::new(settings(uri))
 }
 
 /// [`at`], with a folder for what is sent.
 pub(crate) fn staged_at(uri: &str, staging: PathBuf) -> Libvirt {
-    Libvirt::new(Settings {
+    Libvirt::new(Settings { staging, ..settings(uri) })
+}
+
+/// How a backend of the tests is set.
+pub(crate) fn settings(uri: &str) -> Settings {
+    Settings {
         uri: Uri::parse(uri).unwrap(),
         ssh: asking(),
         headless: false,
-        staging,
+        staging: "/nonexistent".into(),
         fetch: fetch::Options::default(),
         fetch_at_once: 2,
         worker: env!("CARGO_BIN_EXE_vmdeck").into(),
-    })
+    }
 }
 
 impl Drop for Daemon {
