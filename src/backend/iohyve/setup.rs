@@ -3,6 +3,7 @@ use crate::{
     backend::{Call, Setup},
     domain::{
         Choice, Error, FieldKind, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values, Verdict,
+        clean_line,
     },
 };
 use std::{sync::PoisonError, time::Duration};
@@ -61,16 +62,28 @@ impl Iohyve {
     async fn keep_set_up(&self, flags: &str) -> Result<()> {
         let keep = format!("iohyve_flags={flags}");
         let output = self.shell.other(&["sysrc", "iohyve_enable=YES", &keep]).await?;
-        if output.is_success() && self.kept().await == flags {
+        if output.is_success() && self.kept().await == (flags.to_owned(), None) {
             return Ok(());
         }
         let help = format!("write iohyve_enable=\"YES\" and iohyve_flags=\"{flags}\" there");
         Err(differs(&output, format_args!("it is set up until the host restarts, and not in rc.conf: {help}")))
     }
 
-    /// What `rc.conf` has iohyve set up with when the host starts; empty: nothing.
-    async fn kept(&self) -> String {
-        self.told(&["sysrc", "-n", "iohyve_flags"]).await.trim().to_owned()
+    /// What `rc.conf` has iohyve set up with when the host starts, and why that is not done.
+    async fn kept(&self) -> (String, Option<String>) {
+        let (enable, flags) =
+            tokio::join!(self.told(&["sysrc", "-n", "iohyve_enable"]), self.told(&["sysrc", "-n", "iohyve_flags"]));
+        let (enable, flags) = (enable.trim(), flags.trim());
+        // As FreeBSD reads it (`checkyesno` of rc.subr).
+        let is_enabled = ["yes", "true", "on", "1"].contains(&enable.to_ascii_lowercase().as_str());
+        let lacks = match (enable, flags) {
+            ("", _) => Some("no iohyve_enable".to_owned()),
+            (no, _) if !is_enabled => Some(format!("iohyve_enable=\"{}\"", clean_line(no))),
+            (_, "") => Some("no iohyve_flags".to_owned()),
+            _ => None,
+        };
+        let lacks = lacks.map(|what| format!("rc.conf has {what}: it is not set up again when the host restarts"));
+        (flags.to_owned(), lacks)
     }
 
     /// Whether the host is set up again when it starts, and its network: machines can be made without.
@@ -81,17 +94,14 @@ impl Iohyve {
             required: false,
             detail: detail.unwrap_or_else(|lacks| lacks),
         };
-        let flags = self.kept().await;
+        let (flags, lacks) = self.kept().await;
         let nic = flags.split_whitespace().find_map(|word| word.strip_prefix("net="));
         let network = match nic {
             Some(nic) if self.is_bridged(nic).await => Ok(format!("a bridge has {nic}")),
             Some(nic) => Err(unbridged(nic)),
             None => Err("rc.conf names none for machines".to_owned()),
         };
-        let start = match flags.is_empty() {
-            true => Err("rc.conf has no iohyve_flags: it is not set up again when the host restarts".to_owned()),
-            false => Ok(format!("rc.conf has iohyve_flags=\"{flags}\"")),
-        };
+        let start = lacks.map_or_else(|| Ok(format!("rc.conf has iohyve_flags=\"{flags}\"")), Err);
         [item("start", start), item("network", network)]
     }
 

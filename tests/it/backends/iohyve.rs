@@ -211,6 +211,17 @@ async fn a_host_is_set_up_with_a_pool_and_a_device() {
     assert_eq!(rig.world()["rc.conf"], "kmod=1 net=em0");
     let report = iohyve.check_setup().await.unwrap();
     assert!(report.is_ready() && report.command.is_none(), "{report:?}");
+    // What is set up is not set up again where it is not enabled.
+    for (enable, told) in [(json!("NO"), "iohyve_enable=\"NO\""), (Value::Null, "no iohyve_enable")] {
+        rig.set("iohyve_enable", enable);
+        let report = iohyve.check_setup().await.unwrap();
+        let start = report.items.iter().find(|item| item.name == "start").unwrap();
+        let wanted = format!("rc.conf has {told}: it is not set up again when the host restarts");
+        assert_eq!((start.present, &start.detail), (false, &wanted));
+        assert!(report.is_ready() && report.command.is_some(), "it can be mended: {report:?}");
+    }
+    rig.set("iohyve_enable", "on".into());
+    assert!(iohyve.check_setup().await.unwrap().command.is_none(), "as FreeBSD reads it");
     let news = async || match heard.recv().await {
         Some(HostEvent::Capabilities(capabilities)) => capabilities.is_set_up == Some(true),
         _ => false,

@@ -268,13 +268,16 @@ def run(called, words):
             case "ifconfig":
                 code = print("em0 bridge0 tap0")
             case "sysrc" if words[0] == "-n":
-                code = print(world.all.get("rc.conf", ""))
+                value = world.all.get("rc.conf" if words[1] == "iohyve_flags" else words[1])
+                print(value or "", end="" if value is None else "\n")
+                code = 1 if value is None else 0
             case "sysrc":
                 if world.all.get("is_read_only"):
                     print("sysrc: /etc/rc.conf: Read-only file system", file=sys.stderr)
                     code = 1
                 else:
                     world.all["rc.conf"] = words[-1].removeprefix("iohyve_flags=")
+                    world.all["iohyve_enable"] = words[0].removeprefix("iohyve_enable=")
                     code = print("iohyve_enable: NO -> YES")
             case "pgrep":
                 code = print(*world.all.get("processes", [f"4710 /bin/sh /usr/local/sbin/iohyve start {words[-1]}", f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
