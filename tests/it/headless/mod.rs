@@ -1,6 +1,7 @@
 //! The program without a screen: words, exit codes, the shape of the JSON.
 mod demo;
 mod ends;
+mod found;
 mod govirthost;
 mod libvirt;
 mod lochness;
