@@ -1,5 +1,5 @@
 //! Growing a disk: the size asked for, and the one rule that refuses a shrink.
-use super::{ByteSize, clean};
+use super::{ByteSize, DiskId, Error, clean};
 use std::{fmt, str::FromStr};
 
 /// No disk format that a host offers goes beyond this: larger is a slip of the finger.
@@ -17,6 +17,21 @@ pub enum SizeChange {
 pub struct ResizePlan {
     pub from: ByteSize,
     pub to: ByteSize,
+}
+
+impl ResizePlan {
+    /// The last guard before a size is sent, since hypervisors shrink without a word: what `disk` has now, `found`, must
+    /// still be what the plan was made from.
+    pub fn check(self, disk: &DiskId, found: Option<ByteSize>) -> super::Result<()> {
+        match found {
+            Some(found) if found == self.from && found < self.to => Ok(()),
+            Some(found) => Err(Error::conflict(format_args!(
+                "{disk} has {found} by now and not {}: it was not changed, ask for its new size again",
+                self.from
+            ))),
+            None => Err(Error::conflict(format_args!("the size of {disk} cannot be read: it was not changed"))),
+        }
+    }
 }
 
 impl SizeChange {
@@ -68,6 +83,19 @@ impl fmt::Display for SizeChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ErrorKind;
+
+    #[test]
+    fn a_disk_that_changed_meanwhile_is_left_alone() {
+        let plan = ResizePlan { from: ByteSize(2 << 30), to: ByteSize(3 << 30) };
+        let checked = |found: Option<u64>| plan.check(&"vda".into(), found.map(ByteSize));
+        assert!(checked(Some(2 << 30)).is_ok());
+        for found in [None, Some(1 << 30), Some((2 << 30) + 512), Some(3 << 30), Some(4 << 30)] {
+            assert_eq!(checked(found).unwrap_err().kind, ErrorKind::Conflict);
+        }
+        let shrinks = ResizePlan { from: plan.to, to: plan.from };
+        assert!(shrinks.check(&"vda".into(), Some(plan.to)).is_err());
+    }
 
     fn plan(text: &str, from: u64) -> Result<u64, String> {
         text.parse::<SizeChange>()?.plan(ByteSize(from)).map(|p| p.to.0)

@@ -92,6 +92,17 @@ impl Local {
         Ok(disks)
     }
 
+    /// One disk, by what its file says. A running QEMU keeps the size in the image's header up to date, and is asked
+    /// itself before it is told another.
+    async fn by_file(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
+        let record = self.store.read(vm)?;
+        let found = record.disks.iter().find(|disk| disk.id == id.as_str() && disk.leaving.is_empty());
+        match found.map(|disk| (disk, self.store.folder(vm))) {
+            Some((disk, folder)) => Ok(Some(described(disk, &folder?, None))),
+            None => Ok(self.list_disks(vm).await?.into_iter().find(|disk| disk.id == *id)),
+        }
+    }
+
     /// One disk, by its image alone.
     async fn one_disk(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let record = self.store.read(vm)?;
@@ -137,12 +148,12 @@ impl Local {
             let live = Live::nodes(&monitor).await?;
             let node =
                 live.node(&disk.id).ok_or_else(|| Error::conflict(format_args!("{id} is not plugged in yet")))?;
-            still_grows(id, plan, bytes(node, "/image/virtual-size"))?;
+            plan.check(id, bytes(node, "/image/virtual-size"))?;
             monitor.execute("block_resize", json!({ "node-name": disk.id, "size": plan.to.0 })).await?;
             return Ok(());
         }
         let path = self.store.folder(vm)?.join(&disk.file);
-        still_grows(id, plan, virtual_size(&path, &disk.format))?;
+        plan.check(id, virtual_size(&path, &disk.format))?;
         let tool = find_program("qemu-img").ok_or_else(missing)?;
         let resize = Program::new(tool).args(["resize", "-q", "-f", &disk.format]).operand(&path)?;
         resize.arg(plan.to.0.to_string()).run().await.map(drop).map_err(|error| in_use(&path, error))
@@ -235,17 +246,6 @@ pub(super) fn find<'a>(record: &'a Record, vm: &VmId, id: &DiskId) -> Result<&'a
     found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {id}")))
 }
 
-/// The last guard before the size is sent: QEMU itself shrinks without a word.
-fn still_grows(id: &DiskId, plan: ResizePlan, found: Option<ByteSize>) -> Result<()> {
-    match found {
-        Some(found) if found < plan.to => Ok(()),
-        Some(found) => {
-            Err(Error::conflict(format_args!("{id} has {found} by now: {} would not make it larger", plan.to)))
-        }
-        None => Err(Error::conflict(format_args!("the size of {id} cannot be read: it was not changed"))),
-    }
-}
-
 /// QEMU's words for an image that another process has open: the program's last line, or the monitor's only one.
 pub(super) fn in_use(path: &Path, error: Error) -> Error {
     if ["Is another process using the image", "write\" lock"].iter().any(|words| error.message.contains(words)) {
@@ -260,7 +260,7 @@ impl Disks for Qemu {
     }
 
     async fn disk(&self, vm: &VmId, disk: &DiskId) -> Result<Option<Disk>> {
-        self.local.one_disk(vm, disk).await
+        self.local.by_file(vm, disk).await
     }
 
     async fn add_disk_form(&self, vm: &VmId) -> Result<Vec<FieldSpec>> {

@@ -55,7 +55,8 @@ pub fn backing(path: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(name)))
 }
 
-/// The size that the guest sees: a qcow2 image tells it, a raw one has it; a block device is as long as it ends.
+/// The size that the guest sees: a qcow2 image tells it, a raw one has it, in whole sectors as QEMU counts; a block device
+/// is as long as it ends.
 pub fn virtual_size(path: &Path, format: &str) -> Option<ByteSize> {
     // A pipe under this name must not hold us up.
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
@@ -67,7 +68,7 @@ pub fn virtual_size(path: &Path, format: &str) -> Option<ByteSize> {
         return read_header(&head).map(|header| ByteSize(header.size));
     }
     if meta.is_file() {
-        return Some(ByteSize(meta.len()));
+        return meta.len().checked_next_multiple_of(512).map(ByteSize);
     }
     let is_block = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode).is_block_device();
     let end = if is_block { rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).ok()? } else { return None };
@@ -121,6 +122,6 @@ mod tests {
         assert_eq!(virtual_size(Path::new("/dev/null"), "raw"), None);
         std::fs::write(&path, header(3, 0, 16, 5 << 30)).unwrap();
         assert_eq!(virtual_size(&path, "qcow2"), Some(ByteSize(5 << 30)));
-        assert_eq!(virtual_size(&path, "raw"), Some(ByteSize(32)));
+        assert_eq!(virtual_size(&path, "raw"), Some(ByteSize(512)));
     }
 }
