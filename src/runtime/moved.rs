@@ -4,30 +4,61 @@ use ratatui::buffer::Cell;
 use std::ops::RangeInclusive;
 use unicode_width::UnicodeWidthChar as _;
 
-/// What stands in a cell.
+/// The looks that were sent so far, so that a place need not hold its own. None at first: [`PLAIN`] has no entry.
+#[derive(Debug)]
+pub(super) struct Looks(Vec<Look>);
+
+impl Looks {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Which of them `look` is, 0 the plain one.
+    fn number(&mut self, look: Look) -> u32 {
+        if look == PLAIN {
+            return 0;
+        }
+        let at = self.0.iter().position(|known| *known == look).unwrap_or_else(|| {
+            self.0.push(look);
+            self.0.len() - 1
+        });
+        u32::try_from(at + 1).unwrap_or(u32::MAX)
+    }
+
+    fn get(&self, number: u32) -> Look {
+        let at = usize::try_from(number).unwrap_or(usize::MAX).checked_sub(1);
+        at.and_then(|at| self.0.get(at)).copied().unwrap_or(PLAIN)
+    }
+}
+
+/// What stands in a cell. Thousands are compared in a frame that scrolls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// One narrow character; 0 stands for whatever else is there.
     pub(super) symbol: char,
-    pub(super) look: Look,
+    look: u32,
 }
 
 impl Place {
-    pub(super) const BLANK: Self = Self { symbol: ' ', look: PLAIN };
+    pub(super) const BLANK: Self = Self { symbol: ' ', look: 0 };
 
-    pub(super) fn new(cell: &Cell) -> Self {
+    pub(super) fn new(cell: &Cell, looks: &mut Looks) -> Self {
         let mut symbols = cell.symbol().chars();
         let symbol = match (symbols.next(), symbols.next()) {
             (Some(symbol), None) if symbol.width() == Some(1) => symbol,
             _ => '\0',
         };
-        Self { symbol, look: (cell.fg, cell.bg, cell.modifier) }
+        Self { symbol, look: looks.number((cell.fg, cell.bg, cell.modifier)) }
     }
 
-    fn cell(self) -> Cell {
+    pub(super) const fn is_plain(self) -> bool {
+        self.look == 0
+    }
+
+    fn cell(self, looks: &Looks) -> Cell {
         let mut cell = Cell::EMPTY;
         cell.set_char(self.symbol);
-        (cell.fg, cell.bg, cell.modifier) = self.look;
+        (cell.fg, cell.bg, cell.modifier) = looks.get(self.look);
         cell
     }
 }
@@ -42,7 +73,10 @@ fn pairs<'a>(one: &'a [Place], other: &'a [Place]) -> impl Iterator<Item = (Plac
 }
 
 fn differing(one: &[Place], other: &[Place]) -> isize {
-    pairs(one, other).filter(|(one, other)| one != other).count().cast_signed()
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    let changed = long.iter().zip(short).filter(|(one, other)| one != other).count();
+    let behind = long.iter().skip(short.len()).filter(|place| **place != Place::BLANK).count();
+    (changed + behind).cast_signed()
 }
 
 /// Neighbouring rows that went up or down by one.
@@ -56,24 +90,30 @@ pub(super) struct Moved {
 impl Moved {
     /// The move that spares the most places between two screens, if it is more than a row of them.
     pub(super) fn between(old: &[Row], new: &[Row]) -> Option<Self> {
-        let (spared, best) = [true, false].into_iter().filter_map(|up| Self::best(old, new, up)).max_by_key(|m| m.0)?;
+        let is_known = |row: &Row| row.iter().all(|place| place.symbol != '\0');
+        let known = |rows: &[Row]| -> Vec<bool> { rows.iter().map(is_known).collect() };
+        let (known, new_known) = (known(old), known(new));
+        // What is to be sent of each row where nothing moves.
+        let stay: Vec<isize> = old.iter().zip(new).map(|(old, new)| differing(old, new)).collect();
+        let best = |up: bool| {
+            // Of row `at + 1` in the place of `at`, or the other way round.
+            let spared = (0..stay.len().saturating_sub(1)).map(|at| {
+                let (from, to) = if up { (at + 1, at) } else { (at, at + 1) };
+                let is_known = *known.get(from)? && *new_known.get(at)? && *new_known.get(at + 1)?;
+                is_known.then_some(stay.get(to)? - differing(old.get(from)?, new.get(to)?))
+            });
+            Self::best(spared, up)
+        };
+        let (spared, best) = [true, false].into_iter().filter_map(best).max_by_key(|m| m.0)?;
         (spared > new.iter().map(Vec::len).max()?.cast_signed()).then_some(best)
     }
 
-    /// The stretch with the largest sum of what its rows spare (Kadane's way), and that sum.
-    fn best(old: &[Row], new: &[Row], up: bool) -> Option<(isize, Self)> {
-        let is_known = |row: &Row| row.iter().all(|place| place.symbol != '\0');
-        let rows = old.windows(2).zip(new.windows(2)).enumerate();
+    /// The stretch with the largest sum of what its rows spare (Kadane's way), and that sum. None: a row that cannot move.
+    fn best(spared: impl Iterator<Item = Option<isize>>, up: bool) -> Option<(isize, Self)> {
         let mut best: Option<(isize, Self)> = None;
         let (mut sum, mut top) = (0, 0);
-        for (at, rows) in rows {
-            let ([above, below], [new_above, new_below]) = rows else { continue };
-            let (from, over, to) = if up { (below, above, new_above) } else { (above, below, new_below) };
-            if ![from, new_above, new_below].into_iter().all(is_known) {
-                (sum, top) = (0, at + 1);
-                continue;
-            }
-            sum += differing(over, to) - differing(from, to);
+        for (at, spared) in spared.enumerate() {
+            sum = spared.map_or(0, |spared| sum + spared);
             if sum <= 0 {
                 (sum, top) = (0, at + 1);
             } else if best.is_none_or(|(most, _)| sum > most) {
@@ -98,18 +138,18 @@ impl Moved {
     }
 
     /// What is left to be sent of the rows, where `old` is on the screen before the move.
-    pub(super) fn rest(self, old: &[Row], new: &[Row]) -> Vec<(u16, u16, Cell)> {
+    pub(super) fn rest<'a>(self, old: &'a [Row], new: &'a [Row], looks: &Looks) -> Vec<(u16, u16, Cell)> {
         let from = |y: usize| match self.up {
             true => (y < self.bottom).then_some(y + 1),
             false => (y > self.top).then(|| y - 1),
         };
-        let row = |rows: &[Row], y: usize| rows.get(y).cloned().unwrap_or_default();
+        let row = |rows: &'a [Row], y: usize| rows.get(y).map_or(&[][..], Vec::as_slice);
         let mut rest = Vec::new();
         for y in self.rows() {
             let (old, new) = (from(y).map(|y| row(old, y)).unwrap_or_default(), row(new, y));
-            for (x, (was, is)) in pairs(&old, &new).enumerate() {
+            for (x, (was, is)) in pairs(old, new).enumerate() {
                 if let (true, Ok(x), Ok(y)) = (was != is, x.try_into(), y.try_into()) {
-                    rest.push((x, y, is.cell()));
+                    rest.push((x, y, is.cell(looks)));
                 }
             }
         }

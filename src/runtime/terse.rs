@@ -1,5 +1,5 @@
 //! Cells to bytes, with as few of them as a terminal understands: on a slow line every one is waited for.
-use super::moved::{Moved, Place, Row};
+use super::moved::{Looks, Moved, Place, Row};
 use ratatui::{
     backend::{Backend, ClearType, CrosstermBackend, WindowSize},
     buffer::Cell,
@@ -42,13 +42,23 @@ pub struct Terse<W: Write> {
     is_shown: Option<bool>,
     /// What stands in each row. A new screen is blank.
     rows: Vec<Row>,
+    looks: Looks,
     /// What is to be written of the frame.
     text: String,
 }
 
 impl<W: Write> Terse<W> {
     pub const fn new(to: W) -> Self {
-        Self { to, at: None, is_sure: false, look: PLAIN, is_shown: None, rows: Vec::new(), text: String::new() }
+        Self {
+            to,
+            at: None,
+            is_sure: false,
+            look: PLAIN,
+            is_shown: None,
+            rows: Vec::new(),
+            looks: Looks::new(),
+            text: String::new(),
+        }
     }
 
     /// What takes the bytes.
@@ -74,7 +84,7 @@ impl<W: Write> Terse<W> {
         let row = self.rows.get(usize::from(y)).map_or(&[][..], Vec::as_slice);
         let between = (at.x..x).map(|x| row.get(usize::from(x)).copied().unwrap_or(Place::BLANK));
         let is_bare = self.look.1 == Color::Reset && !self.look.2.intersects(ON_BLANKS);
-        let is_letter = |place: Place| place.symbol.is_ascii_graphic() && place.look == PLAIN && self.look == PLAIN;
+        let is_letter = |place: Place| place.symbol.is_ascii_graphic() && place.is_plain() && self.look == PLAIN;
         let stays = |place: Place| is_bare && (place == Place::BLANK || is_letter(place));
         let _ = match x - at.x {
             0 => return,
@@ -100,7 +110,8 @@ impl<W: Write> Terse<W> {
         if row.len() < end {
             row.resize(end, Place::BLANK);
         }
-        row.iter_mut().take(end).skip(x).for_each(|place| *place = Place::new(cell));
+        let place = Place::new(cell, &mut self.looks);
+        row.iter_mut().take(end).skip(x).for_each(|at| *at = place);
     }
 
     fn wear(&mut self, look: Look) {
@@ -184,7 +195,7 @@ impl<W: Write> Backend for Terse<W> {
         if let Some(moved) = Moved::between(&before, &self.rows) {
             self.text.push_str(&moved.told());
             content.retain(|(_, y, _)| !moved.rows().contains(&usize::from(*y)));
-            rest = moved.rest(&before, &self.rows);
+            rest = moved.rest(&before, &self.rows, &self.looks);
         }
         self.cells(content.into_iter().chain(rest.iter().map(|(x, y, cell)| (*x, *y, cell))));
         self.wear(PLAIN);

@@ -10,7 +10,7 @@ use super::{
     Theme, Viewport, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{bar, cut, fit, fit_right, put},
+    widget::{Pen, cut, draw_bar, fit},
 };
 use crate::{
     app::{App, HostState, NodeColumn},
@@ -21,7 +21,7 @@ use ratatui::{
     Frame,
     layout::Rect,
     style::Style,
-    text::{Line, Span},
+    text::Span,
     widgets::{Paragraph, Wrap},
 };
 use std::fmt::Write as _;
@@ -87,7 +87,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     for (line, (i, (host, node))) in body.rows().zip(rows.iter().enumerate().skip(from)) {
         let Some(host) = app.hosts.get(host) else { continue };
         let Some(node) = host.node(node) else { continue };
-        put(frame.buffer_mut(), line, &row(host, node, i == app.nodes.at(), &widths, theme));
+        row(Pen::new(frame.buffer_mut(), line), host, node, i == app.nodes.at(), &widths, theme);
     }
 }
 
@@ -118,35 +118,36 @@ fn heading(widths: &Widths) -> String {
     text
 }
 
-fn row<'a>(host: &HostState, node: &Node, at: bool, widths: &Widths, theme: &Theme) -> Line<'a> {
+fn row(mut pen: Pen<'_>, host: &HostState, node: &Node, at: bool, widths: &Widths, theme: &Theme) {
     let is_old = host.stale.is_some() || !matches!(host.link, Link::Up(_));
     let plain = if is_old { theme.dim } else { theme.text };
-    let mut spans = vec![Span::raw(format!(" {} ", if at { theme.marker } else { " " }))];
+    pen.skip(1);
+    pen.fit(if at { theme.marker } else { "" }, 2, Style::new());
     if widths.alive {
         let (glyph, style) = alive(node, theme);
-        spans.push(Span::styled(glyph, if is_old { theme.dim } else { style }));
-        spans.push(Span::raw(" "));
+        pen.fit(glyph, 2, if is_old { theme.dim } else { style });
     }
     let is_cut = node.name == node.id.as_str() && node.name.len() > widths.name.into();
     let name = if is_cut { node.id.short() } else { &node.name };
-    spans.push(Span::styled(cut(name, widths.name), if at { plain.patch(theme.selected) } else { plain }));
-    let used = fit(name, widths.name);
-    spans.push(Span::raw(" ".repeat(used.len() - used.trim_end_matches(' ').len())));
+    pen.fit(name, widths.name, if at { plain.patch(theme.selected) } else { plain });
     if widths.host > 0 {
-        spans.push(Span::styled(format!("  {}", fit(host.id().as_str(), widths.host)), plain));
+        pen.skip(2);
+        pen.fit(host.id().as_str(), widths.host, plain);
     }
-    let address = node.address.as_deref().unwrap_or("–");
-    spans.push(Span::styled(format!("  {}", fit(address, ADDRESS)), plain));
-    let shares = [node.cpus_share(), share(node.memory), share(node.storage)];
-    let amounts = [cpus(node), amount(node.memory), amount(node.storage)];
-    for ((share, told), width) in shares.into_iter().zip(amounts).zip(widths.told) {
-        spans.push(Span::raw("  "));
-        spans.extend(bar(share.unwrap_or(0.0), widths.bar, theme));
+    pen.skip(2);
+    pen.fit(node.address.as_deref().unwrap_or("–"), ADDRESS, plain);
+    for (column, width) in RESOURCES.into_iter().zip(widths.told) {
+        let (share, told) = match column {
+            NodeColumn::Memory => (share(node.memory), widths.has_amounts.then(|| amount(node.memory))),
+            NodeColumn::Storage => (share(node.storage), widths.has_amounts.then(|| amount(node.storage))),
+            _ => (node.cpus_share(), widths.has_amounts.then(|| cpus(node))),
+        };
+        pen.skip(2);
+        draw_bar(&mut pen, share.unwrap_or(0.0), widths.bar, theme);
         let percent = || share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
-        let told = if widths.has_amounts { told } else { percent() };
-        spans.push(Span::styled(format!(" {}", fit_right(&told, width)), fullness(share, plain, theme)));
+        pen.skip(1);
+        pen.fit_right(&told.unwrap_or_else(percent), width, fullness(share, plain, theme));
     }
-    Line::from(spans)
 }
 
 /// Whether it was heard of, as a mark.

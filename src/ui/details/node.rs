@@ -13,7 +13,6 @@ use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
-    widgets::Clear,
 };
 use unicode_width::UnicodeWidthStr as _;
 
@@ -21,7 +20,6 @@ use unicode_width::UnicodeWidthStr as _;
 const BAR: u16 = 12;
 
 pub(in crate::ui) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    frame.render_widget(Clear, area);
     let style = if app.details_open { theme.accent } else { theme.dim };
     let Some((host, node)) = app.selected_node() else {
         let inside = bordered(frame, area, None, style, theme);

@@ -1,4 +1,5 @@
 //! How far something has come, as a bar.
+use super::Pen;
 use crate::domain::Progress;
 use crate::ui::Theme;
 use ratatui::text::Span;
@@ -15,9 +16,24 @@ pub(crate) fn gauge<'a>(progress: &Progress, width: u16, seconds: u64, theme: &T
 
 /// A bar of `width` columns for a share from 0 to 1. One that is not known is empty, and so is nothing.
 pub(crate) fn bar<'a>(share: f64, width: u16, theme: &Theme) -> Vec<Span<'a>> {
-    let most = u32::from(width) * 8;
-    let eighths = (0..most).find(|n| f64::from(*n) + 0.5 > share * f64::from(most)).unwrap_or(most);
-    filled(usize::try_from(eighths).unwrap_or(0), width.into(), theme)
+    filled(eighths(share, width).into(), width.into(), theme)
+}
+
+/// [`bar`], drawn at once: for tables.
+pub(crate) fn draw_bar(pen: &mut Pen<'_>, share: f64, width: u16, theme: &Theme) {
+    let eighths = eighths(share, width);
+    let (full, part) =
+        (eighths / 8, EIGHTHS.get(usize::from(eighths % 8)).filter(|part| !part.is_empty() && !theme.ascii));
+    pen.fill(if theme.ascii { '#' } else { '█' }, full, theme.accent);
+    part.inspect(|part| pen.put(part, theme.accent));
+    let rest = width - full - u16::from(part.is_some());
+    pen.fill(if theme.ascii { '.' } else { '░' }, rest, theme.dim);
+}
+
+/// How many eighths of `width` columns a share from 0 to 1 fills.
+fn eighths(share: f64, width: u16) -> u16 {
+    let most = width.saturating_mul(8);
+    (0..most).find(|n| f64::from(*n) + 0.5 > share * f64::from(most)).unwrap_or(most)
 }
 
 fn filled<'a>(eighths: usize, columns: usize, theme: &Theme) -> Vec<Span<'a>> {
@@ -47,6 +63,20 @@ fn mark<'a>(columns: usize, seconds: u64, theme: &Theme) -> Vec<Span<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::widget::put;
+    use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+
+    #[test]
+    fn a_bar_in_a_table_is_the_same() {
+        let area = Rect::new(0, 0, 9, 1);
+        for (n, ascii) in (0..=80).flat_map(|n| [(n, false), (n, true)]) {
+            let (theme, share) = (Theme::new(false, ascii), f64::from(n) / 80.0);
+            let (mut one, mut other) = (Buffer::empty(area), Buffer::empty(area));
+            put(&mut one, area, &Line::from(bar(share, 8, &theme)));
+            draw_bar(&mut Pen::new(&mut other, area), share, 8, &theme);
+            assert_eq!(one, other, "{share}");
+        }
+    }
 
     #[test]
     fn a_bar_is_as_wide_as_it_should_be() {

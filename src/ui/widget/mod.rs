@@ -9,9 +9,9 @@ mod words;
 mod wrap;
 
 pub(crate) use centered::centered;
-pub(crate) use gauge::{bar, gauge};
+pub(crate) use gauge::{bar, draw_bar, gauge};
 pub(crate) use input::window;
-pub(crate) use put::put;
+pub(crate) use put::{Pen, put};
 pub(crate) use spark::{bars, spark, top};
 pub(crate) use text::{clock, cut, day, fit, fit_right};
 pub(crate) use words::{power, uptime};

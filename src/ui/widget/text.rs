@@ -1,14 +1,20 @@
 //! Text in columns: what is cut is cut by the width of characters, never by their number.
 use crate::domain::{Stamp, clean_line};
 use jiff::{Timestamp, tz::TimeZone};
+use std::borrow::Cow;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// At most `width` columns of `text`, with `…` where something is missing; foreign text is cleaned.
 pub(crate) fn cut(text: &str, width: u16) -> String {
+    shortened(text, width).into_owned()
+}
+
+/// [`cut`], without a copy where nothing is missing.
+pub(super) fn shortened(text: &str, width: u16) -> Cow<'_, str> {
     let text = clean_line(text);
     let width = usize::from(width);
     if text.width() <= width {
-        return text.into_owned();
+        return text;
     }
     let mut out = String::new();
     let mut used = 0;
@@ -22,7 +28,7 @@ pub(crate) fn cut(text: &str, width: u16) -> String {
     if width > 0 {
         out.push('…');
     }
-    out
+    Cow::Owned(out)
 }
 
 /// [`cut`], and filled up with spaces at the right.
