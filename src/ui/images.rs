@@ -49,8 +49,9 @@ impl Columns {
         let rest = |c: &Self| width.saturating_sub(2 + c.tail() + if c.host > 0 { c.host + 2 } else { 0 });
         let drops = [
             |c: &mut Self| c.checked = 0,
-            |c: &mut Self| c.kind = 0,
+            |c: &mut Self| c.used = 10,
             |c: &mut Self| c.used = 0,
+            |c: &mut Self| c.kind = 0,
             |c: &mut Self| c.added = 0,
         ];
         for drop in drops {
@@ -71,6 +72,15 @@ impl Columns {
         let lacking = WITH_BAR.saturating_sub(self.tail());
         let longest = u16::try_from(longest).unwrap_or(u16::MAX);
         self.name.saturating_sub(lacking).max(longest).min(self.name)
+    }
+
+    /// How wide a name of `name` columns is beside a text of `told`: as in the other rows, or longer where the text leaves
+    /// room for that, or as short as it is where the text does not fit.
+    fn beside(&self, name: u16, told: u16) -> u16 {
+        match self.tail().checked_sub(told) {
+            Some(more) => name.clamp(self.name, self.name + more),
+            None => name.min(self.name),
+        }
     }
 
     /// What is right of the name and the host.
@@ -196,9 +206,8 @@ fn failed<'a>(task: &Task, name: &str, message: &str, is_selected: bool, columns
     };
     let reason = reason.unwrap_or(message);
     let count = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX);
-    let fits = count(reason).saturating_add(4) <= columns.tail();
-    let wide = if fits { columns.name } else { count(&name).min(columns.name) };
-    let room = (columns.name - wide + columns.tail()).saturating_sub(4);
+    let wide = columns.beside(count(&name), count(reason).saturating_add(4));
+    let room = (columns.name + columns.tail()).saturating_sub(wide + 4);
     let mut spans = head(&name, task.host.as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
     let (mark, style) = super::tasks::mark(task, theme);
     spans.extend([Span::raw("  "), Span::styled(mark, style), Span::styled(format!(" {}", cut(reason, room)), style)]);
@@ -238,9 +247,8 @@ fn not_whole<'a>(
     };
     let name = clean_line(&image.name);
     let count = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX);
-    let fits = count(&text).saturating_add(2) <= columns.tail();
-    let wide = if fits { columns.name } else { count(&name).min(columns.name) };
-    let room = (columns.name - wide + columns.tail()).saturating_sub(2);
+    let wide = columns.beside(count(&name), count(&text).saturating_add(2));
+    let room = (columns.name + columns.tail()).saturating_sub(wide + 2);
     let mut spans = head(&name, host.id().as_str(), is_selected, &Columns { name: wide, ..*columns }, theme);
     spans.push(Span::styled(format!("  {}", cut(&text, room)), style));
     Line::from(spans)
