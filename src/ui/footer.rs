@@ -4,7 +4,7 @@ use super::{
     widget::{cut, gauge, put, wrap},
 };
 use crate::{
-    app::{App, Screen},
+    app::{App, Screen, dialog::Dialog},
     domain::{Task, TaskState, clean, span},
     input::{Action, BINDINGS, Scope},
 };
@@ -128,6 +128,13 @@ fn outcome(app: &App, task: &Task, width: u16, theme: &Theme) -> Vec<Line<'stati
     sentence(&text, Some(Span::styled(mark, style)), width, theme.text, &more)
 }
 
+/// Whether the list of machines stands there without one: what is for machines has no place in the footer then.
+fn is_bare(app: &App) -> bool {
+    let is_listed = app.hosts.iter().any(|host| host.listed);
+    let is_open = app.overlay.is_none() && app.dialog.is_none();
+    app.screen == Screen::Machines && is_open && is_listed && app.listing.total() == 0
+}
+
 /// The keys that are live here: those that fit, grey where they cannot be used now.
 pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let scopes = app.scopes();
@@ -151,8 +158,11 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         }
     }
     let has_nodes = app.keeps_nodes();
+    let has_no_machines = is_bare(app);
     let shown = |scope: Scope| {
-        let is_shown = move |action| has_nodes || action != Action::Nodes;
+        let of_rows = [Action::Filter, Action::Sort];
+        let is_live = move |action| !of_rows.contains(&action) && app.refusal(action).is_none();
+        let is_shown = move |action| (has_nodes || action != Action::Nodes) && (!has_no_machines || is_live(action));
         BINDINGS.iter().filter(move |b| b.scope == scope && !b.label.is_empty() && is_shown(b.action))
     };
     // Help and quit stand at the end whatever else fits.
@@ -176,6 +186,11 @@ pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         let style = if app.refusal(row.action).is_none() { theme.key } else { theme.dim };
         line.push_span(Span::styled(key.to_string(), style));
         line.push_span(Span::raw(format!(" {label}  ")));
+    }
+    // What was typed before stays: how it goes is no key of the table.
+    if app.dialog.as_ref().is_some_and(Dialog::holds_text) && room > 14 {
+        line.push_span(Span::styled("ctrl-u", theme.key));
+        line.push_span(Span::raw(" clear  "));
     }
     if has_last {
         for action in [Action::Help, Action::Quit] {

@@ -24,9 +24,28 @@ const TWO: u16 = 150;
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, scroll: usize) {
     let width = if area.width < TWO { area.width } else { area.width / 2 };
     let scopes = app.screen_scopes().iter().copied().chain([Scope::Filter, Scope::Dialog, Scope::Form]);
-    let sections: Vec<_> = scopes.map(|scope| section(app, scope, width, theme)).collect();
+    let mut sections: Vec<_> = scopes.map(|scope| section(app, scope, width, theme)).collect();
+    sections.push(typing(width, theme));
     let lines = if area.width < TWO { stacked(sections) } else { beside(sections, width) };
     pane::page(frame, area, "Help", lines, scroll, theme);
+}
+
+/// What edits a field of text, in every form and filter: no configuration changes these.
+const TYPING: [(&str, &str); 5] = [
+    ("ctrl-u", "Clear the field"),
+    ("ctrl-w", "Delete the word before the cursor"),
+    ("ctrl-k", "Delete what is behind the cursor"),
+    ("home end", "Go to the beginning or the end of the text (ctrl-a, ctrl-e)"),
+    ("left right", "Move in the text; with ctrl from word to word"),
+];
+
+fn typing(width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let row = |(keys, what): (&str, &str)| {
+        let what = format!(" {}", cut(what, width.saturating_sub(KEYS + 6)));
+        Line::from(vec![Span::raw("   "), Span::styled(fit(keys, KEYS), theme.key), Span::raw(what)])
+    };
+    let title = Line::from(Span::styled(" Typing", theme.title));
+    std::iter::once(title).chain(TYPING.map(row)).collect()
 }
 
 /// The keys of one scope.

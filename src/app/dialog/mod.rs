@@ -135,6 +135,13 @@ impl Dialog {
         }
     }
 
+    /// Whether text stands in the field that takes the keys: more is put behind it.
+    pub fn holds_text(&self) -> bool {
+        let Body::Form(form) = &self.body else { return false };
+        let field = form.fields.get(form.focus).filter(|_| !form.is_leaving);
+        field.is_some_and(|field| matches!(&field.content, Content::Line(input) if !input.value().is_empty()))
+    }
+
     /// The scopes of its keys.
     pub fn scopes(&self) -> &'static [Scope] {
         let is_form = self.takes_text() || matches!(self.body, Body::Reading(_));

@@ -1,4 +1,5 @@
 //! Forms: every key belongs to them, and nothing is lost by accident.
+use crate::support::screen::screen;
 use crate::support::world::{call, create_form, known_world, press, reply, select, text, vm, world};
 use vmdeck::{
     app::{App, Effect, Message, dialog::Body},
@@ -12,6 +13,20 @@ fn new_machine() -> App {
     let effects = press(&mut app, "n");
     reply(&mut app, &effects, Reply::Form(create_form()));
     app
+}
+
+#[test]
+fn what_was_typed_before_stays_and_how_it_goes_is_told() {
+    let mut app = world();
+    press(&mut app, "2 f");
+    assert!(!screen(&mut app, 80, 24).contains("ctrl-u"), "there is nothing to clear");
+    text(&mut app, "https://x/y.iso");
+    press(&mut app, "tab");
+    assert!(!screen(&mut app, 80, 24).contains("ctrl-u"));
+    press(&mut app, "shift-tab");
+    assert!(screen(&mut app, 80, 24).contains("ctrl-u clear"));
+    press(&mut app, "ctrl-u z");
+    assert!(screen(&mut app, 80, 24).contains("Address   z "));
 }
 
 #[test]
