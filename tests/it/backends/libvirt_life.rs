@@ -10,8 +10,8 @@ use vmdeck::{
     app::{Effect, Message},
     backend::{Backend, Call, Disks, Images, Machines, Power, Properties, libvirt::Libvirt},
     domain::{
-        ByteSize, DiskId, ErrorKind, Expect, HostEvent, Link, PowerState, Request, ResizePlan, TaskId, Values, Verdict,
-        Vm, VmId,
+        ByteSize, DiskId, ErrorKind, Expect, HostEvent, Link, PowerState, Reply, Request, ResizePlan, TaskId, Values,
+        Verdict, Vm, VmId,
     },
     runtime::{Hosts, Policy},
 };
@@ -66,7 +66,7 @@ async fn a_machine_of_libvirt_lives_from_its_image_to_its_end() {
     let error = libvirt.start(&vm).await.unwrap_err();
     assert_eq!((error.kind, error.message.contains("already running")), (ErrorKind::Conflict, true), "{error}");
     let found = libvirt.find(&vm).await.unwrap();
-    assert_eq!((found.cpus, found.memory, found.disk.is_some()), (Some(1), Some(32 * M), true));
+    assert_eq!((found.cpus, found.memory), (Some(1), Some(32 * M)));
     assert!(found.details.iter().any(|(label, value)| label == "VNC" && value.starts_with("unix:/")));
     let used = libvirt.images().await.unwrap().into_iter().find(|image| image.name == "tiny.iso").unwrap().used_by;
     assert_eq!(used, ["web"]);
@@ -157,7 +157,10 @@ async fn settings_of_libvirt_hold_now_or_at_the_next_start() {
     for (name, value) in [("cpus", "2"), ("memory", "48M"), ("description", "a <b> & c"), ("autostart", "yes")] {
         libvirt.set_property(&vm, name, value).await.unwrap();
         let expect = Expect::PropertyIs { vm: vm.clone(), name: name.into(), value: value.into() };
-        assert_eq!(libvirt.look(&expect).await, Verdict::Met(None), "{name}");
+        let verdict = libvirt.look(&expect).await;
+        let is_later =
+            matches!(&verdict, Verdict::Met(Some(Reply::Remark(told))) if told.starts_with("at the next start"));
+        assert!(verdict == Verdict::Met(None) || is_later && ["cpus", "memory"].contains(&name), "{name}: {verdict:?}");
     }
     let properties = libvirt.properties(&vm).await.unwrap();
     let told: Vec<_> =
