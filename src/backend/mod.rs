@@ -74,6 +74,11 @@ impl Call {
         (Self { progress, cancel: CancellationToken::new() }, latest)
     }
 
+    /// How many bytes were told of so far: what comes next is counted beyond those.
+    pub fn done(&self) -> u64 {
+        self.progress.borrow().done.map_or(0, |done| done.0)
+    }
+
     /// Reports progress: a slow reader sees the newest report, never a stale one.
     pub fn progress(&self, progress: Progress) {
         self.progress.send_modify(|latest| latest.merge(progress));

@@ -4,6 +4,7 @@ use super::{
     find::is_there,
     lines::{Lines, keep},
     output::Output,
+    pipe::ended,
 };
 use crate::domain::{Error, ErrorKind, Result, Secret, clean_line};
 use std::{
@@ -34,7 +35,6 @@ pub struct Program {
     patience: Option<Duration>,
     limit: usize,
     in_terminal: bool,
-    input: Option<PathBuf>,
     log: Option<PathBuf>,
     environment: Vec<(&'static str, OsString)>,
     apart: Option<PathBuf>,
@@ -49,7 +49,6 @@ impl Program {
             patience: Some(Duration::from_secs(30)),
             limit: 1 << 20,
             in_terminal: false,
-            input: None,
             log: None,
             environment: Vec::new(),
             apart: None,
@@ -67,13 +66,6 @@ impl Program {
     #[must_use]
     pub fn apart(mut self, own: impl Into<PathBuf>) -> Self {
         self.apart = Some(own.into());
-        self
-    }
-
-    /// Gives it this file to read.
-    #[must_use]
-    pub fn input(mut self, path: impl Into<PathBuf>) -> Self {
-        self.input = Some(path.into());
         self
     }
 
@@ -156,11 +148,7 @@ impl Program {
     }
 
     fn start(&self) -> Result<Child> {
-        let stdin = match &self.input {
-            Some(path) => std::fs::File::open(path).map_err(super::at(path))?.into(),
-            None => Stdio::null(),
-        };
-        self.start_with(stdin, false)
+        self.start_with(Stdio::null(), false)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the place where programs are started")]
@@ -224,22 +212,8 @@ impl Program {
             let mut child = self.start()?;
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
             let (out, err) = (child.stdout.take(), child.stderr.take());
-            let code = {
-                let read =
-                    async { tokio::join!(keep(out, &mut stdout, self.limit), keep(err, &mut stderr, self.limit)) };
-                tokio::pin!(read);
-                let mut drained = false;
-                let status = loop {
-                    tokio::select! {
-                        status = child.wait() => break status,
-                        _ = &mut read, if !drained => drained = true,
-                    }
-                };
-                if !drained {
-                    let _ = timeout(PIPES, &mut read).await;
-                }
-                status?.code()
-            };
+            let read = async { tokio::join!(keep(out, &mut stdout, self.limit), keep(err, &mut stderr, self.limit)) };
+            let code = ended(&mut child, read).await?;
             if let Some(path) = &self.log {
                 let log = tokio::fs::File::open(path).await?;
                 log.take(u64::try_from(self.limit).unwrap_or(u64::MAX)).read_to_end(&mut stdout).await?;
@@ -298,7 +272,7 @@ impl Program {
         Error::new(ErrorKind::Cancelled, format_args!("{} was stopped", self.name()))
     }
 
-    async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(patience) = self.patience else { return work.await };
         timeout(patience, work).await.unwrap_or_else(|_| {
             let message = format!("{} did not end within {} s", self.name(), patience.as_secs());

@@ -1,11 +1,12 @@
 //! Running `iohyve` and what goes with it, here or through ssh. Its exit code tells little: what it changed is read again.
 use crate::{
     backend::{
-        EventSink,
+        Call, EventSink,
         ssh::{self, Ssh},
     },
-    domain::{Error, ErrorKind, Result, clean},
-    transport::{Output, Program},
+    domain::{Error, ErrorKind, Progress, Result, clean},
+    fetch::Meter,
+    transport::{Output, Program, at},
 };
 use std::{
     fs,
@@ -13,6 +14,9 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// What is told while iohyve makes a file of ours its own.
+pub(super) const COPIES: &str = "iohyve copies it into its library";
 
 /// Where the command is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,11 +107,21 @@ impl Shell {
 
     /// Runs it to its end. Through ssh, it may ask whoever is behind `events`.
     async fn said(&self, program: Program, events: Option<&EventSink>) -> Result<Output> {
+        self.heard(program, events, async |program| program.output().await).await
+    }
+
+    /// [`Self::said`], run in this way.
+    async fn heard(
+        &self,
+        program: Program,
+        events: Option<&EventSink>,
+        run: impl AsyncFnOnce(Program) -> Result<Output>,
+    ) -> Result<Output> {
         let output = match self.place {
-            Place::Here(_) => program.output().await?,
+            Place::Here(_) => run(program).await?,
             Place::Ssh { .. } => {
                 let through = async |asks: &ssh::Asks<'_>| {
-                    let output = asks.lead(program).output().await?;
+                    let output = run(asks.lead(program)).await?;
                     if output.code == Some(255) { Err(unreachable(&output)) } else { Ok(output) }
                 };
                 self.ssh.asked(events, through).await?
@@ -186,18 +200,37 @@ impl Shell {
         self.output(program.patience(Some(patience))).await
     }
 
-    /// Copies a file of ours into the library there, under its own name.
-    pub(super) async fn copy_image(&self, path: &Path, name: &str, patience: Duration) -> Result<Output> {
-        let path = path.to_string_lossy();
+    /// Has iohyve copy a file of ours into the library there, under its own name. Through ssh it is sent first, which
+    /// `call` hears of, and may stop: what has not come whole is removed there.
+    pub(super) async fn copy_image(&self, path: &Path, name: &str, patience: Duration, call: &Call) -> Result<Output> {
         match &self.place {
-            Place::Here(_) => self.run(&["cpiso", &path], patience).await,
+            Place::Here(_) => {
+                call.progress(Progress::note(COPIES));
+                self.run(&["cpiso", &path.to_string_lossy()], patience).await
+            }
             Place::Ssh { program: ssh, host } => {
+                let size = fs::metadata(path).map_err(at(path))?.len();
+                // Nothing is written before the part is removed: it would end the script where nobody listens any more.
                 let script = format!(
-                    "d=$(mktemp -d) && cat >$d/{name} && iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c",
+                    "d=$(mktemp -d) || exit 1; cat >$d/{name} && [ $(wc -c <$d/{name}) -eq {size} ] && \
+                    iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c",
                     name = quote(name)?
                 );
-                let program = self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?;
-                self.output(program.input(path.as_ref()).patience(Some(patience))).await
+                let program = self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?.patience(Some(patience));
+                let come = call.done();
+                let mut meter = Meter::start(come, Some(come.saturating_add(size)));
+                let (mut sent, note) = (0, format!("to {host}"));
+                let tell = |progress| call.progress(Progress { note: Some(note.clone()), ..progress });
+                tell(meter.report());
+                let each = |taken: u64| {
+                    sent += taken;
+                    let told = if taken == 0 { Some(meter.idle()) } else { meter.add(taken) };
+                    told.into_iter().for_each(tell);
+                    if sent == size {
+                        call.progress(Progress { note: Some(COPIES.to_owned()), ..meter.report() });
+                    }
+                };
+                self.heard(program, None, async |program| program.fed(path, &call.cancel, each).await).await
             }
         }
     }

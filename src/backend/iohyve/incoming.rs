@@ -1,5 +1,9 @@
 //! Images between the fetch and iohyve's library: fetched into a folder of ours, and copied from there by iohyve.
-use super::{CHANGE, command::Shell, differs, names};
+use super::{
+    CHANGE,
+    command::{COPIES, Shell},
+    differs, names,
+};
 use crate::{
     backend::{
         Call,
@@ -20,7 +24,6 @@ use tokio::time::sleep;
 
 /// A whole image is copied, on a slow disk or through ssh.
 const COPY: Duration = Duration::from_secs(3600);
-const COPIES: &str = "iohyve copies it into its library";
 const RESTS: &str = "it has come whole, and iohyve has not taken it yet";
 
 /// The folder, and the library that it is on the way to.
@@ -88,14 +91,17 @@ impl Incoming {
         {
             return Err(at(&whole)(error));
         }
-        call.progress(Progress::note(COPIES));
         let Some(_ours) = taken_hold_of(&whole, call).await? else {
             return match self.isos().await?.iter().any(|iso| iso == name) {
                 true => Ok(Image::new(name)),
                 false => Err(Error::not_found(format_args!("{name} has gone meanwhile"))),
             };
         };
-        let output = self.shell.copy_image(&whole, name, COPY).await?;
+        let copied = self.shell.copy_image(&whole, name, COPY, call).await;
+        if call.cancel.is_cancelled() {
+            return Err(self.thrown_away(name).await);
+        }
+        let output = copied?;
         let is_there = self.isos().await?.iter().any(|iso| iso == name);
         if !is_there || !output.is_success() {
             // An entry that holds half an image looks like any other.
@@ -109,6 +115,25 @@ impl Incoming {
         fs::remove_file(&whole).map_err(at(&whole))?;
         Origin::remove(folder, name);
         Ok(Image { checked, ..Image::new(name) })
+    }
+}
+
+impl Incoming {
+    /// Ends what was cancelled: neither here nor there is anything left of it. Returns what is told of it.
+    async fn thrown_away(&self, name: &str) -> Error {
+        let _ = fs::remove_file(self.whole_at(name));
+        Origin::remove(&self.folder, name);
+        let removed = async {
+            // Where all had been sent, iohyve has made it its own by now.
+            if self.isos().await?.iter().any(|iso| iso == name) {
+                self.shell.run(&["rmiso", name], CHANGE).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        match removed.await {
+            Ok(()) => Error::new(ErrorKind::Cancelled, "cancelled"),
+            Err(error) => error.context("cancelled, and it may be in the library all the same"),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod govirthost_replay;
 mod govirthost_wire;
 mod iohyve;
 mod iohyve_fetches;
+mod iohyve_sent;
 mod libvirt_copies;
 mod libvirt_holders;
 mod libvirt_images;

@@ -1,0 +1,120 @@
+//! Images that go to another computer's iohyve through ssh: how far they are, and what is left of one that is stopped.
+use crate::support::{freebsd::Rig, libvirt::ssh as script, qemu::eventually};
+use serde_json::json;
+use std::fs;
+use tokio::sync::mpsc;
+use vmdeck::{
+    backend::{
+        Backend, Call, Images,
+        iohyve::{Iohyve, Place},
+    },
+    domain::{ByteSize, ErrorKind, Progress},
+};
+
+const M: u64 = 1 << 20;
+const SIZE: u64 = 8 * M + 333;
+
+/// A FreeBSD behind an ssh that passes on the first MiB of what it is sent, and the rest once there is a file `gate`; and
+/// that ends once there is a file `end`.
+async fn far() -> (Rig, Iohyve, String) {
+    let rig = Rig::new();
+    fs::create_dir(rig.path("tmp")).unwrap();
+    let here = rig.path("");
+    let waits = |name: &str| format!("while [ -d $here/tmp ] && [ ! -e $here/{name} ]; do sleep 0.05; done");
+    let slow = format!(
+        "here={}\nfor line; do :; done\nexport TMPDIR=$here/tmp PATH=\"$here:$PATH\"\ncase \"$line\" in\n*cpiso*)\n\
+        {{ head -c {M}; {}; cat; }} | sh -c \"$line\"; c=$?; {}; exit $c;;\n*) exec sh -c \"$line\";;\nesac",
+        here.display(),
+        waits("gate"),
+        waits("end")
+    );
+    script(&rig.path("slow"), &slow);
+    fs::write(rig.path("far.iso"), vec![7; SIZE.try_into().unwrap()]).unwrap();
+    let url = format!("file://{}", rig.path("far.iso").display());
+    let iohyve = rig.at(Place::Ssh { program: rig.path("slow"), host: "root@bsd.example".to_owned() });
+    iohyve.connect(mpsc::channel(64).0).await.unwrap();
+    (rig, iohyve, url)
+}
+
+fn inside(rig: &Rig, folder: &str) -> usize {
+    fs::read_dir(rig.path(folder)).into_iter().flatten().count()
+}
+
+/// How much has come on the other side.
+fn come(rig: &Rig) -> u64 {
+    let folders = fs::read_dir(rig.path("tmp")).unwrap().flatten();
+    folders.filter_map(|folder| Some(folder.path().join("far.iso").metadata().ok()?.len())).sum()
+}
+
+fn touch(rig: &Rig, name: &str) {
+    fs::write(rig.path(name), "").unwrap();
+}
+
+fn is_told(progress: &Progress, note: &str) -> bool {
+    progress.note.as_deref() == Some(note)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_sent_tells_its_bytes_and_comes_whole() {
+    let (rig, iohyve, url) = far().await;
+    let (call, progress) = Call::new();
+    let watch = async {
+        eventually("the first of it", async || come(&rig) == M).await;
+        // While nothing goes on, that is told.
+        let is_told_of = |progress: &Progress| progress.done.is_some_and(|done| done.0 >= M);
+        eventually("how far it is", async || {
+            is_told(&progress.borrow(), "to root@bsd.example") && is_told_of(&progress.borrow())
+        })
+        .await;
+        let now = progress.borrow().clone();
+        let (done, total) = (now.done.unwrap().0, now.total.unwrap().0);
+        // What was told of its coming here counts too; what is under way there is not much.
+        let came = total - SIZE;
+        assert!(came <= SIZE && (came..came + 4 * M).contains(&done), "{now:?}");
+        touch(&rig, "gate");
+        eventually("all of it", async || is_told(&progress.borrow(), "iohyve copies it into its library")).await;
+        assert_eq!(progress.borrow().done, Some(ByteSize(total)));
+        touch(&rig, "end");
+    };
+    let (image, ()) = tokio::join!(iohyve.fetch_image(&url, None, call), watch);
+    assert_eq!(image.unwrap().name, "far.iso");
+    assert_eq!((rig.world()["isos"].clone(), inside(&rig, "tmp")), (json!(["far.iso"]), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_stopped_on_the_way_leaves_no_part_anywhere() {
+    let (rig, iohyve, url) = far().await;
+    let (call, _progress) = Call::new();
+    let cancel = call.cancel.clone();
+    let stop = async {
+        eventually("the first of it", async || come(&rig) == M).await;
+        cancel.cancel();
+    };
+    let (ended, ()) = tokio::join!(iohyve.fetch_image(&url, None, call), stop);
+    assert_eq!(ended.unwrap_err().kind, ErrorKind::Cancelled);
+    // What was under way comes, and then the end of it.
+    touch(&rig, "gate");
+    touch(&rig, "end");
+    eventually("the end of the part", async || inside(&rig, "tmp") == 0).await;
+    assert_eq!(rig.sent(&["cpiso", "rmiso"]), [""; 0]);
+    assert_eq!((rig.world()["isos"].clone(), inside(&rig, "library/whole")), (json!([]), 0));
+    assert_eq!(iohyve.fetches().await.unwrap().open, []);
+    // It can come all the same.
+    assert_eq!(iohyve.fetch_image(&url, None, Call::new().0).await.unwrap().name, "far.iso");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_stopped_when_all_was_sent_is_taken_out_of_the_library() {
+    let (rig, iohyve, url) = far().await;
+    touch(&rig, "gate");
+    let (call, _progress) = Call::new();
+    let cancel = call.cancel.clone();
+    let stop = async {
+        eventually("the copy", async || rig.world()["isos"] == json!(["far.iso"])).await;
+        cancel.cancel();
+        touch(&rig, "end");
+    };
+    let (ended, ()) = tokio::join!(iohyve.fetch_image(&url, None, call), stop);
+    assert_eq!(ended.unwrap_err().kind, ErrorKind::Cancelled);
+    assert_eq!((rig.world()["isos"].clone(), inside(&rig, "library/whole")), (json!([]), 0));
+}
