@@ -53,6 +53,12 @@ impl Local {
                 (None, Some("no answer".to_owned()))
             }
         };
+        // What is set since then it gets at its next start.
+        if power != Some(PowerState::Off)
+            && let Some(started) = self.started_with(vm)
+        {
+            (found.cpus, found.memory) = (Some(started.cpus), Some(started.memory.0));
+        }
         found.details = details(record.ok(), process, &place.folder, problem);
         found.power = power;
         found.remark = found.remark.or(remark);

@@ -97,7 +97,8 @@ impl Local {
         }
     }
 
-    fn started_with(&self, vm: &VmId) -> Option<Record> {
+    /// What the process of a machine that is on was started with, where that was kept.
+    pub(super) fn started_with(&self, vm: &VmId) -> Option<Record> {
         let place = self.place(vm).ok()?;
         place.alive()?;
         let path = place.run.join("started.toml");

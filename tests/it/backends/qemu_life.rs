@@ -156,6 +156,7 @@ async fn settings_of_a_running_machine_wait_and_figures_are_told() {
     let waiting: Vec<_> =
         properties.iter().filter_map(|p| p.current.as_deref().map(|c| (p.spec.name, p.value.as_str(), c))).collect();
     assert_eq!(waiting, [("cpus", "2", "1")]);
+    assert_eq!(world.qemu.find(&vm).await.unwrap().cpus, Some(1), "the list tells what it has now");
     let is_so = Expect::PropertyIs { vm: vm.clone(), name: "cpus".to_owned(), value: "2".to_owned() };
     let Verdict::Met(Some(Reply::Remark(remark))) = world.qemu.look(&is_so).await else { panic!() };
     assert_eq!(remark, "at the next start; until then it is 1");
