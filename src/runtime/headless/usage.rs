@@ -107,7 +107,7 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let begun = OPS.iter().map(|row| row.name).filter(|full| name.len() > 2 && full.starts_with(name));
     let near = || {
         let all = OPS.iter().map(|row| (distance(name, row.name), row.name));
-        all.filter(|(far, _)| *far <= name.chars().count().div_ceil(3)).min().map(|(_, full)| full)
+        all.filter(|(far, _)| *far <= 3 && far * 2 < name.chars().count()).min().map(|(_, full)| full)
     };
     begun.min_by_key(|full| full.len()).or_else(near)
 }
