@@ -119,8 +119,9 @@ impl Libvirt {
         Ok(join_all(each).await)
     }
 
-    /// One drive, by what libvirt reads in its image's header, which QEMU keeps up to date: QEMU itself is asked right
-    /// before it is told another size, and takes ten times as long to answer. None: no pool has it, or it has no header.
+    /// One drive, by what libvirt reads in its image's header: QEMU writes a new size there before it says that it is done.
+    /// It is asked itself right before it is told another, and takes ten times as long to answer. None: no pool has the
+    /// drive, or it has no header.
     async fn by_volume(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let (client, domain) = self.domain(vm).await?;
         let description = client.xml(&domain, false).await?;

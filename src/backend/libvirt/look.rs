@@ -1,6 +1,6 @@
 //! Reading back what a change should have brought about.
 use super::{Libvirt, describe, images};
-use crate::backend::Snapshots;
+use crate::backend::{Disks, Snapshots};
 use crate::domain::{Disk, Error, ErrorKind, Expect, PowerState, Reply, Result, Verdict, VmId};
 
 impl Libvirt {
@@ -28,7 +28,7 @@ impl Libvirt {
                     None => Verdict::NotMet("it has no new disk".to_owned()),
                 }
             }
-            Expect::DiskSize { vm, disk, plan } => match self.one_disk(vm, disk).await? {
+            Expect::DiskSize { vm, disk, plan } => match self.disk(vm, disk).await? {
                 Some(found) => Verdict::size(*plan, found.virtual_size),
                 None => Verdict::Failed(Error::not_found(format_args!("{vm} has no disk called {disk} any more"))),
             },

@@ -92,8 +92,8 @@ impl Local {
         Ok(disks)
     }
 
-    /// One disk, by what its file says. A running QEMU keeps the size in the image's header up to date, and is asked
-    /// itself before it is told another.
+    /// One disk, by what its file says: a running QEMU writes a new size into the image before it says that it is done. It
+    /// is asked itself right before it is told another.
     async fn by_file(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let record = self.store.read(vm)?;
         let found = record.disks.iter().find(|disk| disk.id == id.as_str() && disk.leaving.is_empty());
@@ -101,22 +101,6 @@ impl Local {
             Some((disk, folder)) => Ok(Some(described(disk, &folder?, None))),
             None => Ok(self.list_disks(vm).await?.into_iter().find(|disk| disk.id == *id)),
         }
-    }
-
-    /// One disk, by its image alone.
-    async fn one_disk(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
-        let record = self.store.read(vm)?;
-        let Some(disk) = record.disks.iter().find(|disk| disk.id == id.as_str() && disk.leaving.is_empty()) else {
-            return Ok(self.list_disks(vm).await?.into_iter().find(|disk| disk.id == *id));
-        };
-        let live = match self.monitor(vm).await {
-            Err(error) if error.kind == ErrorKind::Busy => None,
-            other => match other? {
-                Some(monitor) => Some(Live::nodes(&monitor).await?),
-                None => None,
-            },
-        };
-        Ok(Some(described(disk, &self.store.folder(vm)?, live.as_ref())))
     }
 
     /// The CD drive and what is in it.
@@ -292,7 +276,7 @@ impl Disks for Qemu {
 pub(super) async fn look(local: &Local, expect: &Expect) -> Verdict {
     let Some(vm) = expect.vm() else { return Verdict::Met(None) };
     let disks = match expect {
-        Expect::DiskSize { disk, .. } => local.one_disk(vm, disk).await.map(|disk| disk.into_iter().collect()),
+        Expect::DiskSize { disk, .. } => local.by_file(vm, disk).await.map(|disk| disk.into_iter().collect()),
         _ => local.list_disks(vm).await,
     };
     let disks: Vec<Disk> = match disks {

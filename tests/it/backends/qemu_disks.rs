@@ -2,7 +2,7 @@
 use crate::support::qemu::{World, eventually};
 use std::{collections::BTreeMap, fs};
 use vmdeck::{
-    backend::{Backend, Call, Disks, Images, Power, prepare},
+    backend::{Backend, Call, Disks, Images, Power, dispatch, prepare},
     domain::{ByteSize, Disk, DiskId, ErrorKind, Expect, Request, ResizePlan, SizeChange, Values, Verdict, VmId},
 };
 
@@ -60,6 +60,23 @@ async fn a_shrink_never_reaches_qemu() {
         assert_eq!(late.kind, ErrorKind::Conflict, "{late}");
         assert_eq!(disk(&world, &vm, "disk0").await.unwrap().virtual_size, Some(ByteSize(grown)));
     }
+}
+
+#[tokio::test]
+async fn the_file_of_a_running_machine_is_not_believed_against_qemu() {
+    let world = World::new();
+    let vm = world.make("web", false).await;
+    let image = world.place("web").folder.join("disk0.qcow2");
+    fs::copy(&image, world.path("old")).unwrap();
+    world.qemu.resize_disk(&vm, &"disk0".into(), plan(M, 4 * M)).await.unwrap();
+    world.qemu.start(&vm).await.unwrap();
+    // Somebody puts the old one in its place; QEMU has the file open that was there.
+    fs::rename(world.path("old"), &image).unwrap();
+    let asked = Request::ResizeDisk { vm: vm.clone(), disk: "disk0".into(), size: SizeChange::To(ByteSize(2 * M)) };
+    let prepared = prepare(&world.qemu, asked).await.unwrap();
+    let refused = dispatch(&world.qemu, &prepared, Call::new().0).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Conflict, "{refused}");
+    assert_eq!(disk(&world, &vm, "disk0").await.unwrap().virtual_size, Some(ByteSize(4 * M)));
 }
 
 #[tokio::test]
