@@ -155,7 +155,7 @@ mod tests {
         let (sleeper, told) = (sh("exec sleep 1000"), cancel.clone());
         let fed = sleeper.fed(&path, &cancel, |size| {
             if size == 0 {
-                told.cancel()
+                told.cancel();
             }
         });
         assert_eq!(fed.await.unwrap_err().kind, ErrorKind::Cancelled);

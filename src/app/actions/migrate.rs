@@ -68,16 +68,13 @@ impl App {
             let ways = [Choice::new("shared", "both hosts see them"), Choice::new(COPIED, "only this host sees them")];
             fields.push(FieldSpec::new("disks", "Disks", FieldKind::Choice(ways.to_vec())).default("shared"));
         }
-        let told = match is_off {
-            true => {
-                let gone = format!("{vm} is off: {} gets its description, and {from} forgets it.", to.id());
-                let stays = "Its disks stay where they are: both hosts have to see them. UEFI variables begin anew.";
-                vec![Note::plain(gone), Note::plain(stays)]
-            }
-            false => {
-                let goes_on = format!("{vm} goes on running while it moves from {from} to {}.", to.id());
-                std::iter::once(Note::plain(goes_on)).chain(self.caution(from, Op::Migrate)).collect()
-            }
+        let told = if is_off {
+            let gone = format!("{vm} is off: {} gets its description, and {from} forgets it.", to.id());
+            let stays = "Its disks stay where they are: both hosts have to see them. UEFI variables begin anew.";
+            vec![Note::plain(gone), Note::plain(stays)]
+        } else {
+            let goes_on = format!("{vm} goes on running while it moves from {from} to {}.", to.id());
+            std::iter::once(Note::plain(goes_on)).chain(self.caution(from, Op::Migrate)).collect()
         };
         let title = format!("Move {vm} from {from} to {}", to.id());
         let purpose = Purpose::Migrate { vm, to: to.id().clone(), told };
