@@ -53,6 +53,22 @@ impl Words {
         }
     }
 
+    /// [`Self::url`], with the sums that are to be compared and whether it is to be unpacked.
+    fn wished_url(&mut self) -> Result<String> {
+        let mut url = self.url()?;
+        for kind in ["sha256", "sha512"] {
+            if let Some(sum) = self.take(kind) {
+                let sum = checksum(&format!("{kind}={sum}"));
+                let sum = sum.map_err(|why| Error::invalid(format_args!("{kind}: {why}")))?;
+                url = wished(&url, Wishes { sum: Some(&sum), unpack: false });
+            }
+        }
+        if let Some(word) = self.take("unpack") {
+            url = wished(&url, Wishes { sum: None, unpack: Self::flag(&word, "unpack")? });
+        }
+        Ok(url)
+    }
+
     fn flag(value: &str, key: &str) -> Result<bool> {
         match value {
             "yes" => Ok(true),
@@ -238,20 +254,7 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::ListImages => Request::ListImages,
         Op::ListFetches => Request::ListFetches,
         Op::ProbeImage => Request::ProbeImage { url: words.url()? },
-        Op::FetchImage => {
-            let mut url = words.url()?;
-            for kind in ["sha256", "sha512"] {
-                if let Some(sum) = words.take(kind) {
-                    let sum = checksum(&format!("{kind}={sum}"));
-                    let sum = sum.map_err(|why| Error::invalid(format_args!("{kind}: {why}")))?;
-                    url = wished(&url, Wishes { sum: Some(&sum), unpack: false });
-                }
-            }
-            if let Some(word) = words.take("unpack") {
-                url = wished(&url, Wishes { sum: None, unpack: Words::flag(&word, "unpack")? });
-            }
-            Request::FetchImage { url, name: words.take("name") }
-        }
+        Op::FetchImage => Request::FetchImage { url: words.wished_url()?, name: words.take("name") },
         Op::PauseFetch => Request::PauseFetch { image: words.need("image")? },
         Op::ResumeFetch => Request::ResumeFetch { image: words.need("image")? },
         Op::CancelFetch => Request::CancelFetch { image: words.need("image")? },

@@ -100,7 +100,7 @@ async fn a_typed_password_that_is_wrong_meanwhile_is_asked_for_by_the_next_conne
     // Many calls find it out at the same time.
     let vm = "web".into();
     let calls = async { tokio::join!(sysadm.start(&vm), sysadm.inventory(false), sysadm.find(&vm)) };
-    let (started, list, found) = timeout(Duration::from_secs(20), calls).await.expect("nobody is asked");
+    let (started, list, found) = timeout(Duration::from_secs(20), Box::pin(calls)).await.expect("nobody is asked");
     assert!(started.is_err() && list.is_err() && found.is_err());
     assert_eq!(server.sign_ins(), 2, "tried once");
     assert!(
