@@ -74,7 +74,7 @@ async fn what_ssh_asks_is_a_dialog_and_a_refusal_stays_until_the_host_is_tried_a
     program.until("the host is up", |screen| {
         let shown = screen.contents();
         assert!(!shown.contains("open sesame"), "{shown}");
-        shown.contains("No machines yet") && !shown.contains("asks")
+        shown.contains("No machines yet") && !shown.contains("lab asks")
     });
     program.press("q");
     program.ends(0);
