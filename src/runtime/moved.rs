@@ -72,11 +72,20 @@ fn pairs<'a>(one: &'a [Place], other: &'a [Place]) -> impl Iterator<Item = (Plac
     (0..one.len().max(other.len())).map(move |x| (at(one, x), at(other, x)))
 }
 
-fn differing(one: &[Place], other: &[Place]) -> isize {
+/// What a run of places costs beside its symbols, in bytes: the way there, and its look.
+const RUN: isize = 6;
+
+/// About what it costs to make `one` row out of the `other`.
+fn cost(one: &[Place], other: &[Place]) -> isize {
     let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
-    let changed = long.iter().zip(short).filter(|(one, other)| one != other).count();
-    let behind = long.iter().skip(short.len()).filter(|place| **place != Place::BLANK).count();
-    (changed + behind).cast_signed()
+    let (mut cost, mut in_run) = (0, false);
+    let mut count = |differs: bool| {
+        cost += isize::from(differs) + if differs && !in_run { RUN } else { 0 };
+        in_run = differs;
+    };
+    long.iter().zip(short).for_each(|(one, other)| count(one != other));
+    long.iter().skip(short.len()).for_each(|place| count(*place != Place::BLANK));
+    cost
 }
 
 /// Neighbouring rows that went up or down by one.
@@ -88,19 +97,19 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    /// The move that spares the most places between two screens, if it is more than a row of them.
+    /// The move that spares the most between two screens, if that is more than the row that it uncovers.
     pub(super) fn between(old: &[Row], new: &[Row]) -> Option<Self> {
         let is_known = |row: &Row| row.iter().all(|place| place.symbol != '\0');
         let known = |rows: &[Row]| -> Vec<bool> { rows.iter().map(is_known).collect() };
         let (known, new_known) = (known(old), known(new));
         // What is to be sent of each row where nothing moves.
-        let stay: Vec<isize> = old.iter().zip(new).map(|(old, new)| differing(old, new)).collect();
+        let stay: Vec<isize> = old.iter().zip(new).map(|(old, new)| cost(old, new)).collect();
         let best = |up: bool| {
             // Of row `at + 1` in the place of `at`, or the other way round.
             let spared = (0..stay.len().saturating_sub(1)).map(|at| {
                 let (from, to) = if up { (at + 1, at) } else { (at, at + 1) };
                 let is_known = *known.get(from)? && *new_known.get(at)? && *new_known.get(at + 1)?;
-                is_known.then_some(stay.get(to)? - differing(old.get(from)?, new.get(to)?))
+                is_known.then_some(stay.get(to)? - cost(old.get(from)?, new.get(to)?))
             });
             Self::best(spared, up)
         };

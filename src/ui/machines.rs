@@ -3,7 +3,7 @@ use super::{
     Theme, Viewport, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{clock, cut, day, fit, fit_right, power, put, uptime},
+    widget::{Pen, clock, cut, day, fit, fit_right, power, uptime},
 };
 use crate::{
     app::{App, Column, HostState, Machine},
@@ -14,7 +14,7 @@ use ratatui::{
     Frame,
     layout::Rect,
     style::Style,
-    text::{Line, Span},
+    text::Span,
     widgets::{Paragraph, Wrap},
 };
 use std::fmt::Write as _;
@@ -110,7 +110,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     for (line, (i, id)) in body.rows().zip(rows.iter().enumerate().skip(from)) {
         let Some(host) = app.hosts.get(&id.0) else { continue };
         let Some(machine) = host.machine(&id.1) else { continue };
-        put(frame.buffer_mut(), line, &row(app, host, machine, i == app.listing.at(), &widths, theme));
+        row(Pen::new(frame.buffer_mut(), line), app, (host, machine), i == app.listing.at(), &widths, theme);
         viewport.visible.push(id.clone());
     }
 }
@@ -141,32 +141,28 @@ fn heading(widths: &Widths) -> String {
     text
 }
 
-fn row<'a>(app: &App, host: &HostState, machine: &Machine, at: bool, widths: &Widths, theme: &Theme) -> Line<'a> {
+fn row(mut pen: Pen<'_>, app: &App, (host, machine): (&HostState, &Machine), at: bool, widths: &Widths, theme: &Theme) {
     let is_old = host.stale.is_some() || !matches!(host.link, Link::Up(_));
     let plain = if is_old { theme.dim } else { theme.text };
-    let name = if at { plain.patch(theme.selected) } else { plain };
+    pen.skip(1);
+    pen.fit(if at { theme.marker } else { "" }, 2, Style::new());
     // Blanks have no style: those behind a bold name would be sent again with each arrow key.
     let text = cut(&machine.vm.name, widths.name);
-    let left = usize::from(widths.name).saturating_sub(text.width());
-    let group = machine.vm.group().map(|group| beside(group, left, theme)).unwrap_or_default();
-    let blank = " ".repeat(left.saturating_sub(group.width()));
-    let mut spans = vec![
-        Span::raw(format!(" {} ", if at { theme.marker } else { " " })),
-        Span::styled(text, name),
-        Span::styled(group, theme.dim),
-        Span::raw(blank),
-    ];
+    let used = u16::try_from(text.width()).unwrap_or(widths.name);
+    let left = widths.name.saturating_sub(used);
+    pen.fit(&text, used, if at { plain.patch(theme.selected) } else { plain });
+    let group = machine.vm.group().map(|group| beside(group, left.into(), theme)).unwrap_or_default();
+    pen.fit(&group, left, theme.dim);
     if widths.host > 0 {
-        spans.push(Span::styled(format!("  {}", fit(host.id().as_str(), widths.host)), plain));
+        pen.skip(2);
+        pen.fit(host.id().as_str(), widths.host, plain);
     }
     let (glyph, style, word) = state(app, host, machine, theme);
-    spans.push(Span::raw("  "));
-    spans.push(Span::styled(glyph, style));
-    let word = fit(&word, STATE - 2);
-    spans.push(Span::styled(format!(" {word}"), if is_old { theme.dim } else { style }));
-    let numbers = widths.numbers(cells(app, machine, is_old, theme).iter().map(String::as_str));
-    spans.push(Span::styled(numbers, plain));
-    Line::from(spans)
+    pen.skip(2);
+    pen.put(glyph, style);
+    pen.skip(1);
+    pen.fit(&word, STATE - 2, if is_old { theme.dim } else { style });
+    pen.put(&widths.numbers(cells(app, machine, is_old, theme).iter().map(String::as_str)), plain);
 }
 
 /// A machine's group behind its name, where more than a letter or two of it can be read.
