@@ -9,8 +9,7 @@ pub trait Machines {
         unsupported(Op::Show)
     }
 
-    /// Requires [`Op::Migrate`]. Only a machine that runs, unless the host moves others too
-    /// ([`crate::domain::Moves::while_off`]); `to` is the address by which the host reaches the other one.
+    /// Requires [`Op::Migrate`]. Only a machine that runs; `to` is the address by which the host reaches the other one.
     /// With `copy_disks`, what its disks hold goes along; without, they are on storage that both see. Where it ends in
     /// an error that is known or in `Cancelled`, the machine goes on here.
     fn migrate(

@@ -1,4 +1,4 @@
-use super::{Op, OpSet, PowerState, Weight};
+use super::{Op, OpSet, Weight};
 use std::{borrow::Cow, time::Duration};
 
 /// How changes on the host become known.
@@ -61,7 +61,7 @@ impl Limits {
     }
 }
 
-/// Where machines may go.
+/// Where running machines may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moves {
     /// The backends whose hosts may take one.
@@ -70,8 +70,6 @@ pub struct Moves {
     pub by_uri: bool,
     /// Disks that the other host does not see can be copied along.
     pub copies_disks: bool,
-    /// A machine that is off may go too, where both hosts see its disks.
-    pub while_off: bool,
 }
 
 /// What this connection can do: of the backend's operations, those that this server and this user allow.
@@ -87,7 +85,7 @@ pub struct Capabilities {
     pub cautions: Vec<(Op, Cow<'static, str>)>,
     /// Whether the files of its disks stay where a machine is deleted; None: a person chooses.
     pub keeps_disks: Option<bool>,
-    /// Where machines may go from here, and how.
+    /// Where machines that run here may go, and how.
     pub moves: Moves,
     /// A look at a machine's disks and settings changes something on the host: that is for what a person opens.
     pub looks_leave_traces: bool,
@@ -107,14 +105,6 @@ impl Capabilities {
         }
         let why = self.missing.iter().find(|(o, _)| *o == op).map(|(_, why)| why.as_ref());
         Err(why.unwrap_or_else(|| lacking(op)))
-    }
-
-    /// Whether a machine in this state can take the operation here; the words say why not.
-    pub fn allows(&self, op: Op, power: PowerState) -> Result<(), &'static str> {
-        match (op, power) {
-            (Op::Migrate, PowerState::Off) if self.moves.while_off => Ok(()),
-            _ => op.allowed(power),
-        }
     }
 
     /// What a dialog should warn of before `op`.

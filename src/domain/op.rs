@@ -45,7 +45,7 @@ ops! {
     Pause "pause" Change "Pause a machine";
     Resume "resume" Change "Resume a paused machine";
     Save "save" Change "Keep the memory of a running machine and stop it; a start goes on from there";
-    Migrate "migrate" Risk "Move a machine to another host";
+    Migrate "migrate" Risk "Move a running machine to another host";
     Create "create" Change "Create a machine";
     Rename "rename" Change "Rename a machine";
     Clone "clone" Change "Make a copy of a machine, with its disks";

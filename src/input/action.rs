@@ -110,7 +110,7 @@ bindings! {
         Reboot "reboot" ["b"] "" "Ask the guest to restart" requires Reboot;
         Rename "rename" ["M"] "" "Rename the machine" requires Rename;
         Clone "clone" ["C"] "" "Make a copy of the machine, with its disks" requires Clone;
-        Migrate "migrate" ["m"] "" "Move the machine to another host" requires Migrate;
+        Migrate "migrate" ["m"] "" "Move the running machine to another host" requires Migrate;
         Fetch "fetch" ["f"] "fetch" "Fetch an image to the machine's host" requires FetchImage;
         Sort "sort" ["o"] "sort" "Sort by the next column";
         SortReverse "sort-reverse" ["O"] "" "Sort the other way round";

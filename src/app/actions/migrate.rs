@@ -1,10 +1,10 @@
-//! A machine moved to another of the configured hosts, and followed there.
+//! A running machine moved to another of the configured hosts, and followed there.
 use crate::{
     app::{
         App, Effect, HostState,
         dialog::{Body, COPIED, Choose, Dialog, Form, Note, Purpose},
     },
-    domain::{Choice, FieldKind, FieldSpec, HostId, Moves, Op, PowerState, Request, TaskId, Values, VmId},
+    domain::{Choice, FieldKind, FieldSpec, HostId, Moves, Op, Request, TaskId, Values, VmId},
 };
 
 /// A machine on its way.
@@ -63,19 +63,12 @@ impl App {
                 .default(to.host.computer().unwrap_or_default())
                 .help("by which the one host reaches the other"),
         }];
-        let is_off = source.machine(&vm).is_some_and(|machine| machine.vm.power() == PowerState::Off);
-        if moves.copies_disks && !is_off {
+        if moves.copies_disks {
             let ways = [Choice::new("shared", "both hosts see them"), Choice::new(COPIED, "only this host sees them")];
             fields.push(FieldSpec::new("disks", "Disks", FieldKind::Choice(ways.to_vec())).default("shared"));
         }
-        let told = if is_off {
-            let gone = format!("{vm} is off: {} gets its description, and {from} forgets it.", to.id());
-            let stays = "Its disks stay where they are: both hosts have to see them. UEFI variables begin anew.";
-            vec![Note::plain(gone), Note::plain(stays)]
-        } else {
-            let goes_on = format!("{vm} goes on running while it moves from {from} to {}.", to.id());
-            std::iter::once(Note::plain(goes_on)).chain(self.caution(from, Op::Migrate)).collect()
-        };
+        let mut told = vec![Note::plain(format!("{vm} goes on running while it moves from {from} to {}.", to.id()))];
+        told.extend(self.caution(from, Op::Migrate));
         let title = format!("Move {vm} from {from} to {}", to.id());
         let purpose = Purpose::Migrate { vm, to: to.id().clone(), told };
         let form = Body::Form(Form::new(fields, "move"));

@@ -194,11 +194,6 @@ impl Client {
         self.done(p::UNDEFINE, domain.arg().u32(1 | 2 | 4)).await
     }
 
-    /// Forgets a machine, and leaves alone what it has: its UEFI variables too. Refused where there is more.
-    pub async fn let_go_of(&self, domain: &Domain) -> Result<()> {
-        self.done(p::UNDEFINE, domain.arg().u32(8)).await
-    }
-
     pub async fn autostart(&self, domain: &Domain) -> Result<bool> {
         Ok(Reader::new(&self.call(p::GET_AUTOSTART, domain.arg()).await?).i32()? != 0)
     }

@@ -3,7 +3,7 @@
 use super::{
     Libvirt,
     client::Client,
-    peer::{Peer, in_time, volume_of},
+    peer::{Peer, in_time},
     wire::{Domain, Volume},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Leavings {
         let look = async {
             let peer = libvirt.peer(to).await?;
             for disk in &mut found {
-                disk.is_new = volume_of(peer.client(), &disk.source).await.is_ok_and(|there| there.is_none());
+                disk.is_new = peer.volume(&disk.source).await.is_ok_and(|there| there.is_none());
             }
             Ok(peer)
         };
@@ -112,7 +112,7 @@ async fn removed<'a>(peer: &Peer, domain: &Domain, copied: &'a [Copied]) -> Resu
     }
     let (mut ours, mut gone, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for disk in copied {
-        match volume_of(peer.client(), &disk.source).await {
+        match peer.volume(&disk.source).await {
             Ok(None) => {}
             Ok(Some(volume)) if disk.is_new && is_like(peer, &volume, disk).await => {
                 ours.push(volume);

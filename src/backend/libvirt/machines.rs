@@ -54,6 +54,16 @@ fn accelerator(capabilities: &str) -> &'static str {
     if guests.find_map(|guest| arch(&guest)).unwrap_or(false) { "kvm" } else { "qemu" }
 }
 
+/// Refuses what is only done to a machine that is off.
+async fn is_off(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
+    let (state, reason) = client.state(domain).await?;
+    let number = |n: i32| u64::try_from(n).unwrap_or(0);
+    match super::describe::power(number(state), number(reason)).0 {
+        PowerState::Off => Ok(()),
+        _ => Err(Error::conflict(format_args!("{vm} is not off: power it off first"))),
+    }
+}
+
 impl Libvirt {
     async fn networks(&self, client: &Client) -> Vec<Choice> {
         let named = client.networks().await.unwrap_or_default();
@@ -108,13 +118,16 @@ impl Libvirt {
 
     async fn forget(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
         let (client, domain) = self.domain(vm).await?;
-        let (state, reason) = client.state(&domain).await?;
-        let power = super::describe::power(u64::try_from(state).unwrap_or(0), u64::try_from(reason).unwrap_or(0)).0;
-        if !matches!(power, PowerState::Off) {
-            return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));
-        }
+        is_off(&client, vm, &domain).await?;
         let disks = if keep_disks { Vec::new() } else { self.own_disks(&client, vm, &domain).await? };
+        // Looking through all that is there takes its time, and one that runs is forgotten without a word.
+        is_off(&client, vm, &domain).await?;
         client.undefine(&domain).await?;
+        if !disks.is_empty() && client.lookup(vm).await.is_ok_and(|left| left.uuid == domain.uuid) {
+            return Err(Error::conflict(format_args!(
+                "{vm} was started meanwhile: it goes when it ends, and its disks are kept"
+            )));
+        }
         for volume in disks {
             let deleted = client.volume_delete(&volume).await;
             deleted.map_err(|error| error.context(format_args!("{vm} is deleted, but {} is not", volume.key)))?;

@@ -1,4 +1,4 @@
-//! A machine moved to the libvirt of another host while it runs. This host's libvirt does it all: it signs in to the other one
+//! A running machine moved to the libvirt of another host. This host's libvirt does it all: it signs in to the other one
 //! and hands the memory over ("peer to peer"), so nothing of the machine passes through here.
 use super::{
     Libvirt,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::Call,
-    domain::{ByteSize, Error, ErrorKind, Moves, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri},
+    domain::{ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri},
 };
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use std::{
 use tokio::time::sleep;
 
 /// Where a machine may go.
-pub(super) const MOVES: Moves = Moves { to: &["libvirt"], by_uri: true, copies_disks: true, while_off: true };
+pub(super) const MOVES: Moves = Moves { to: &["libvirt"], by_uri: true, copies_disks: true };
 pub(super) const CAUTION: &str = "This libvirt signs in to the other one itself, as the user that it runs as: root with \
     root's key for qemu:///system. The memory goes through the network as it is, not encrypted";
 /// How long it is looked for where the connection was lost on the way: it goes on by itself.
@@ -83,7 +83,7 @@ impl Client {
 
     /// Moves a machine, and answers when it is there and runs (`remote_domain_migrate_perform3_params_args`: the
     /// machine, the other libvirt, parameters, a cookie, flags; no parameters and no cookie).
-    pub(super) async fn migrate(&self, domain: &Domain, to: &str, flags: u32) -> Result<()> {
+    async fn migrate(&self, domain: &Domain, to: &str, flags: u32) -> Result<()> {
         self.call(p::MIGRATE_PERFORM, domain.arg().maybe(Some(to)).u32(0).u32(0).u32(flags)).await.map(drop)
     }
 }
@@ -94,9 +94,7 @@ impl Libvirt {
         check_libvirt_uri(to).map_err(|why| Error::invalid(format_args!("to: {why}")))?;
         let (client, domain) = self.domain(vm).await?;
         let before = power(&client, &domain).await?;
-        if before == PowerState::Off {
-            return self.move_off(vm, (&client, &domain), to, copy_disks).await;
-        }
+        Op::Migrate.allowed(before).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
         let description = client.xml(&domain, false).await?;
         let memory = description.memory;
         let leavings = match copy_disks {
@@ -174,7 +172,7 @@ impl Libvirt {
     }
 }
 
-pub(super) fn number(n: i32) -> u64 {
+fn number(n: i32) -> u64 {
     u64::try_from(n).unwrap_or(0)
 }
 
@@ -214,7 +212,7 @@ async fn follow(
 }
 
 /// What libvirt said, with what helps.
-pub(super) fn explained(error: Error, copy_disks: bool) -> Error {
+fn explained(error: Error, copy_disks: bool) -> Error {
     let says = |words: &str| error.message.contains(words);
     // It tells what kept it from signing in there, and not what it was about.
     let is_kept_out = ["remote libvirt URI", "connect socket", "recv data"].into_iter().any(says);

@@ -16,7 +16,6 @@ mod leavings;
 mod look;
 mod machines;
 mod migrate;
-mod offline;
 pub mod packet;
 mod peer;
 mod plug;

@@ -33,6 +33,30 @@ impl Peer {
         Ok(known.iter().any(|known| known.name == domain.name || known.uuid == domain.uuid))
     }
 
+    /// What is there under the name that a disk has here. None: nothing, as its pool says; an error: that cannot be told.
+    pub(super) async fn volume(&self, source: &Source) -> Result<Option<Volume>> {
+        let untold = || Error::not_found("there is no such pool");
+        let client = self.client();
+        let (pool, name) = match source {
+            Source::Volume { pool, volume } => {
+                let pools = client.pools().await?;
+                (pools.into_iter().find(|known| known.name == *pool).ok_or_else(untold)?, volume.as_str())
+            }
+            Source::Path(path) => {
+                let (folder, name) = path.rsplit_once('/').ok_or_else(untold)?;
+                let mut places = pools::places(client).await?.into_iter();
+                let place = places.find(|place| Path::new(&place.path) == Path::new(folder)).ok_or_else(untold)?;
+                (place.pool, name)
+            }
+            Source::Other(_) => return Err(untold()),
+        };
+        client.pool_refresh(&pool).await?;
+        match client.volume_named(&pool, name).await {
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// Removes volumes that nobody there has in a drive or below one. `Err`: at least one is there still.
     pub(super) async fn remove(&self, volumes: &[Volume]) -> Result<()> {
         let holders = Holders::read(self.client(), self.is_local).await?;
@@ -45,30 +69,6 @@ impl Peer {
             self.client().volume_delete(volume).await?;
         }
         Ok(())
-    }
-}
-
-/// The volume that a disk is, as this libvirt knows it by what a description says. None: nothing is there, as its pool
-/// says; an error: that cannot be told.
-pub(super) async fn volume_of(client: &Client, source: &Source) -> Result<Option<Volume>> {
-    let untold = || Error::not_found("there is no such pool");
-    let (pool, name) = match source {
-        Source::Volume { pool, volume } => {
-            let pools = client.pools().await?;
-            (pools.into_iter().find(|known| known.name == *pool).ok_or_else(untold)?, volume.as_str())
-        }
-        Source::Path(path) => {
-            let (folder, name) = path.rsplit_once('/').ok_or_else(untold)?;
-            let mut places = pools::places(client).await?.into_iter();
-            let place = places.find(|place| Path::new(&place.path) == Path::new(folder)).ok_or_else(untold)?;
-            (place.pool, name)
-        }
-        Source::Other(_) => return Err(untold()),
-    };
-    client.pool_refresh(&pool).await?;
-    match client.volume_named(&pool, name).await {
-        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-        found => found.map(Some),
     }
 }
 

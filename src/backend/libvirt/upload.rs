@@ -289,7 +289,13 @@ impl Sending {
         trace.copying = true;
         staged.note(&trace)?;
         self.note("libvirt copies it to its name");
-        let image = client.volume_copy(pool, &pools::disk_xml(&self.name, "raw", size), &part).await?;
+        let copied = client.volume_copy(pool, &pools::disk_xml(&self.name, "raw", size), &part).await;
+        if copied.as_ref().is_err_and(|error| !error.leaves_unknown()) {
+            // What has the name now, if anything, is somebody else's.
+            trace.copying = false;
+            staged.note(&trace)?;
+        }
+        let image = copied?;
         self.goes_on(staged)?;
         let there = client.volume_extent(&image).await?.capacity;
         if there != staged.size {

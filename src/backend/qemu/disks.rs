@@ -92,12 +92,13 @@ impl Local {
         Ok(disks)
     }
 
-    /// One disk, by what its file says: a running QEMU writes a new size into the image before it says that it is done. It
-    /// is asked itself right before it is told another.
+    /// One disk, by what its image says of itself: a running QEMU writes a new size there before it says that it is done,
+    /// and is asked itself right before it is told another. A raw one says nothing: what it lies on may have grown without
+    /// QEMU.
     async fn by_file(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let record = self.store.read(vm)?;
-        let found = record.disks.iter().find(|disk| disk.id == id.as_str() && disk.leaving.is_empty());
-        match found.map(|disk| (disk, self.store.folder(vm))) {
+        let is_it = |disk: &&DiskRecord| disk.id == id.as_str() && disk.format == "qcow2" && disk.leaving.is_empty();
+        match record.disks.iter().find(is_it).map(|disk| (disk, self.store.folder(vm))) {
             Some((disk, folder)) => Ok(Some(described(disk, &folder?, None))),
             None => Ok(self.list_disks(vm).await?.into_iter().find(|disk| disk.id == *id)),
         }

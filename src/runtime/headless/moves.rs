@@ -2,7 +2,7 @@
 use super::Asked;
 use crate::{
     config::{BackendConfig, Config, HostConfig},
-    domain::{Error, ErrorKind, PowerState, Reply, Request, Result, VmId},
+    domain::{Error, ErrorKind, Reply, Request, Result, VmId},
 };
 
 /// The request with the URI of a libvirt host that it names, and that host. An address stays what it is.
@@ -36,8 +36,6 @@ pub(super) async fn followed(
 ) -> Result<Reply> {
     let name = &there.name;
     let show = || Asked { request: Request::Show(vm.clone()), answer: None };
-    let first = Asked { answer: asked.answer.clone(), ..show() };
-    let was_off = matches!(ask(from, first).await?, Reply::Vm(found) if found.power() == PowerState::Off);
     match ask(there, show()).await {
         Ok(Reply::Vm(found)) if found.power().is_alive() => {
             return Err(Error::conflict(format_args!("{name} runs a machine called {vm} already")));
@@ -49,7 +47,6 @@ pub(super) async fn followed(
     ask(from, asked).await?;
     match ask(there, show()).await {
         Ok(Reply::Vm(found)) if found.power().is_alive() => Ok(Reply::Remark(format!("{vm} runs on {name}"))),
-        Ok(Reply::Vm(_)) if was_off => Ok(Reply::Remark(format!("{vm} is on {name}, off"))),
         Ok(_) => Err(Error::new(ErrorKind::Differs, format_args!("{vm} has left, and does not run on {name}"))),
         Err(error) => Err(Error::new(ErrorKind::Differs, format_args!("{vm} has left, but on {name}: {error}"))),
     }

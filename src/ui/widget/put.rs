@@ -42,11 +42,11 @@ impl<'a> Pen<'a> {
     }
 
     pub(crate) fn put(&mut self, text: &str, style: Style) {
-        if self.left.is_empty() {
-            return;
-        }
         if text.chars().all(is_plain) {
             return self.symbols(text.chars(), style);
+        }
+        if self.left.is_empty() {
+            return;
         }
         let span = Span::styled(text, style);
         (&span).render(self.left, self.buffer);
@@ -86,6 +86,9 @@ impl<'a> Pen<'a> {
 
     /// Plain characters, a cell each.
     fn symbols(&mut self, symbols: impl Iterator<Item = char>, style: Style) {
+        if self.left.is_empty() {
+            return;
+        }
         let from = self.buffer.index_of(self.left.x, self.left.y);
         let cells = self.buffer.content.iter_mut().skip(from).take(self.left.width.into());
         let mut used = 0;
@@ -114,6 +117,20 @@ mod tests {
         for symbol in plain {
             assert_eq!(Span::raw(symbol.to_string()).width(), 1, "{symbol}");
         }
+    }
+
+    #[test]
+    fn nothing_is_written_beyond_the_end_of_the_buffer() {
+        let mut buffer = Buffer::filled(Rect::new(0, 0, 4, 1), '#'.into());
+        let mut pen = Pen::new(&mut buffer, Rect::new(0, 0, 4, 1));
+        pen.fit("abcdef", 4, Style::new());
+        for text in ["x", "日", ""] {
+            pen.fit(text, 3, Style::new());
+            pen.fit_right(text, 3, Style::new());
+            pen.put(text, Style::new());
+        }
+        pen.fill('x', 2, Style::new());
+        assert_eq!(buffer, Buffer::with_lines(["abc…"]));
     }
 
     #[test]

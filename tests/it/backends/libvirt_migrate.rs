@@ -45,6 +45,11 @@ async fn a_running_machine_moves_to_another_libvirt_with_its_disks() {
     // It is defined there, not only running.
     pair.to.power_off(&pair.vm).await.unwrap();
     assert_eq!(pair.both().await, (None, Some(PowerState::Off)));
+    let error = pair.to.migrate(&pair.vm, &pair.here.peer_uri(), false, Call::new().0).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Conflict, "web: it is off: a machine moves while it runs")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

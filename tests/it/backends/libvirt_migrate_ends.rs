@@ -83,6 +83,8 @@ async fn what_is_sent_says_where_to_and_how_and_libvirts_no_is_told() {
     assert!(why.contains("Host key verification failed") && why.contains("has to sign in to the other one"), "{why}");
     assert_eq!(ended(" qemu+tls://big/system ", true).await.0, ErrorKind::Refused);
     assert_eq!(ended("qemu:///system", false).await.0, ErrorKind::Invalid);
+    fake.world().machine = Some((5, 1));
+    assert_eq!(ended(THERE, false).await.0, ErrorKind::Conflict, "it is off");
     // Live, by libvirt itself, defined there, and here no more; the disks along.
     let sent = vec![(THERE.to_owned(), 27), ("qemu+tls://big/system".to_owned(), 91)];
     assert_eq!(fake.world().sent, sent);

@@ -19,7 +19,6 @@ mod libvirt_leavings;
 mod libvirt_life;
 mod libvirt_migrate;
 mod libvirt_migrate_ends;
-mod libvirt_offline;
 mod libvirt_password;
 mod libvirt_seen;
 mod libvirt_ssh;

@@ -256,10 +256,6 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             let size = world.volumes.get(&named(&mut args)).ok_or_else(missing)?.len() as u64;
             out.i32(0).u64(size).u64(size)
         }
-        p::BLOCK_INFO => {
-            let size = world.volumes.get("tiny.iso").ok_or((38, "Cannot access storage file".to_owned()))?.len() as u64;
-            out.u64(size).u64(size).u64(size)
-        }
         p::VOLUME_XML => out.text("<volume><target><format type='raw'/></target></volume>"),
         p::VOLUME_DELETE => {
             world.volumes.remove(&named(&mut args)).ok_or_else(missing)?;

@@ -41,8 +41,6 @@ pub(crate) struct World {
     pub machine: Option<(i32, i32)>,
     /// What its description says of its devices.
     pub devices: String,
-    /// What it comes to when it is to be forgotten.
-    pub undefined: Says,
     /// What a move comes to at once; None: it goes on.
     pub moved: Option<Says>,
     /// What the next attempts to stop it come to, each; a move that goes on then ends as the second says.
@@ -67,7 +65,6 @@ impl FakeMover {
         let world = World {
             machine: Some((1, 1)),
             devices: String::new(),
-            undefined: Says::Yes,
             moved: None,
             stops: Vec::new(),
             job: Vec::new(),
@@ -113,8 +110,7 @@ fn said(serial: u32, says: &Says, body: Writer) -> Option<Packet> {
 
 /// What `call` comes to: the answers, in their order. `moving`: the call of the move that goes on.
 fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Option<Packet>> {
-    let id = if world.machine.is_some_and(|(state, _)| state == 5) { -1 } else { 1 };
-    let domain = Domain { name: "web".to_owned(), uuid: UUID, id };
+    let domain = Domain { name: "web".to_owned(), uuid: UUID, id: 1 };
     let empty = Writer::default;
     let (says, body) = match call.procedure {
         p::AUTH_LIST | p::CONNECT_OPEN => (Says::Yes, empty().u32(0)),
@@ -132,13 +128,6 @@ fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Op
                 "<domain type='qemu'><name>web</name><memory unit='MiB'>32</memory><devices>{devices}</devices></domain>"
             );
             (Says::Yes, empty().text(&xml))
-        }
-        p::UNDEFINE => {
-            let says = world.undefined.clone();
-            if matches!(says, Says::Yes) {
-                world.machine = None;
-            }
-            (says, empty())
         }
         p::BLOCK_INFO => (Says::Yes, empty().u64(DISK).u64(DISK).u64(DISK)),
         p::JOB_STATS => {

@@ -69,7 +69,7 @@ fn what_cannot_move_is_not_asked_for() {
 fn of_libvirt(host: &str) -> App {
     let mut app = world();
     let mut capabilities = app.hosts.get(&host.into()).unwrap().capabilities().unwrap().clone();
-    capabilities.moves = Moves { to: &["demo"], by_uri: true, copies_disks: true, while_off: true };
+    capabilities.moves = Moves { to: &["demo"], by_uri: true, copies_disks: true };
     capabilities.cautions = vec![(Op::Migrate, "The memory goes through the network as it is".into())];
     app.update(Message::Host(host.into(), HostEvent::Capabilities(Box::new(capabilities))));
     app
@@ -87,18 +87,6 @@ fn a_libvirt_is_told_the_uri_of_the_other_and_what_to_do_with_the_disks() {
     let effects = press(&mut app, "enter");
     let to = "qemu+ssh://root@hv2/system".to_owned();
     assert_eq!(*call(&effects).2, Request::Migrate { vm: "web1".into(), to, copy_disks: true });
-}
-
-#[test]
-fn a_machine_that_is_off_goes_where_a_host_moves_those_too() {
-    let mut app = of_libvirt("local");
-    select(&mut app, "web2");
-    press(&mut app, "m");
-    press(&mut app, "enter");
-    insta::assert_snapshot!("off", screen(&mut app, 80, 24));
-    let effects = press(&mut app, "enter");
-    let to = "qemu+ssh://root@hv2/system".to_owned();
-    assert_eq!(*call(&effects).2, Request::Migrate { vm: "web2".into(), to, copy_disks: false });
 }
 
 #[test]
