@@ -11,6 +11,7 @@ use crate::{
 };
 use futures_util::future::try_join_all;
 use roxmltree::{Document, Node};
+use std::collections::HashMap;
 
 /// A snapshot as libvirt names it.
 #[derive(Clone, Debug)]
@@ -100,7 +101,7 @@ impl Snapshots for Libvirt {
         for snapshot in &mut all {
             snapshot.is_current = current.as_ref() == Some(&snapshot.name);
         }
-        all.sort_by(|a, b| (a.taken, &a.name).cmp(&(b.taken, &b.name)));
+        in_order(&mut all);
         Ok(all)
     }
 
@@ -120,9 +121,34 @@ impl Snapshots for Libvirt {
     }
 }
 
+/// As they were taken. Libvirt tells whole seconds: within one, what another grew out of comes first.
+fn in_order(all: &mut [Snapshot]) {
+    let parents: HashMap<_, _> = all.iter().map(|one| (one.name.clone(), one.parent.clone())).collect();
+    let parent = |name: &String| parents.get(name).and_then(Option::as_ref);
+    // As many steps as there are, should they stand in a circle.
+    let depth = |name: &String| std::iter::successors(parent(name), |name| parent(name)).take(parents.len()).count();
+    all.sort_by_cached_key(|one| (one.taken, depth(&one.name), one.name.clone()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_taken_within_a_second_follows_what_it_grew_out_of() {
+        let one = |name: &str, parent: Option<&str>, taken| Snapshot {
+            name: name.to_owned(),
+            parent: parent.map(str::to_owned),
+            taken: Some(Stamp(taken)),
+            ..Snapshot::default()
+        };
+        let mut all = [one("a", Some("z"), 5), one("late", None, 9), one("z", None, 5)];
+        in_order(&mut all);
+        assert_eq!(all.map(|one| one.name), ["z", "a", "late"]);
+        let mut circle = [one("r", Some("s"), 1), one("s", Some("r"), 1)];
+        in_order(&mut circle);
+        assert_eq!(circle.map(|one| one.name), ["r", "s"]);
+    }
 
     #[test]
     fn what_libvirt_keeps_is_read_and_junk_leaves_the_name() {
