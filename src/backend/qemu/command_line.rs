@@ -49,7 +49,7 @@ pub fn check_arguments(arguments: &[String]) -> Result<()> {
 /// A path inside an option, where a comma ends a value unless it is doubled.
 fn path(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
-        Error::invalid(format_args!("the path {} is not UTF-8, which QEMU's options must be", path.display()))
+        Error::refused(format_args!("the path {} is not UTF-8, which QEMU's options must be", path.display()))
     })?;
     Ok(text.replace(',', ",,"))
 }
@@ -64,7 +64,9 @@ impl Arguments {
 
 /// The arguments, without the program's name.
 pub fn arguments(name: &str, record: &Record, place: &Place, host: &Host) -> Result<Vec<String>> {
-    check_arguments(&record.arguments)?;
+    // They were checked when they were set: these a hand has written into the file, and no word of a request.
+    check_arguments(&record.arguments)
+        .map_err(|error| Error::refused(error.message).context(place.folder.join("machine.toml").display()))?;
     let mut a = Arguments(Vec::new());
     a.add("name", format!("{name},debug-threads=on"));
     a.add("uuid", &record.uuid);

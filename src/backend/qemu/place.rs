@@ -81,7 +81,7 @@ impl Place {
         let longest = self.serial().as_os_str().len();
         if longest > LONGEST_SOCKET {
             let home = std::env::var_os("VMDECK_HOME").filter(|home| !home.is_empty());
-            return Err(Error::invalid(format_args!(
+            return Err(Error::refused(format_args!(
                 "the path {} has {longest} bytes, and a socket's may have {LONGEST_SOCKET}: {}",
                 self.serial().display(),
                 cure(&self.run, home.as_ref().map(Path::new))

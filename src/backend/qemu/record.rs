@@ -146,7 +146,7 @@ impl Record {
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let at = |line: Option<usize>, why: &str| {
             let line = line.map(|l| format!(":{l}")).unwrap_or_default();
-            Error::invalid(format_args!("{}{line}: {}", path.display(), clean_line(why)))
+            Error::refused(format_args!("{}{line}: {}", path.display(), clean_line(why)))
         };
         let record: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
@@ -196,7 +196,7 @@ impl Record {
     /// `text` with what differs from `old` changed; all else stays as the person wrote it.
     pub fn edit(&self, old: &Self, text: &str, path: &Path) -> Result<String> {
         let mut document: DocumentMut =
-            text.parse().map_err(|error| Error::invalid(format_args!("{}: {error}", path.display())))?;
+            text.parse().map_err(|error| Error::refused(format_args!("{}: {error}", path.display())))?;
         self.write(&mut document, Some(old));
         Ok(document.to_string())
     }

@@ -83,7 +83,7 @@ impl Store {
             return Error::not_found(format_args!("there is no machine called {vm}"));
         }
         let why = Error::from(error).message;
-        Error::invalid(format_args!("{}: {why}", path.display()))
+        Error::refused(format_args!("{}: {why}", path.display()))
     }
 
     /// Waits for the right to change a machine's folder: five seconds, then another program is in the way.

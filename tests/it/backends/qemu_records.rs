@@ -1,5 +1,5 @@
 //! The folders of machines: made, broken, deleted.
-use crate::support::qemu::World;
+use crate::support::{program::vmdeck, qemu::World};
 use std::fs;
 use vmdeck::{
     backend::{Backend, Call, Machines, Power, Properties},
@@ -19,7 +19,18 @@ async fn a_broken_record_hides_nothing() {
     assert_eq!((vms[1].power(), vms[1].remark.as_deref()), (PowerState::Off, Some("unreadable")));
     let (_, why) = vms[1].details.iter().find(|(label, _)| label == "Problem").unwrap();
     assert!(why.starts_with(&format!("{}:", record.display())) && why.contains("expected u32"), "{why}");
-    assert_eq!(world.qemu.start(&vm).await.unwrap_err().kind, ErrorKind::Invalid);
+    let refused = world.qemu.start(&vm).await.unwrap_err();
+    assert_eq!((refused.kind, refused.message.as_str()), (ErrorKind::Refused, why.as_str()));
+    // Nothing that was asked for is wrong: it is what the host has.
+    let said = vmdeck(&world.path(""), "call local start vm=web").await;
+    assert_eq!((said.code, said.err), (1, format!("vmdeck: {why}\n")));
+    fs::write(&record, text.replace("arguments = []", "arguments = [\"-qmp\", \"stdio\"]")).unwrap();
+    let said = vmdeck(&world.path(""), "call local start vm=web").await;
+    let why = format!("{}: arguments: `-qmp` cannot be given: the monitors are vmdeck's", record.display());
+    assert_eq!((said.code, said.err), (1, format!("vmdeck: {why}\n")));
+    let said = vmdeck(&world.path(""), "call local set-property vm=web name=arguments value=-qmp").await;
+    assert_eq!(said.code, 2, "{said:?}");
+    fs::write(&record, "cpus = \"many\"").unwrap();
     assert!(world.qemu.properties(&vm).await.is_err());
     // What is broken can still be deleted.
     world.qemu.delete(&vm, false).await.unwrap();
