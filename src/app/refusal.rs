@@ -133,7 +133,9 @@ impl App {
     pub(super) fn cancel_refusal(&self, task: Option<&Task>) -> Option<String> {
         use crate::domain::Cancel;
         let Some(task) = task else { return Some("there are no tasks".to_owned()) };
-        if !task.is_running() {
+        // A fetch that rests is thrown away.
+        let rests = task.waits_at_host() && task.request.as_ref().is_some_and(Request::is_fetch);
+        if !task.is_running() && !rests {
             return Some(format!("{}: it has ended", task.title));
         }
         let host = self.hosts.get(&task.host)?;

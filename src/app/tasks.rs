@@ -156,18 +156,21 @@ impl Tasks {
     }
 
     pub(super) fn state(&mut self, id: TaskId, state: TaskState, now: Stamp) -> bool {
-        let Some(task) = self.all.get_mut(&id).filter(|t| t.state != state) else { return false };
+        let Some(task) = self.all.get_mut(&id).filter(|t| t.state != state && !t.is_final()) else { return false };
         let was_over = task.state.is_ended();
         // What goes on again has no outcome any more.
         self.told = self.told.filter(|told| *told != id || state.is_ended());
         match (&state, &task.state) {
-            // The host took it: what was reported before stays.
-            (TaskState::Running(progress), TaskState::Running(_)) => {
+            (TaskState::Running(progress), before) => {
+                if !matches!(before, TaskState::Running(_)) {
+                    task.note(now, "the host took it");
+                    task.set(TaskState::Running(Progress::default()), now);
+                }
+                // What was reported before stays.
                 task.report(progress.clone());
                 return true;
             }
             (TaskState::Looking(why), _) => task.note(now, why.clone()),
-            (TaskState::Running(_), _) => task.note(now, "the host took it"),
             _ => {}
         }
         task.set(state, now);
@@ -180,10 +183,16 @@ impl Tasks {
 
     /// Ends a task; a read that succeeded is forgotten.
     pub(super) fn end(&mut self, id: TaskId, result: Result<Reply>, now: Stamp) {
-        let Some(task) = self.all.get_mut(&id) else { return };
-        if task.state.is_ended() && !matches!(task.state, TaskState::Unknown(_)) {
-            return;
+        let Some(task) = self.get(id).filter(|task| !task.is_final()) else { return };
+        if let (Some(Request::CancelFetch { image }), Ok(_)) = (&task.request, &result) {
+            let stopped = self.fetches_of(&task.host, image);
+            if !stopped.is_empty() {
+                self.all.remove(&id);
+                self.end_resting(&stopped, now);
+                return;
+            }
         }
+        let Some(task) = self.all.get_mut(&id) else { return };
         let state = match result {
             Ok(reply) => TaskState::Succeeded(Some(reply)),
             Err(error) if error.kind == ErrorKind::Cancelled => TaskState::Cancelled,
@@ -208,14 +217,40 @@ impl Tasks {
         self.forget_oldest();
     }
 
+    /// The rows of the fetch that a host calls `job`: they tell that it was stopped, and whatever stopped it needs none.
+    fn fetches_of(&self, host: &HostId, job: &str) -> Vec<TaskId> {
+        let is_its = |task: &&Task| task.host == *host && task.job.as_ref().is_some_and(|name| name.as_str() == job);
+        self.iter().filter(is_its).map(|task| task.id).collect()
+    }
+
+    /// What rested and was thrown away: nothing else tells of its end.
+    fn end_resting(&mut self, tasks: &[TaskId], now: Stamp) {
+        for id in tasks {
+            if self.get(*id).is_some_and(Task::waits_at_host) {
+                self.state(*id, TaskState::Cancelled, now);
+            }
+        }
+    }
+
     /// Takes what a host says of work that was begun elsewhere, or in an earlier life.
     pub(super) fn job(&mut self, host: &HostId, job: Job, now: Stamp) -> bool {
-        let is_open = |t: &&Task| !t.state.is_ended() || matches!(t.state, TaskState::Unknown(_));
         let is_same = |t: &&Task| t.host == *host && t.job.as_ref() == Some(&job.id);
-        let known = self.all.values().rfind(is_same).filter(is_open).map(|t| t.id);
+        let last = self.all.values().rfind(is_same);
+        let known = last.filter(|t| !t.is_final()).map(|t| t.id);
+        // A word that was on its way when the same work was cancelled, or done.
+        let is_late = |t: &Task| {
+            let is_over = matches!(t.state, TaskState::Cancelled | TaskState::Succeeded(_));
+            is_over && job.begun.zip(t.ended).is_some_and(|(begun, ended)| begun <= ended)
+        };
         let id = match known {
             Some(id) => id,
-            None if job.state.is_ended() && job.request.is_none() => return false,
+            None if last.is_some_and(is_late) => return false,
+            // What was over before anybody saw it is no news; what waits to be gone on with is.
+            None if job.state.is_ended()
+                && (job.request.is_none() || !matches!(job.state, TaskState::Unknown(_) | TaskState::Failed(_))) =>
+            {
+                return false;
+            }
             None => {
                 let title = crate::domain::clean_line(&job.title).into_owned();
                 let begun = job.begun.map_or(now, |begun| begun.min(now));

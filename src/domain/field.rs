@@ -86,6 +86,8 @@ pub struct FieldSpec {
     /// What stands in it at first; empty: nothing.
     pub default: String,
     pub required: bool,
+    /// The field that takes its place: where that one is filled, this one may be empty.
+    pub unless: Option<&'static str>,
     /// One line that helps to fill it.
     pub help: &'static str,
     /// The field that decides which of the choices are offered.
@@ -103,6 +105,7 @@ impl FieldSpec {
             kind,
             default: String::new(),
             required: true,
+            unless: None,
             help: "",
             chosen_by: None,
             nothing: String::new(),
@@ -119,6 +122,17 @@ impl FieldSpec {
     pub const fn optional(mut self) -> Self {
         self.required = false;
         self
+    }
+
+    #[must_use]
+    pub const fn unless(mut self, field: &'static str) -> Self {
+        self.unless = Some(field);
+        self
+    }
+
+    /// Whether `values` fill the field that takes its place, so that it may be empty.
+    pub fn is_replaced(&self, values: &Values) -> bool {
+        self.unless.and_then(|other| values.get(other)).is_some_and(|value| !value.is_empty())
     }
 
     #[must_use]
@@ -222,6 +236,10 @@ pub fn check_fields(fields: &[FieldSpec], values: &Values) -> Result<Values> {
     let mut whole = Values::new();
     for field in fields {
         let value = values.get(field.name).unwrap_or(&field.default);
+        if value.is_empty() && field.is_replaced(values) {
+            whole.insert(field.name.to_owned(), String::new());
+            continue;
+        }
         field.check(value).map_err(|why| Error::invalid(format_args!("{}: {why}", field.name)))?;
         whole.insert(field.name.to_owned(), value.clone());
     }
@@ -249,6 +267,22 @@ mod tests {
         ] {
             assert_eq!(mac(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_field_may_be_empty_where_another_takes_its_place() {
+        let fields = [
+            FieldSpec::new("size", "Size", FieldKind::Size { least: ByteSize(1), most: ByteSize(9) })
+                .default("5")
+                .unless("image"),
+            FieldSpec::new("image", "Image", FieldKind::Text).optional(),
+        ];
+        let checked = |size: &str, image: &str| {
+            check_fields(&fields, &[("size", size), ("image", image)].map(|(k, v)| (k.to_owned(), v.to_owned())).into())
+        };
+        assert_eq!(checked("", "x.img").unwrap()["size"], "", "the default takes no place that was left empty");
+        assert_eq!(checked("", "").unwrap_err().message, "size: Size is needed");
+        assert!(checked("10", "x.img").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How far a task has come: unknown is not zero, nothing falls, and 100 % is said by the end alone.
 use super::{ByteSize, JobId, clean_line, span};
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr as _;
 
 /// How far a task has come. `None` means "not known", never "zero".
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,12 +68,17 @@ impl Progress {
 
     /// `1.6 of 3.7 GiB  48.2 MiB/s  0:44`, as far as known.
     pub fn figures(&self) -> String {
+        let amounts = match (self.done, self.total) {
+            (Some(done), Some(total)) => format!("{} of {total}", done.number_beside(total)),
+            (Some(done), None) => done.to_string(),
+            _ => String::new(),
+        };
+        side_by_side(&[&amounts, &self.pace()])
+    }
+
+    /// `48.2 MiB/s  0:44`: how fast it goes, and how long it takes.
+    pub fn pace(&self) -> String {
         let mut parts = Vec::new();
-        match (self.done, self.total) {
-            (Some(done), Some(total)) => parts.push(format!("{} of {total}", done.number_beside(total))),
-            (Some(done), None) => parts.push(done.to_string()),
-            _ => {}
-        }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate in bytes")]
         if let Some(rate) = self.rate {
             parts.push(format!("{}/s", ByteSize(rate as u64)));
@@ -85,9 +91,25 @@ impl Progress {
 
     /// [`Progress::figures`], and what is going on: `1 of 3 MiB  0 B/s  stalled: no bytes for 7 s`.
     pub fn told(&self) -> String {
-        let parts = [self.figures(), clean_line(self.note.as_deref().unwrap_or_default()).into_owned()];
-        parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join("  ")
+        side_by_side(&[&self.figures(), &clean_line(self.note.as_deref().unwrap_or_default())])
     }
+
+    /// The most that `room` columns hold of how far it is: `42 %  48.2 MiB/s  0:44`. What goes on is told before figures;
+    /// where nothing fits, the least is told.
+    pub fn told_within(&self, room: usize) -> String {
+        let percent = self.percent().map(|p| format!("{p} %")).unwrap_or_default();
+        let note = clean_line(self.note.as_deref().unwrap_or_default());
+        let (figures, pace) = (self.figures(), self.pace());
+        let least = if note.is_empty() { &pace } else { &*note };
+        let ways = [side_by_side(&[&percent, &figures, &note]), side_by_side(&[&percent, &pace, &note])];
+        let fits = |told: &String| told.width() <= room;
+        ways.into_iter().find(fits).unwrap_or_else(|| side_by_side(&[&percent, least]))
+    }
+}
+
+/// What there is of them, with two blanks in between.
+fn side_by_side(parts: &[&str]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("  ")
 }
 
 #[cfg(test)]
@@ -105,6 +127,23 @@ mod tests {
         p.merge(Progress { rate: Some(2048.0), ..Progress::share(f64::NAN) });
         assert_eq!((p.percent(), p.figures().as_str()), (Some(42), "2 KiB/s"));
         assert_eq!(Progress::default().percent(), None);
+    }
+
+    #[test]
+    fn what_goes_on_is_told_before_figures_where_there_is_little_room() {
+        let stalled = Progress {
+            rate: Some(0.0),
+            note: Some("stalled: no bytes for 7 s".into()),
+            ..Progress::bytes(1 << 20, Some(3 << 20))
+        };
+        assert_eq!(stalled.told_within(60), "33 %  1 of 3 MiB  0 B/s  stalled: no bytes for 7 s");
+        assert_eq!(stalled.told_within(40), "33 %  0 B/s  stalled: no bytes for 7 s");
+        assert_eq!(stalled.told_within(5), "33 %  stalled: no bytes for 7 s");
+        let runs = Progress { rate: Some(1024.0), note: None, ..stalled };
+        assert_eq!(
+            (runs.told_within(40), runs.told_within(20)),
+            ("33 %  1 of 3 MiB  1 KiB/s  34m".into(), "33 %  1 KiB/s  34m".into())
+        );
     }
 
     #[test]

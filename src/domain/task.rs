@@ -57,6 +57,11 @@ impl Task {
         !self.state.is_ended()
     }
 
+    /// Whether its end is known, and stays.
+    pub const fn is_final(&self) -> bool {
+        self.state.is_ended() && !matches!(self.state, TaskState::Unknown(_))
+    }
+
     /// Whether it was interrupted, and its host can go on with it or throw it away.
     pub const fn waits_at_host(&self) -> bool {
         self.job.is_some() && matches!(self.state, TaskState::Unknown(_))
@@ -85,7 +90,7 @@ impl Task {
 
     /// Takes a new state. The first end is final; only `Unknown` may still become another.
     pub fn set(&mut self, state: TaskState, now: Stamp) {
-        if self.state.is_ended() && !matches!(self.state, TaskState::Unknown(_)) {
+        if self.is_final() {
             return;
         }
         self.ended = state.is_ended().then_some(now);

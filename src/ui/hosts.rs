@@ -3,7 +3,7 @@ use super::{
     Theme, Viewport, header, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{clock, cut, fit, fit_right, wrap},
+    widget::{cut, dated, fit, fit_right, wrap},
 };
 use crate::{
     app::{App, HostState},
@@ -123,7 +123,7 @@ pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         vec![pair("Backend", host.host.backend.to_owned()), pair("Address", cut(&host.host.address, area.width - 18))];
     lines.extend(told("Link", &link));
     if let Some((since, error)) = &host.stale {
-        lines.push(pair("As of", format!("{}: {error}", clock(*since, &app.settings.zone))));
+        lines.push(pair("As of", format!("{}: {error}", dated(*since, app.now(), &app.settings.zone))));
     }
     for node in host.nodes().iter().filter(|_| !host.keeps_nodes()) {
         lines.push(pair("Machine", clean_line(&node.name).into_owned()));

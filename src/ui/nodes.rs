@@ -31,10 +31,10 @@ const NAME: (u16, u16) = (9, 36);
 const ADDRESS: u16 = 15;
 /// The least and the most that a bar takes.
 const BAR: (u16, u16) = (3, 8);
-/// `100 %`.
-const SHARE: u16 = 5;
 /// `12/64` and `1.2/64 GiB`, where there is room for them.
-const AMOUNTS: [u16; 3] = [7, 13, 13];
+const AMOUNTS: &[u16] = &[7, 13, 13];
+/// What stands behind the bars where there is not: `100 %`, of ever fewer resources.
+const SHARES: [&[u16]; 4] = [&[5, 5, 5], &[5, 5], &[5], &[]];
 const RESOURCES: [NodeColumn; 3] = [NodeColumn::Cpus, NodeColumn::Memory, NodeColumn::Storage];
 
 struct Widths {
@@ -43,8 +43,8 @@ struct Widths {
     host: u16,
     /// Whether hosts tell which nodes are alive.
     alive: bool,
-    /// What stands behind the bar of each resource.
-    told: [u16; 3],
+    /// What stands behind the bar of each resource; the last ones have no column where there is no room.
+    told: &'static [u16],
     has_amounts: bool,
     bar: u16,
 }
@@ -56,17 +56,15 @@ impl Widths {
         // A host tells it of all its nodes or of none: thousands are not asked in every frame.
         let alive = hosts().any(|host| host.nodes().first().is_some_and(|node| node.is_alive.is_some()));
         let fixed = 3 + if alive { 2 } else { 0 } + if host > 0 { host + 2 } else { 0 } + ADDRESS + 2 + 1;
-        let rest = |told: [u16; 3]| {
+        let rest = |told: &'static [u16]| {
             let needed = fixed + NAME.0 + told.iter().map(|told| BAR.0 + 3 + told).sum::<u16>();
-            width.checked_sub(needed)
+            width.checked_sub(needed).map(|left| (told, left))
         };
-        let (told, left) = match rest(AMOUNTS) {
-            Some(left) => (AMOUNTS, left),
-            None => ([SHARE; 3], rest([SHARE; 3]).unwrap_or(0)),
-        };
+        let (told, left) = [AMOUNTS].into_iter().chain(SHARES).find_map(rest).unwrap_or_default();
         // Bars grow first, names take what is left.
-        let bar = BAR.0 + (left / 3).min(BAR.1 - BAR.0);
-        let name = NAME.0 + (left - (bar - BAR.0) * 3).min(NAME.1 - NAME.0);
+        let bars = u16::try_from(told.len()).unwrap_or(0);
+        let bar = BAR.0 + left.checked_div(bars).unwrap_or(0).min(BAR.1 - BAR.0);
+        let name = NAME.0 + (left - (bar - BAR.0) * bars).min(NAME.1 - NAME.0);
         Self { name, host, alive, told, has_amounts: told == AMOUNTS, bar }
     }
 }
@@ -112,7 +110,7 @@ fn heading(widths: &Widths) -> String {
         let _ = write!(text, "  {}", fit(NodeColumn::Host.title(), widths.host));
     }
     let _ = write!(text, "  {}", fit(NodeColumn::Address.title(), ADDRESS));
-    for (column, told) in RESOURCES.iter().zip(widths.told) {
+    for (column, told) in RESOURCES.iter().zip(widths.told.iter().copied()) {
         let _ = write!(text, "  {}", fit(column.title(), widths.bar + 1 + told));
     }
     text
@@ -136,7 +134,7 @@ fn row(mut pen: Pen<'_>, host: &HostState, node: &Node, at: bool, widths: &Width
     }
     pen.skip(2);
     pen.fit(node.address.as_deref().unwrap_or("–"), ADDRESS, plain);
-    for (column, width) in RESOURCES.into_iter().zip(widths.told) {
+    for (column, width) in RESOURCES.into_iter().zip(widths.told.iter().copied()) {
         let (share, told) = match column {
             NodeColumn::Memory => (share(node.memory), widths.has_amounts.then(|| amount(node.memory))),
             NodeColumn::Storage => (share(node.storage), widths.has_amounts.then(|| amount(node.storage))),

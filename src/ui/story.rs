@@ -1,6 +1,6 @@
 use super::{
     Theme, pane, plain,
-    widget::{clock, cut, gauge, spark, wrap},
+    widget::{clock, cut, dated, gauge, spark, wrap},
 };
 use crate::{
     app::App,
@@ -31,6 +31,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         Line::from(vec![Span::styled(" Host   ", theme.dim), Span::raw(task.host.to_string())]),
         Line::from(vec![Span::styled(" Took   ", theme.dim), Span::raw(span(until.since(task.begun)))]),
     ];
+    let (begun, zone) = (task.begun, &app.settings.zone);
+    let told = dated(begun, app.now(), zone);
+    if told != clock(begun, zone) {
+        lines.push(Line::from(vec![Span::styled(" Begun  ", theme.dim), Span::raw(told)]));
+    }
     if let Some(job) = &task.job {
         lines.push(Line::from(vec![Span::styled(" Job    ", theme.dim), Span::raw(job.to_string())]));
     }

@@ -2,11 +2,11 @@
 use super::{
     Theme, Viewport, pane, plain,
     viewport::scrolled,
-    widget::{clock, cut, fit, fit_right, power},
+    widget::{cut, fit, fit_right, power, when},
 };
 use crate::{
     app::App,
-    domain::{ErrorKind, PowerState, Task, TaskState, span},
+    domain::{ErrorKind, PowerState, Progress, Task, TaskState, clean_line, span},
 };
 use ratatui::{
     Frame,
@@ -15,6 +15,10 @@ use ratatui::{
     text::{Line, Span},
     widgets::Paragraph,
 };
+use unicode_width::UnicodeWidthStr as _;
+
+/// So much of a title is seen beside how far it is.
+const TITLE: u16 = 12;
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
     let rows = app.tasks.rows();
@@ -49,7 +53,6 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
 
 /// The width of a column: as wide as its widest text, between two bounds.
 pub(super) fn width_of(texts: impl Iterator<Item = String>, least: u16, most: u16) -> u16 {
-    use unicode_width::UnicodeWidthStr as _;
     texts.map(|t| u16::try_from(t.width()).unwrap_or(most)).max().unwrap_or(least).clamp(least, most)
 }
 
@@ -66,24 +69,33 @@ pub(super) fn mark(task: &Task, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
+/// A title, and behind it how far it is: the title is cut before that is.
+fn under_way(title: &str, progress: &Progress, room: u16) -> String {
+    let width = |text: &str| u16::try_from(text.width()).unwrap_or(u16::MAX);
+    let title = clean_line(title);
+    let told = progress.told_within(room.saturating_sub(width(&title) + 2).into());
+    if told.is_empty() {
+        return title.into_owned();
+    }
+    let left = room.saturating_sub(width(&told) + 2).max(TITLE);
+    format!("{}  {told}", cut(&title, left))
+}
+
 fn row<'a>(app: &App, task: &Task, is_selected: bool, host: u16, width: u16, theme: &Theme) -> Line<'a> {
     let (mark, style) = mark(task, theme);
     let marker = if is_selected { theme.marker } else { " " };
     let took = span(task.ended.unwrap_or(app.now()).since(task.begun));
+    let room = width.saturating_sub(3 + 8 + 2 + host + 2 + 7 + 2 + 2);
     let told = match &task.state {
-        TaskState::Running(progress) => {
-            let percent = progress.percent().map(|p| format!("  {p} %")).unwrap_or_default();
-            format!("{}{percent}  {}", task.title, progress.told())
-        }
+        TaskState::Running(progress) => under_way(&task.title, progress, room),
         _ => plain::sentence(&app.outcome(task), theme.ascii).into_owned(),
     };
-    let used = 3 + 8 + 2 + host + 2 + 7 + 2 + 2;
     let name = if is_selected { theme.selected } else { theme.text };
     Line::from(vec![
         Span::raw(format!(" {marker} ")),
-        Span::styled(clock(task.begun, &app.settings.zone), theme.dim),
+        Span::styled(fit(&when(task.begun, app.now(), &app.settings.zone), 8), theme.dim),
         Span::raw(format!("  {}  {}  ", fit(task.host.as_str(), host), fit_right(&took, 7))),
         Span::styled(mark, style),
-        Span::styled(format!(" {}", cut(told.trim_end(), width.saturating_sub(used))), name),
+        Span::styled(format!(" {}", cut(told.trim_end(), room)), name),
     ])
 }

@@ -1,7 +1,7 @@
 //! A field of a form while it is filled in.
 use super::edit::{edit, edit_marked, paste};
 use crate::{
-    domain::{Choice, FieldKind, FieldSpec},
+    domain::{Choice, FieldKind, FieldSpec, Values},
     input::Key,
 };
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -33,6 +33,8 @@ pub struct Field {
     pub is_visited: bool,
     /// A key of text was pressed in it.
     is_touched: bool,
+    /// Another field takes its place, so that it may be empty.
+    is_replaced: bool,
 }
 
 impl Field {
@@ -49,7 +51,7 @@ impl Field {
             }
             _ => Content::Line(Input::from(before.as_str())),
         };
-        let mut field = Self { spec, content, before, is_visited: false, is_touched: false };
+        let mut field = Self { spec, content, before, is_visited: false, is_touched: false, is_replaced: false };
         field.begin();
         field
     }
@@ -78,6 +80,11 @@ impl Field {
         }
     }
 
+    /// Knows from now on whether another field takes its place.
+    pub(super) fn stand_behind(&mut self, values: &Values) {
+        self.is_replaced = self.spec.is_replaced(values);
+    }
+
     /// Whether another field leaves nothing to choose here.
     pub(super) fn is_bare(&self) -> bool {
         let Content::Pick { choices, .. } = &self.content else { return false };
@@ -101,6 +108,9 @@ impl Field {
     /// What is wrong with it; an empty field is wrong only once the person has been there.
     pub fn fault(&self) -> Option<String> {
         let value = self.value();
+        if value.is_empty() && self.is_replaced {
+            return None;
+        }
         let fault = self.spec.check(&value).err();
         fault.filter(|_| self.is_visited || !value.is_empty())
     }

@@ -35,6 +35,7 @@ impl Form {
             if let Some(other) = field.spec.chosen_by.and_then(|by| values.get(by)) {
                 field.follow(other);
             }
+            field.stand_behind(&values);
         }
     }
 

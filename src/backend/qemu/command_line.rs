@@ -30,14 +30,52 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["readconfig", "writeconfig"], "what a file brings could be any of vmdeck's own"),
     (&["name", "uuid", "serial", "vnc", "display", "nographic", "nodefaults", "sandbox"], "vmdeck sets it"),
     (&["m", "smp", "accel", "enable-kvm", "M", "machine"], "memory, cpus and accel are properties"),
+    (&["bios", "pflash", "L"], "firmware is a property"),
+    (&["hda", "hdb", "hdc", "hdd", "cdrom"], "disks and the CD drive are vmdeck's: add a disk, or insert an image"),
+    (&["set"], "it changes what another argument has set: give that device all it needs at once"),
+    (&["no-reboot"], POWER),
+    (&["compat"], "the monitors are vmdeck's, and would refuse some of its commands"),
+    (&["h", "help", "version", "audio-help", "dump-vmstate"], "QEMU would only print it and end"),
 ];
+
+const POWER: &str = "what a shutdown and a reset do is vmdeck's";
+
+/// Kinds of devices that every machine has of vmdeck, and what they are kinds of: by how their names begin. A property
+/// that is set for all of a kind changes these, too.
+const DEVICES: [&str; 9] =
+    ["virtio", "ide-", "ich9-ahci", "ahci", "cfi.pflash", "pcie-", "pci-device", "device", "VGA"];
+
+/// Why an option with this value is vmdeck's own, where without it or with another it would not be.
+fn owned_value(option: &str, value: &str) -> Option<&'static str> {
+    let has = |keys: &[&str]| value.split(',').any(|part| keys.contains(&part.split('=').next().unwrap_or_default()));
+    match option {
+        "action" => has(&["shutdown", "reboot"]).then_some(POWER),
+        // A value that begins without a key is the order.
+        "boot" => (has(&["order", "once"]) || !value.split(',').next().unwrap_or_default().contains('='))
+            .then_some("boot is a property"),
+        "drive" => value.split(',').any(|part| part == "if=pflash").then_some("firmware is a property"),
+        "global" => {
+            let kind = value.strip_prefix("driver=").unwrap_or(value);
+            DEVICES
+                .iter()
+                .any(|ours| kind.starts_with(ours))
+                .then_some("it would change the disks, cards and firmware that are vmdeck's")
+        }
+        _ => None,
+    }
+}
 
 /// Whether these words may follow vmdeck's own.
 pub fn check_arguments(arguments: &[String]) -> Result<()> {
-    for word in arguments {
+    let owned = |word: &str, why: &str| Err(Error::invalid(format_args!("arguments: `{word}` cannot be given: {why}")));
+    for (i, word) in arguments.iter().enumerate() {
         let option = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or_default();
         if let Some((_, why)) = OWNED.iter().find(|(names, _)| names.contains(&option)) {
-            return Err(Error::invalid(format_args!("arguments: `{word}` cannot be given: {why}")));
+            return owned(word, why);
+        }
+        let value = arguments.get(i + 1).map_or("", String::as_str);
+        if let Some(why) = owned_value(option, value) {
+            return owned(&format!("{word} {value}"), why);
         }
         if word.is_empty() || word.contains('\0') {
             return Err(Error::invalid("arguments: an argument is empty or holds a zero byte"));
@@ -253,6 +291,37 @@ mod tests {
         for word in ["-run-with", "--readconfig", "-writeconfig", "--snapshot", "-smp", "-incoming", "--loadvm", "-mon"]
         {
             assert!(why(word).starts_with(&format!("arguments: `{word}` cannot be given: ")), "{word}");
+        }
+        let why = |words: &str| {
+            check_arguments(&words.split(' ').map(str::to_owned).collect::<Vec<_>>()).err().map(|error| error.message)
+        };
+        for (words, reason) in [
+            ("-action shutdown=pause", "what a shutdown and a reset do is vmdeck's"),
+            ("--action panic=none,reboot=shutdown", "what a shutdown and a reset do is vmdeck's"),
+            ("-boot n", "boot is a property"),
+            ("-boot menu=on,once=d", "boot is a property"),
+            ("-drive if=pflash,file=x", "firmware is a property"),
+            ("-global virtio-blk-pci.drive=other", "it would change the disks, cards and firmware that are vmdeck's"),
+            (
+                "-global driver=cfi.pflash01,property=secure,value=on",
+                "it would change the disks, cards and firmware that are vmdeck's",
+            ),
+        ] {
+            assert_eq!(why(words), Some(format!("arguments: `{words}` cannot be given: {reason}")));
+        }
+        for words in ["-set device.disk0.drive=x", "-no-reboot", "-bios x", "-L x", "-cdrom x", "-hda x", "-version"] {
+            assert!(why(words).is_some(), "{words}");
+        }
+        for words in [
+            "-action panic=none,watchdog=pause",
+            "-boot menu=on,splash-time=3000",
+            "-drive if=none,id=more,file=x",
+            "-global ICH9-LPC.disable_s3=1",
+            "-global driver=mc146818rtc,property=lost_tick_policy,value=slew",
+            "-rtc base=localtime",
+            "-kernel x -append root=/dev/vda1",
+        ] {
+            assert_eq!(why(words), None);
         }
         // Options may stand in the list as often as QEMU likes, but for those that every machine has once.
         // The last processor counts: that of the record.

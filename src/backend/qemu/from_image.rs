@@ -163,7 +163,7 @@ impl FromImage {
     }
 }
 
-const fn whole_sectors(size: ByteSize) -> u64 {
+pub(super) const fn whole_sectors(size: ByteSize) -> u64 {
     match size.0.checked_next_multiple_of(512) {
         Some(size) => size,
         None => size.0,

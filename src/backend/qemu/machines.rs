@@ -95,6 +95,10 @@ impl Local {
             image => {
                 let source = FromImage::new(self, image, value("how"), value("disk"))?;
                 if source.is_none() {
+                    if value("disk").is_empty() {
+                        let image = crate::domain::clean_line(image);
+                        return Err(Error::invalid(format_args!("disk: it is needed: {image} stands in the CD drive")));
+                    }
                     record.cdrom = self.image_path(image)?.display().to_string();
                 }
                 source
@@ -195,7 +199,10 @@ impl Machines for Qemu {
             FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
             FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }).default("2"),
             FieldSpec::new("memory", "Memory", memory).default("2G"),
-            FieldSpec::new("disk", "Disk", disk).default("20G").help("grows as it is filled; can be made larger later"),
+            FieldSpec::new("disk", "Disk", disk)
+                .default("20G")
+                .unless("image")
+                .help("grows as it is filled; empty: as large as the image"),
             FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),
             FieldSpec::new("network", "Network", networks()).default("user"),
             FieldSpec::new("image", "Image", self.local.image_choices(false))

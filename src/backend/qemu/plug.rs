@@ -2,7 +2,7 @@
 use super::{
     DiskRecord, Local, Monitor, Record,
     disks::{find, in_use},
-    from_image::{FromImage, ways},
+    from_image::{FromImage, ways, whole_sectors},
     installed::missing,
     leftovers::Work,
 };
@@ -31,7 +31,10 @@ impl Local {
             Choice::new("raw", "the plain bytes"),
         ]);
         Ok(vec![
-            FieldSpec::new("size", "Size", sizes).default("20G").help("20G, 512M, 1.5T"),
+            FieldSpec::new("size", "Size", sizes)
+                .default("20G")
+                .unless("image")
+                .help("20G, 512M, 1.5T; empty: as large as the image"),
             FieldSpec::new("format", "Format", formats).default("qcow2").help("of an empty disk"),
             FieldSpec::new("image", "Image", self.image_choices(true)).optional().help("what the disk begins with"),
             ways(false),
@@ -42,8 +45,11 @@ impl Local {
     /// It is made beside the others before the machine is locked: a large copy keeps nobody from it.
     pub(super) async fn add(&self, vm: &VmId, values: &Values, call: &Call) -> Result<DiskId> {
         let answer = |name: &str| values.get(name).map(String::as_str).unwrap_or_default();
-        let size: ByteSize = answer("size").parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?;
-        let size = ByteSize(size.0.checked_next_multiple_of(512).unwrap_or(size.0));
+        let size = match (answer("size"), answer("image")) {
+            // As large as the image.
+            ("", image) if !image.is_empty() => ByteSize::default(),
+            (size, _) => size.parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?,
+        };
         let record = self.store.read(vm)?;
         let folder = self.store.folder(vm)?;
         // What stands in the way is told before a large copy, and looked for once more after it.
@@ -64,7 +70,7 @@ impl Local {
         let made = work.path().join("disk");
         match &source {
             Some(source) => source.make(&made, &call.cancel, |progress| call.progress(progress)).await?,
-            None => make(&made, format, size).await?,
+            None => make(&made, format, ByteSize(whole_sectors(size))).await?,
         }
         let lock = self.store.lock(vm).await?;
         if call.cancel.is_cancelled() {

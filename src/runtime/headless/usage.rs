@@ -28,7 +28,7 @@ pub(super) const fn taken(op: Op) -> (&'static [&'static str], &'static [&'stati
         Op::RevertSnapshot | Op::RemoveSnapshot => (&["vm", "snapshot"], &[]),
         Op::Define => (&["vm", "text"], &[]),
         Op::Create => (&["vm"], &["config."]),
-        Op::AddDisk => (&["vm", "size"], &["config."]),
+        Op::AddDisk => (&["vm"], &["size", "config."]),
         Op::Delete => (&["vm", "keep-disks"], &[]),
         Op::Install | Op::InsertImage => (&["vm", "image"], &[]),
         Op::ResizeDisk => (&["vm", "disk", "size"], &[]),
@@ -90,6 +90,7 @@ A word in brackets may be left out. FIELD is what the host asks for in its form:
 one that it does not know is answered with the names of all. yes=NAME repeats the
 name of what may be lost. @FILE|-: from a file, or from standard input.
 DISK is one of list-disks, the NAME of a setting one of list-properties.
+size: of a new disk, it may be left out with image=, and is the image's then.
 login: user:password. to: another host of the configuration, or its address.";
 
 /// `vmdeck call HOST OP --help`, of one operation.
@@ -155,7 +156,7 @@ mod tests {
     fn words_are_told_with_what_stands_behind_them() {
         assert_eq!(usage(Op::ResizeDisk), "vm=MACHINE disk=DISK size=20G|+10G");
         assert_eq!(usage(Op::RemoveDisk), "vm=MACHINE disk=DISK [delete=yes|no] yes=NAME");
-        assert_eq!(usage(Op::AddDisk), "vm=MACHINE size=20G [FIELD=VALUE ...]");
+        assert_eq!(usage(Op::AddDisk), "vm=MACHINE [size=20G] [FIELD=VALUE ...]");
         assert_eq!(usage(Op::List), "");
         let all = operations();
         for row in OPS {

@@ -215,10 +215,14 @@ fn request(words: &mut Words, input: &mut dyn Read) -> Result<Request> {
         Op::EjectImage => Request::EjectImage { vm: words.vm()? },
         Op::ListDisks => Request::ListDisks(words.vm()?),
         Op::AddDisk => {
-            // A form on a screen offers a size; nobody sees that here.
-            let (vm, size) = (words.vm()?, words.need("size")?);
+            let vm = words.vm()?;
             let mut values = words.nested();
-            values.insert("size".to_owned(), size);
+            if values.get("image").is_none_or(String::is_empty) && !values.contains_key("size") {
+                // A form on a screen offers a size; nobody sees that here.
+                let why = format_args!("add-disk needs size=...: write add-disk {}", usage(Op::AddDisk));
+                return Err(Error::invalid(why));
+            }
+            values.entry("size".to_owned()).or_default();
             Request::AddDisk { vm, values }
         }
         Op::ResizeDisk => {

@@ -54,6 +54,24 @@ pub(crate) fn day(at: Stamp, zone: &TimeZone) -> String {
     told(at, zone, "%Y-%m-%d")
 }
 
+/// The time of day, after the day where that is not today: `2026-11-02 14:02:11`.
+pub(crate) fn dated(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
+    match day(at, zone) {
+        today if today == day(now, zone) => clock(at, zone),
+        other => format!("{other} {}", clock(at, zone)),
+    }
+}
+
+/// The time of day, of today; of another day the day, `21 Nov`; of another year the month, `Nov 2025`: eight columns at most.
+pub(crate) fn when(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
+    let same = |format| told(at, zone, format) == told(now, zone, format);
+    match (same("%Y-%m-%d"), same("%Y")) {
+        (true, _) => clock(at, zone),
+        (false, true) => told(at, zone, "%-d %b"),
+        (false, false) => told(at, zone, "%b %Y"),
+    }
+}
+
 fn told(at: Stamp, zone: &TimeZone, format: &str) -> String {
     let stamp = i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     stamp.map_or_else(|| "–".to_owned(), |t| t.to_zoned(zone.clone()).strftime(format).to_string())
@@ -79,5 +97,9 @@ mod tests {
         let at = Stamp(1_793_628_131_000);
         assert_eq!((clock(at, &TimeZone::UTC), day(at, &TimeZone::UTC)), ("14:02:11".into(), "2026-11-02".into()));
         assert_eq!(day(Stamp(u64::MAX), &TimeZone::UTC), "–");
+        let later = |days: u64| when(at, Stamp(at.0 + days * 86_400_000), &TimeZone::UTC);
+        assert_eq!([later(0), later(1), later(100)], ["14:02:11", "2 Nov", "Nov 2026"]);
+        let east = TimeZone::fixed(jiff::tz::offset(11));
+        assert_eq!(when(at, Stamp(at.0 - 2 * 3_600_000), &east), "3 Nov", "midnight lies between, over there");
     }
 }

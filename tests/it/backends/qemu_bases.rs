@@ -1,6 +1,7 @@
 //! Disks made of images of the library: what they begin with, and what their image is worth to others then.
 use crate::support::{
     guests::{TINY, boot_sector, iso},
+    program::vmdeck,
     qemu::{World, eventually},
 };
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -108,10 +109,21 @@ async fn a_disk_from_an_image_is_plugged_into_a_running_machine() {
         let disk = world.qemu.disk(&vm, &id).await.unwrap().unwrap();
         assert!(disk.pending.is_none() && disk.virtual_size == Some(size.parse().unwrap()), "{disk:?}");
     }
+    // The command line and the form have one rule.
+    for (words, size) in [("image=boot.qcow2", 1), ("image=boot.img how=copy", 1), ("image=boot.img size=3M", 3)] {
+        let said = vmdeck(&world.path(""), &format!("call local add-disk vm=web {words} --json")).await;
+        let size = serde_json::json!(size * M);
+        assert_eq!((said.code, said.json().pointer("/result/size")), (0, Some(&size)), "{words}: {said:?}");
+    }
+    let nothing = vmdeck(&world.path(""), "call local add-disk vm=web image= size=").await;
+    assert_eq!((nothing.code, nothing.err.as_str()), (2, "vmdeck: size: Size is needed\n"));
+    let made = "call local create vm=other memory=32M disk= image=boot.img";
+    let made = vmdeck(&world.path(""), &format!("{made} --json")).await;
+    assert_eq!((made.code, made.json().pointer("/result/disk")), (0, Some(&serde_json::json!(M))), "{made:?}");
     let answers = values(&[("size", "512K"), ("format", "qcow2"), ("image", "boot.img"), ("how", "copy")]);
     let small = world.qemu.add_disk(&vm, &answers, Call::new().0).await.unwrap_err();
     assert_eq!(small.message, "size: 512 KiB is smaller than boot.img, which has 1 MiB: disks only grow");
-    assert_eq!(world.qemu.disks(&vm).await.unwrap().len(), 4, "three disks and the drive");
+    assert_eq!(world.qemu.disks(&vm).await.unwrap().len(), 7, "six disks and the drive");
     assert_eq!(users(&world.qemu, "boot.qcow2").await, ["web"]);
 }
 

@@ -50,7 +50,7 @@ fn a_wrong_word_is_named_with_what_would_be_right() {
         ("start web", "`web`: write key=value"),
         ("start", "start needs vm=...: write start vm=MACHINE"),
         ("resize-disk vm=a", "resize-disk needs size=...: write resize-disk vm=MACHINE disk=DISK size=20G|+10G"),
-        ("add-disk vm=a", "add-disk needs size=...: write add-disk vm=MACHINE size=20G [FIELD=VALUE ...]"),
+        ("add-disk vm=a", "add-disk needs size=...: write add-disk vm=MACHINE [size=20G] [FIELD=VALUE ...]"),
         ("start vm=web force=yes", "start takes vm: `force` is none of them"),
         ("start vm=a vm=b", "`vm` is given twice"),
         ("list vm=a", "list takes nothing: `vm` is none of them"),

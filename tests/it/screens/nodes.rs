@@ -27,6 +27,21 @@ fn nodes() {
 }
 
 #[test]
+fn a_narrow_screen_has_fewer_columns_and_each_is_whole() {
+    for (width, titles) in [(60, &["CPUS"][..]), (66, &["CPUS", "MEM"]), (80, &["CPUS", "MEM", "STORAGE"])] {
+        let mut app = shown(reported(3));
+        let shown = screen(&mut app, width, 16);
+        let head = shown.lines().find(|row| row.contains("ADDRESS")).unwrap();
+        let all = ["CPUS", "MEM", "STORAGE"].into_iter().filter(|title| head.contains(title));
+        assert!(all.eq(titles.iter().copied()) && !head.contains('…'), "{shown}");
+        for row in shown.lines().filter(|row| row.contains('░')) {
+            let row = row.trim_end_matches('│').trim_end();
+            assert!(row.ends_with(['%', '–']), "{shown}");
+        }
+    }
+}
+
+#[test]
 fn the_details_of_a_node() {
     let mut app = shown(reported(3));
     press(&mut app, "enter");

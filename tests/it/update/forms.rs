@@ -41,6 +41,26 @@ fn no_action_key_works_while_text_is_typed() {
 }
 
 #[test]
+fn a_size_may_be_left_out_where_an_image_gives_it() {
+    let mut app = world();
+    select(&mut app, "web2");
+    let effects = press(&mut app, "a");
+    let sizes = FieldKind::Size { least: "1M".parse().unwrap(), most: "1T".parse().unwrap() };
+    let fields = vec![
+        FieldSpec::new("size", "Size", sizes).default("20G").unless("image"),
+        FieldSpec::new("image", "Image", FieldKind::Choice(vec![Choice::new("x.img", "")])).optional(),
+    ];
+    reply(&mut app, &effects, Reply::Form(fields));
+    press(&mut app, "ctrl-u");
+    assert_eq!(press(&mut app, "enter"), []);
+    assert!(screen(&mut app, 80, 24).contains("Size is needed"));
+    press(&mut app, "tab right");
+    let effects = press(&mut app, "enter");
+    let Request::AddDisk { values, .. } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!((values["size"].as_str(), values["image"].as_str()), ("", "x.img"));
+}
+
+#[test]
 fn a_changed_form_asks_before_it_is_thrown_away() {
     let mut app = new_machine();
     press(&mut app, "a esc");

@@ -181,6 +181,106 @@ fn work_of_others_is_shown_and_work_that_was_over_is_not() {
     assert_eq!(told(&app), "fetch x.iso: done");
 }
 
+/// What a host says of a fetch that it calls `y.iso`.
+fn job(state: TaskState, begun: Option<Stamp>) -> HostEvent {
+    let request = Some(Request::ResumeFetch { image: "y.iso".into() });
+    let (id, title, image) = ("y.iso".into(), "fetch y.iso".into(), Some("y.iso".into()));
+    HostEvent::Job(Box::new(Job { id, vm: None, title, image, state, begun, request }))
+}
+
+#[test]
+fn what_goes_on_after_a_wait_is_merged_like_any_report() {
+    let mut app = fleet();
+    let empty = || TaskState::Running(Progress { note: Some(String::new()), ..Progress::share(f64::NAN) });
+    let of = |app: &App| app.tasks.get(ONE).unwrap().progress().cloned();
+    // First of all, and after an interruption.
+    tell(&mut app, "local", job(empty(), None));
+    assert_eq!(of(&app), Some(Progress::default()));
+    tell(&mut app, "local", job(TaskState::Unknown(Error::new(ErrorKind::Interrupted, "interrupted")), None));
+    tell(&mut app, "local", job(empty(), None));
+    assert_eq!(of(&app), Some(Progress::default()));
+    assert_eq!(app.tasks.get(ONE).unwrap().steps.last().unwrap().text, "the host took it");
+}
+
+#[test]
+fn a_fetch_that_is_cancelled_stays_one_row() {
+    for ends_first in [true, false] {
+        let mut app = fleet();
+        press(&mut app, "f");
+        app.update(Message::Paste("https://x/y.iso".into()));
+        press(&mut app, "enter");
+        let id = app.tasks.running().next().unwrap().id;
+        let progress = || Progress { job: Some("y.iso".into()), ..Progress::bytes(1, Some(3)) };
+        app.update(Message::TaskProgress(id, progress()));
+        let asked = app.now();
+        let effects = press(&mut app, "3 x y");
+        let [Effect::Call { task, request: Request::CancelFetch { .. }, .. }] = effects.as_slice() else {
+            panic!("{effects:?}");
+        };
+        app.set_now(Stamp(app.now().0 + 1000));
+        let mut ends = [
+            Message::TaskEnded(id, Err(Error::new(ErrorKind::Cancelled, "cancelled"))),
+            Message::TaskEnded(*task, Ok(Reply::Done)),
+        ];
+        if !ends_first {
+            ends.reverse();
+        }
+        for end in ends {
+            app.update(end);
+        }
+        // Word of it that was on its way.
+        tell(&mut app, "local", job(TaskState::Running(progress()), Some(asked)));
+        tell(&mut app, "local", job(TaskState::Cancelled, None));
+        let rows: Vec<_> = app.tasks.rows().iter().map(|task| (task.id, task.state.clone())).collect();
+        assert_eq!(rows, [(id, TaskState::Cancelled)]);
+        assert_eq!(told(&app), "fetch y.iso: cancelled");
+        // Begun anew by another, it is another.
+        let later = Stamp(app.now().0 + 1);
+        tell(&mut app, "local", job(TaskState::Running(progress()), Some(later)));
+        assert_eq!(app.tasks.rows().len(), 2);
+    }
+}
+
+#[test]
+fn a_fetch_that_rests_and_is_thrown_away_ends_in_its_own_row() {
+    let mut app = fleet();
+    tell(&mut app, "local", job(TaskState::Unknown(Error::new(ErrorKind::Interrupted, "paused")), None));
+    let effects = press(&mut app, "3 x y");
+    let [Effect::Call { task, .. }] = effects.as_slice() else { panic!("{}", screen(&mut app, 80, 24)) };
+    app.update(Message::TaskEnded(*task, Err(Error::refused("no"))));
+    assert_eq!(app.tasks.rows().len(), 2, "a refusal is told");
+    press(&mut app, "end");
+    let effects = press(&mut app, "x y");
+    let [Effect::Call { task, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    app.update(Message::TaskEnded(*task, Ok(Reply::Done)));
+    assert_eq!(app.tasks.get(ONE).unwrap().state, TaskState::Cancelled);
+    assert_eq!(told(&app), "fetch y.iso: cancelled");
+}
+
+#[test]
+fn eighty_columns_hold_what_goes_on_and_the_day() {
+    let mut app = fleet();
+    let stalled = Progress {
+        rate: Some(0.0),
+        note: Some("stalled: no bytes for 7 s".into()),
+        ..Progress::bytes(1 << 20, Some(3 << 20))
+    };
+    let yesterday = Stamp(app.now().0 - 86_400_000);
+    let mut theirs = job(TaskState::Running(stalled), Some(yesterday));
+    if let HostEvent::Job(job) = &mut theirs {
+        job.title = "fetch debian-13.0.0-amd64-netinst.iso".into();
+    }
+    tell(&mut app, "local", theirs);
+    press(&mut app, "3");
+    let shown = screen(&mut app, 80, 24);
+    let row = shown.lines().find(|row| row.contains("fetch")).unwrap();
+    assert!(row.contains(" fetch debian-…  33 %  stalled: no bytes for 7 s"), "{row}");
+    assert!(!row.contains("14:02:11"), "{row}");
+    press(&mut app, "enter");
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.contains(" Begun  "), "{shown}");
+}
+
 #[test]
 fn a_read_leaves_no_trace_unless_it_fails() {
     let mut app = fleet();
