@@ -44,8 +44,8 @@ pub use snapshots::Snapshots;
 
 use crate::{
     domain::{
-        Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret, Verdict,
-        VmId,
+        ByteSize, Capabilities, Error, ErrorKind, Expect, Figures, HostEvent, Inventory, Op, Progress, Result, Secret,
+        Verdict, VmId,
     },
     transport::Program,
 };
@@ -65,13 +65,35 @@ pub struct Call {
     progress: watch::Sender<Progress>,
     /// Cancelled when the person wants the work to stop.
     pub cancel: CancellationToken,
+    half: Option<Half>,
+}
+
+/// Work whose bytes go as far again afterwards.
+#[derive(Clone, Debug)]
+struct Half {
+    /// How many bytes go on is known when all has come.
+    is_packed: bool,
+    note: &'static str,
 }
 
 impl Call {
     /// A call, and where its newest progress can be read.
     pub fn new() -> (Self, watch::Receiver<Progress>) {
         let (progress, latest) = watch::channel(Progress::default());
-        (Self { progress, cancel: CancellationToken::new() }, latest)
+        (Self { progress, cancel: CancellationToken::new(), half: None }, latest)
+    }
+
+    /// The same call for the first of two ways that the bytes go: what is told of it counts for half of the whole. Where
+    /// it `is_packed`, the whole is not known yet. `note` is told while there is nothing else to say.
+    #[must_use]
+    pub fn first_half(&self, is_packed: bool, note: &'static str) -> Self {
+        Self { half: Some(Half { is_packed, note }), ..self.clone() }
+    }
+
+    /// A call of its own for a part of the work, which ends with this one; and where its newest progress can be read.
+    pub fn part(&self) -> (Self, watch::Receiver<Progress>) {
+        let (progress, latest) = watch::channel(Progress::default());
+        (Self { progress, cancel: self.cancel.child_token(), half: None }, latest)
     }
 
     /// How many bytes were told of so far: what comes next is counted beyond those.
@@ -80,7 +102,13 @@ impl Call {
     }
 
     /// Reports progress: a slow reader sees the newest report, never a stale one.
-    pub fn progress(&self, progress: Progress) {
+    pub fn progress(&self, mut progress: Progress) {
+        if let Some(half) = &self.half {
+            let total = progress.total.filter(|_| !half.is_packed);
+            progress.total = total.map(|total| ByteSize(total.0.saturating_mul(2)));
+            let note = progress.note.filter(|note| !note.is_empty());
+            progress.note = note.or_else(|| Some(half.note.to_owned()));
+        }
         self.progress.send_modify(|latest| latest.merge(progress));
     }
 }

@@ -1,12 +1,11 @@
 //! Running `iohyve` and what goes with it, here or through ssh. Its exit code tells little: what it changed is read again.
 use crate::{
     backend::{
-        Call, EventSink,
+        EventSink,
         ssh::{self, Ssh},
     },
-    domain::{Error, ErrorKind, Progress, Result, clean},
-    fetch::Meter,
-    transport::{Output, Program, at},
+    domain::{Error, ErrorKind, Result, clean},
+    transport::{Output, Program},
 };
 use std::{
     fs,
@@ -14,9 +13,6 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-
-/// What is told while iohyve makes a file of ours its own.
-pub(super) const COPIES: &str = "iohyve copies it into its library";
 
 /// Where the command is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +34,7 @@ pub(super) struct Shell {
 
 /// One argument as a shell takes it: one word, whatever it holds. FreeBSD's root has csh, which replaces `!` even between
 /// quotes, and ends a line at a line's end: those cannot be sent.
-fn quote(word: &str) -> Result<String> {
+pub(super) fn quote(word: &str) -> Result<String> {
     if word.chars().any(|c| c.is_control() || c == '!') {
         let shown = clean(word, 60);
         return Err(Error::invalid(format_args!("`{shown}` holds a `!` or a control character, which cannot be sent")));
@@ -47,7 +43,7 @@ fn quote(word: &str) -> Result<String> {
     Ok(if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) })
 }
 
-fn line(words: &[&str]) -> Result<String> {
+pub(super) fn line(words: &[&str]) -> Result<String> {
     words.iter().map(|word| quote(word)).collect::<Result<Vec<_>>>().map(|words| words.join(" "))
 }
 
@@ -65,7 +61,7 @@ impl Shell {
     }
 
     /// ssh with a command line for the other side. One connection is kept for a minute: a new one takes long.
-    fn ssh(&self, program: &Path, host: &str, remote: String) -> Result<Program> {
+    pub(super) fn ssh(&self, program: &Path, host: &str, remote: String) -> Result<Program> {
         self.ssh_with(&["-T"], program, host, remote)
     }
 
@@ -111,7 +107,7 @@ impl Shell {
     }
 
     /// [`Self::said`], run in this way.
-    async fn heard(
+    pub(super) async fn heard(
         &self,
         program: Program,
         events: Option<&EventSink>,
@@ -198,41 +194,6 @@ impl Shell {
             }
         };
         self.output(program.patience(Some(patience))).await
-    }
-
-    /// Has iohyve copy a file of ours into the library there, under its own name. Through ssh it is sent first, which
-    /// `call` hears of, and may stop: what has not come whole is removed there.
-    pub(super) async fn copy_image(&self, path: &Path, name: &str, patience: Duration, call: &Call) -> Result<Output> {
-        match &self.place {
-            Place::Here(_) => {
-                call.progress(Progress::note(COPIES));
-                self.run(&["cpiso", &path.to_string_lossy()], patience).await
-            }
-            Place::Ssh { program: ssh, host } => {
-                let size = fs::metadata(path).map_err(at(path))?.len();
-                // Nothing is written before the part is removed: it would end the script where nobody listens any more.
-                let script = format!(
-                    "d=$(mktemp -d) || exit 1; cat >$d/{name} && [ $(wc -c <$d/{name}) -eq {size} ] && \
-                    iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c",
-                    name = quote(name)?
-                );
-                let program = self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?.patience(Some(patience));
-                let come = call.done();
-                let mut meter = Meter::start(come, Some(come.saturating_add(size)));
-                let (mut sent, note) = (0, format!("to {host}"));
-                let tell = |progress| call.progress(Progress { note: Some(note.clone()), ..progress });
-                tell(meter.report());
-                let each = |taken: u64| {
-                    sent += taken;
-                    let told = if taken == 0 { Some(meter.idle()) } else { meter.add(taken) };
-                    told.into_iter().for_each(tell);
-                    if sent == size {
-                        call.progress(Progress { note: Some(COPIES.to_owned()), ..meter.report() });
-                    }
-                };
-                self.heard(program, None, async |program| program.fed(path, &call.cancel, each).await).await
-            }
-        }
     }
 }
 

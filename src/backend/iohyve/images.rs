@@ -2,12 +2,15 @@ use super::{CHANGE, Iohyve, names};
 use crate::{
     backend::{Call, Images, fetching::wish},
     domain::{Error, ErrorKind, Fetches, Image, Prospect, Result, clean_line},
-    fetch::Wish,
+    fetch::{Journal, Order, Wish},
 };
 use std::sync::{
     OnceLock,
     atomic::{AtomicBool, Ordering},
 };
+
+/// What is told of the way to this computer.
+const FIRST: &str = "to this computer, before iohyve copies it";
 
 pub(super) fn missing(image: &str) -> Error {
     Error::not_found(format_args!("no image is called {}", clean_line(image)))
@@ -28,7 +31,9 @@ impl Iohyve {
             is_waiting.store(!is_iso && self.incoming.waits(name), Ordering::Relaxed);
             if is_iso || is_waiting.load(Ordering::Relaxed) { Err(taken(name)) } else { Ok(()) }
         };
+        let call = &call.first_half(Order::new(url, name)?.unpack, FIRST);
         let fetched = self.fetching.fetch(&self.settings.images, url, name, check, call.clone()).await;
+        let fetched = fetched.inspect(|name| self.incoming.tell_whole(name, call));
         match (fetched, named.into_inner()) {
             (Err(_), Some(name)) if is_waiting.into_inner() => Ok(name),
             (Err(error), Some(name)) => self.unless_moved_on(&name, error, call).await.map(|()| name),
@@ -78,7 +83,11 @@ impl Images for Iohyve {
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(wish(&self.settings.images, image, Wish::Cancel)).await
+        let is_fetched = Journal::read(&self.settings.images, image)?.is_some();
+        match !is_fetched && self.incoming.waits(image) {
+            true => self.incoming.drop_waiting(image).await,
+            false => wish(&self.settings.images, image, Wish::Cancel),
+        }
     }
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
@@ -87,9 +96,12 @@ impl Images for Iohyve {
             return Err(taken(image));
         }
         if !self.incoming.waits(image) {
-            let resumed = self.fetching.resume(&self.settings.images, image, call.clone()).await;
-            if let Err(error) = resumed {
-                self.unless_moved_on(image, error, &call).await?;
+            let is_packed = Journal::read(&self.settings.images, image)?.is_some_and(|journal| journal.unpack);
+            let first = call.first_half(is_packed, FIRST);
+            let resumed = self.fetching.resume(&self.settings.images, image, first.clone()).await;
+            match resumed {
+                Ok(()) => self.incoming.tell_whole(image, &first),
+                Err(error) => self.unless_moved_on(image, error, &call).await?,
             }
         }
         self.hand_over(image, &call).await

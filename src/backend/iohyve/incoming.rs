@@ -1,7 +1,8 @@
 //! Images between the fetch and iohyve's library: fetched into a folder of ours, and copied from there by iohyve.
 use super::{
     CHANGE,
-    command::{COPIES, Shell},
+    command::Shell,
+    copy::{COPIES, Copy},
     differs, names,
 };
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
         Call,
         fetching::{Library, fetches},
     },
-    domain::{Error, ErrorKind, Fetches, Image, OpenFetch, Progress, Result, TaskState},
+    domain::{ByteSize, Error, ErrorKind, Fetches, Image, OpenFetch, Progress, Result, TaskState},
     fetch::{Journal, Origin},
     transport::at,
 };
@@ -20,10 +21,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-/// A whole image is copied, on a slow disk or through ssh.
-const COPY: Duration = Duration::from_secs(3600);
+/// How long somebody who only looks may have a file.
+const MOMENT: Duration = Duration::from_millis(500);
 const RESTS: &str = "it has come whole, and iohyve has not taken it yet";
 
 /// The folder, and the library that it is on the way to.
@@ -37,6 +38,16 @@ impl Incoming {
     /// Where what has come waits for iohyve to take it.
     fn whole_at(&self, name: &str) -> PathBuf {
         self.folder.join("whole").join(name)
+    }
+
+    /// Moves what has come to where it waits, if it is not there already.
+    fn set_aside(&self, name: &str) -> Result<PathBuf> {
+        let whole = self.whole_at(name);
+        let moved = fs::create_dir_all(self.folder.join("whole"));
+        match moved.and_then(|()| fs::rename(self.folder.join(name), &whole)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&whole)(error)),
+            _ => Ok(whole),
+        }
     }
 
     /// Whether it has come whole, and iohyve has not taken it yet.
@@ -57,6 +68,14 @@ impl Incoming {
         found.map(|(name, path)| (name, File::open(path).is_ok_and(|file| file.try_lock_shared().is_err()))).collect()
     }
 
+    /// Tells that all of it has come: the last that was told may be a moment old.
+    pub(super) fn tell_whole(&self, name: &str, call: &Call) {
+        let size = |path: PathBuf| Some(fs::metadata(path).ok()?.len());
+        if let Some(size) = size(self.whole_at(name)).or_else(|| size(self.folder.join(name))) {
+            call.progress(Progress::bytes(size, Some(size)));
+        }
+    }
+
     /// Where it came from, as long as that is known.
     fn source(&self, name: &str) -> String {
         let path = Some(self.whole_at(name)).filter(|path| path.is_file()).unwrap_or_else(|| self.folder.join(name));
@@ -64,8 +83,11 @@ impl Incoming {
         origin.map(|origin| origin.url).unwrap_or_default()
     }
 
+    /// The images of iohyve's library. One that it has begun to copy from here is none yet.
     pub(super) async fn isos(&self) -> Result<Vec<String>> {
-        self.shell.isos().await
+        let mut isos = self.shell.isos().await?;
+        isos.retain(|name| !self.is_begun(name));
+        Ok(isos)
     }
 
     /// What is fetched, or has come; and what was.
@@ -83,58 +105,131 @@ impl Incoming {
     /// Has iohyve copy what has come into its library, and throws ours away then. Where another vmdeck does so already,
     /// waits for it.
     pub(super) async fn hand_over(&self, name: &str, call: &Call) -> Result<Image> {
-        let (folder, whole) = (&self.folder, self.whole_at(name));
-        let fetched = folder.join(name);
-        let moved = fs::create_dir_all(folder.join("whole")).and_then(|()| fs::rename(&fetched, &whole));
-        if let Err(error) = moved
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(at(&whole)(error));
-        }
+        let (folder, whole) = (&self.folder, self.set_aside(name)?);
         let Some(_ours) = taken_hold_of(&whole, call).await? else {
             return match self.isos().await?.iter().any(|iso| iso == name) {
                 true => Ok(Image::new(name)),
                 false => Err(Error::not_found(format_args!("{name} has gone meanwhile"))),
             };
         };
-        let copied = self.shell.copy_image(&whole, name, COPY, call).await;
+        let copied = self.copied(&whole, name, call).await;
         if call.cancel.is_cancelled() {
             return Err(self.thrown_away(name).await);
         }
-        let output = copied?;
-        let is_there = self.isos().await?.iter().any(|iso| iso == name);
-        if !is_there || !output.is_success() {
-            // An entry that holds half an image looks like any other.
-            let kept = format!("{} is whole and tried again next time", whole.display());
-            if is_there {
-                self.shell.run(&["rmiso", name], CHANGE).await?;
-            }
-            return Err(differs(&output, format_args!("iohyve did not take {name}; {kept}")));
-        }
+        copied?;
         let checked = fs::metadata(&whole).ok().and_then(|meta| Origin::read(folder, name, &meta)?.checked);
-        fs::remove_file(&whole).map_err(at(&whole))?;
-        Origin::remove(folder, name);
+        self.discard(name).map_err(at(&whole))?;
         Ok(Image { checked, ..Image::new(name) })
+    }
+
+    /// Has iohyve copy it, and believes that only where all of it is there.
+    async fn copied(&self, whole: &Path, name: &str, call: &Call) -> Result<()> {
+        let size = fs::metadata(whole).map_err(at(whole))?.len();
+        let replaces = self.is_begun(name);
+        // Somebody else may have put one of that name there while ours came.
+        if !replaces && self.has(name).await? {
+            return Err(not_ours(whole, name));
+        }
+        let begins = || self.begin(name);
+        let copy = Copy { path: whole, size, name, replaces, begins: &begins, call };
+        let Some(output) = self.shell.copy_image(&copy).await? else {
+            self.end(name);
+            return Err(not_ours(whole, name));
+        };
+        if call.cancel.is_cancelled() {
+            return Ok(());
+        }
+        let lacks = match self.has(name).await? {
+            true if output.is_success() => match self.shell.size_in_library(name).await? {
+                Some(there) if there != size => Some(format!(": it has {} of {}", ByteSize(there), ByteSize(size))),
+                // What cannot be seen is not held against it.
+                _ => None,
+            },
+            _ => Some(String::new()),
+        };
+        let Some(lacks) = lacks else { return Ok(()) };
+        // An entry that holds half an image looks like any other.
+        self.removed(name).await?;
+        let kept =
+            format_args!("iohyve did not take {name}{lacks}; {} is whole and tried again next time", whole.display());
+        Err(differs(&output, kept))
+    }
+
+    /// Whether iohyve's library has it, whole or not.
+    async fn has(&self, name: &str) -> Result<bool> {
+        Ok(self.shell.isos().await?.iter().any(|iso| iso == name))
+    }
+
+    /// The mark of an image that iohyve has begun to copy: what the library has of that name is ours as long as there is
+    /// one, and not known to be whole.
+    fn mark_at(&self, name: &str) -> PathBuf {
+        self.folder.join("whole").join(format!(".{name}.begun"))
+    }
+
+    fn is_begun(&self, name: &str) -> bool {
+        self.mark_at(name).is_file() && self.whole_at(name).is_file()
+    }
+
+    fn begin(&self, name: &str) {
+        // Without it, what is there is taken for somebody else's, and left alone.
+        let path = self.mark_at(name);
+        if let Err(error) = fs::write(&path, "") {
+            tracing::warn!("{}: {error}", path.display());
+        }
+    }
+
+    fn end(&self, name: &str) {
+        let _ = fs::remove_file(self.mark_at(name));
+    }
+
+    /// Throws away what has come, and all that is known of it.
+    fn discard(&self, name: &str) -> io::Result<()> {
+        self.end(name);
+        fs::remove_file(self.whole_at(name))?;
+        Origin::remove(&self.folder, name);
+        Ok(())
+    }
+
+    /// Takes what iohyve has begun to copy out of its library again.
+    async fn removed(&self, name: &str) -> Result<()> {
+        if self.is_begun(name) && self.has(name).await? {
+            let output = self.shell.run(&["rmiso", name], CHANGE).await?;
+            if self.has(name).await? {
+                return Err(differs(&output, format_args!("{name} is still in iohyve's library, and not whole")));
+            }
+        }
+        self.end(name);
+        Ok(())
+    }
+
+    /// Ends what was cancelled: neither here nor there is anything left of it. Returns what is told of it. What may still
+    /// be there stays marked here: it must not look like a whole one.
+    async fn thrown_away(&self, name: &str) -> Error {
+        match self.removed(name).await {
+            Ok(()) => {
+                let _ = self.discard(name);
+                Error::new(ErrorKind::Cancelled, "cancelled")
+            }
+            Err(error) if error.kind == ErrorKind::Differs => error.context("cancelled"),
+            Err(error) => error.context("cancelled, and a part of it may be in iohyve's library"),
+        }
+    }
+
+    /// Throws away what waits, and what of it iohyve has.
+    pub(super) async fn drop_waiting(&self, name: &str) -> Result<()> {
+        let (whole, call) = (self.set_aside(name)?, Call::new().0);
+        let held = timeout(MOMENT, taken_hold_of(&whole, &call)).await;
+        let copies = |_| Error::conflict(format_args!("iohyve copies {name} now: stop it where it was begun"));
+        let Some(_ours) = held.map_err(copies)?? else { return Ok(()) };
+        self.removed(name).await?;
+        self.discard(name).map_err(at(&whole))
     }
 }
 
-impl Incoming {
-    /// Ends what was cancelled: neither here nor there is anything left of it. Returns what is told of it.
-    async fn thrown_away(&self, name: &str) -> Error {
-        let _ = fs::remove_file(self.whole_at(name));
-        Origin::remove(&self.folder, name);
-        let removed = async {
-            // Where all had been sent, iohyve has made it its own by now.
-            if self.isos().await?.iter().any(|iso| iso == name) {
-                self.shell.run(&["rmiso", name], CHANGE).await?;
-            }
-            Ok::<_, Error>(())
-        };
-        match removed.await {
-            Ok(()) => Error::new(ErrorKind::Cancelled, "cancelled"),
-            Err(error) => error.context("cancelled, and it may be in the library all the same"),
-        }
-    }
+/// What is told where the library has the name, and we did not put it there.
+fn not_ours(whole: &Path, name: &str) -> Error {
+    let where_ours = whole.display();
+    Error::conflict(format_args!("{name} is there already, and not from here; what has come waits as {where_ours}"))
 }
 
 impl Library for Incoming {

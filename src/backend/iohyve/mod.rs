@@ -1,6 +1,7 @@
 //! Machines that the `iohyve` command runs on `FreeBSD`: what is known of that command, whoever calls it; and the backend
 //! that calls it itself, here or through ssh.
 mod command;
+mod copy;
 mod disks;
 mod images;
 mod incoming;

@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::{
     io::AsyncReadExt as _,
-    sync::{oneshot, watch},
+    sync::oneshot,
     time::{sleep, timeout},
 };
 
@@ -94,8 +94,8 @@ impl Libvirt {
         call: &Call,
         work: impl AsyncFnOnce(Call) -> Result<String>,
     ) -> Result<(String, u64)> {
-        let (progress, mut latest) = watch::channel(Progress::default());
-        let inner = Call { progress, cancel: call.cancel.child_token() };
+        let (inner, mut latest) = call.part();
+        let half = call.first_half(is_packed, "to this computer first");
         let stop = inner.cancel.clone();
         let work = work(inner);
         tokio::pin!(work);
@@ -126,11 +126,7 @@ impl Libvirt {
                             stop.cancel();
                         }
                     }
-                    // How much is in what is packed is known when it has come.
-                    let total = now.total.filter(|_| !is_packed).map(|total| ByteSize(total.0.saturating_mul(2)));
-                    let note = now.note.filter(|note| !note.is_empty());
-                    let note = note.or_else(|| Some("to this computer first".to_owned()));
-                    call.progress(Progress { total, note, ..now });
+                    half.progress(now);
                 }
             }
         }

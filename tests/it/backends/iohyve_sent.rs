@@ -118,3 +118,31 @@ async fn one_that_is_stopped_when_all_was_sent_is_taken_out_of_the_library() {
     assert_eq!(ended.unwrap_err().kind, ErrorKind::Cancelled);
     assert_eq!((rig.world()["isos"].clone(), inside(&rig, "library/whole")), (json!([]), 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_put_there_while_it_was_sent_is_left_alone() {
+    for stops in [false, true] {
+        let (rig, iohyve, url) = far().await;
+        touch(&rig, "end");
+        let (call, _progress) = Call::new();
+        let cancel = call.cancel.clone();
+        let meanwhile = async {
+            eventually("the first of it", async || come(&rig) == M).await;
+            rig.set("isos", json!(["far.iso"]));
+            if stops {
+                cancel.cancel();
+            }
+            touch(&rig, "gate");
+        };
+        let (ended, ()) = tokio::join!(iohyve.fetch_image(&url, None, call), meanwhile);
+        let error = ended.unwrap_err();
+        let is_told = error.message.starts_with("far.iso is there already, and not from here; what has come waits as ");
+        match stops {
+            false => assert!(error.kind == ErrorKind::Conflict && is_told, "{error}"),
+            true => assert_eq!(error.kind, ErrorKind::Cancelled),
+        }
+        eventually("the end of the part", async || inside(&rig, "tmp") == 0).await;
+        assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!(["far.iso"])));
+        assert_eq!(inside(&rig, "library/whole"), usize::from(!stops));
+    }
+}

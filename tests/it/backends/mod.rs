@@ -9,6 +9,7 @@ mod govirthost;
 mod govirthost_replay;
 mod govirthost_wire;
 mod iohyve;
+mod iohyve_copied;
 mod iohyve_fetches;
 mod iohyve_sent;
 mod libvirt_copies;

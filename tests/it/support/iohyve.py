@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -18,6 +19,8 @@ from shlex import quote
 FOLDER = sys.argv[1]
 # What runs a machine, until the test ends.
 LOOP = f"sleep 600 & echo $! >>{FOLDER}/loops; "
+# Where its file systems are.
+MOUNT = f"{FOLDER}/mnt"
 SETTINGS = {"cpu": "1", "ram": "512M", "boot": "0", "loader": "bhyveload", "os": "default", "bargs": "-A_-H_-P"}
 SETTINGS |= {"description": "Sat Nov 21 07:56:23 UTC 2026", "tap": "tap0", "con": "nmdm0", "utc": "YES", "vnc": "NO"}
 
@@ -57,6 +60,16 @@ def datasets(world):
         for name, guest in world.all["guests"].items():
             found += [f"{home}/{name}", *(f"{home}/{name}/{disk}" for disk in guest["disks"])]
     return found
+
+
+def copy(world, path, to):
+    """What a shell does to copy a file: as many bytes as the world's `copies`; the rest, unless it `cuts`, once there is a
+    file `copied`."""
+    path, to, part = quote(path), quote(to), world.all.get("copies")
+    if part is None:
+        return f"cp {path} {to}; "
+    wait = f"while [ -d {FOLDER} ] && [ ! -e {FOLDER}/copied ]; do sleep 0.05; done; "
+    return f"head -c {part} {path} >{to}; {wait}" + ("" if world.all.get("cuts") else f"cp {path} {to}; ")
 
 
 def delete_by_pattern(world, pattern):
@@ -205,18 +218,25 @@ def iohyve(world, command, *words):
             if not guest or lies or not guest["disks"].pop(disk, None):
                 print("Not a valid PCIDEV property")
         case ["cpiso", path]:
-            print(f"Copying {os.path.basename(path)} from {path}...")
-            # The entry is made first, and stays whatever comes.
-            isos.append(os.path.basename(path))
+            name = os.path.basename(path)
+            print(f"Copying {name} from {path}...")
+            # The entry is made first, and stays whatever comes; one that was there is written into.
+            if name in isos:
+                print(f"cannot create 'tank/iohyve/ISO/{name}': dataset already exists", file=sys.stderr)
+            isos[:] = [*(iso for iso in isos if iso != name), name]
+            os.makedirs(f"{MOUNT}/ISO/{name}", exist_ok=True)
             if lies or not os.path.exists(path):
                 print(f"cp: {path}: No space left on device", file=sys.stderr)
                 return 1
+            world.leaves = copy(world, path, f"{MOUNT}/ISO/{name}/{name}")
         case ["renameiso", old, new]:
             print(f"Renaming ISO {old} to {new}...")
             isos[:] = [new if iso == old else iso for iso in isos]
         case ["rmiso", name]:
             print(f"Deleting {name}...")
-            isos[:] = [iso for iso in isos if iso != name]
+            if not lies:
+                isos[:] = [iso for iso in isos if iso != name]
+                shutil.rmtree(f"{MOUNT}/ISO/{name}", ignore_errors=True)
         case ["setup", pool, "kmod=1", _] if pool.removeprefix("pool=") != "tank":
             print("There are errors with the pool or pool name.")
             return 1
@@ -257,7 +277,9 @@ def run(called, words):
                 code = print(world.all.get("user", 0))
             case "zfs":
                 # What it could not read is missing from what it tells.
-                print(*datasets(world), sep="\n")
+                home, mounts = world.all.get("home") or "/", "name,mountpoint" in words
+                places = [f"\t{MOUNT}{name.removeprefix(home)}" if mounts else "" for name in datasets(world)]
+                print(*(name + place for name, place in zip(datasets(world), places)), sep="\n")
                 print(world.all.get("broken") or "", end="", file=sys.stderr)
                 code = 1 if world.all.get("broken") else 0
             case "zpool":
