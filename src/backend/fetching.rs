@@ -100,6 +100,13 @@ impl Fetching {
         self.asking.answer(question, answer);
     }
 
+    /// Asks for a yes; None: nobody can be asked.
+    pub(super) async fn confirm(&self, text: String) -> Option<Result<bool>> {
+        let _turn = self.turn.lock().await;
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(self.asking.confirm(&events, text).await)
+    }
+
     /// Asks what an address holds.
     pub(super) async fn probe(&self, folder: &Path, url: &str) -> Result<Prospect> {
         fetch::probe(&Order::new(url, None)?.address, folder, &self.options).await

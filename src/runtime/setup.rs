@@ -1,6 +1,6 @@
 //! `vmdeck setup`, `doctor` and `autostart`: a few requests one after the other, with a person between them.
 use super::{
-    headless::{Session, Streams, exit_code},
+    headless::{Session, Streams, answer, exit_code},
     interrupt::listen,
 };
 use crate::{
@@ -68,32 +68,48 @@ async fn look(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<u8
 
 /// All with one session: the host installs what was agreed to, and nothing else.
 async fn set_up(session: &mut Session<'_>, yes: bool, streams: &mut Streams<'_>) -> Result<u8> {
-    let report = check(session, streams).await?;
+    let mut report = check(session, streams).await?;
     tell(&report, streams);
-    let Some(command) = &report.command else {
-        return Ok(u8::from(!report.is_ready()));
-    };
-    if !yes || report.caution.is_some() {
-        match confirm(command, streams) {
-            Some(true) => {}
-            Some(false) => return Ok(u8::from(!report.is_ready())),
-            // What machines need is there: nothing has to be answered.
-            None if report.is_ready() => {
-                let _ = writeln!(streams.out, "\nNobody answered: nothing was installed. Machines can run here.");
-                return Ok(0);
+    loop {
+        let Some(command) = &report.command else {
+            return Ok(u8::from(!report.is_ready()));
+        };
+        if !yes || report.caution.is_some() {
+            match confirm(command, streams).await? {
+                Some(true) => {}
+                Some(false) => return Ok(u8::from(!report.is_ready())),
+                // What machines need is there: nothing has to be answered.
+                None if report.is_ready() => {
+                    let _ = writeln!(streams.out, "\nNobody answered: nothing was installed. Machines can run here.");
+                    return Ok(0);
+                }
+                None => return Err(Error::new(ErrorKind::NeedsAnswer, "an answer is needed: run it in a terminal")),
             }
-            None => return Err(Error::new(ErrorKind::NeedsAnswer, "an answer is needed: run it in a terminal")),
         }
+        let done = install(session, streams).await;
+        // The lists of packages are new now, and may have brought what nobody was asked before.
+        if matches!(&done, Err(error) if error.kind == ErrorKind::NeedsAnswer) {
+            let now = check(session, streams).await?;
+            if let Some(caution) = now.caution.as_ref().filter(|caution| report.caution.as_ref() != Some(caution)) {
+                let _ = writeln!(streams.out, "Careful: {}", clean_line(caution));
+                report = now;
+                continue;
+            }
+        }
+        match done {
+            // What is lacking still was not needed: machines run as before.
+            Err(error) if report.is_ready() && error.kind != ErrorKind::Cancelled => drop(fail(&error, streams)),
+            done => done?,
+        }
+        return look(session, streams).await;
     }
-    // Not before: at the question Ctrl-C ends the program.
+}
+
+/// Installs what was agreed to. Until its end, and not before, Ctrl-C is what stops it.
+async fn install(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<()> {
     let interrupt = CancellationToken::new();
     let _listener = listen(interrupt.clone());
-    match session.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await {
-        // What is lacking still was not needed: machines run as before.
-        Err(error) if report.is_ready() && error.kind != ErrorKind::Cancelled => drop(fail(&error, streams)),
-        done => drop(done?),
-    }
-    look(session, streams).await
+    session.ask(Request::SetUp { values: Values::new() }, &interrupt, streams).await.map(drop)
 }
 
 async fn autostart(session: &mut Session<'_>, streams: &mut Streams<'_>) -> Result<u8> {
@@ -152,12 +168,18 @@ fn tell(report: &SetupReport, streams: &mut Streams<'_>) {
 }
 
 /// None: nobody answered.
-fn confirm(command: &str, streams: &mut Streams<'_>) -> Option<bool> {
+async fn confirm(command: &str, streams: &mut Streams<'_>) -> Result<Option<bool>> {
     let _ = write!(streams.out, "This would be run: {}\nRun it? [y/N] ", clean_line(command));
     let _ = streams.out.flush();
-    let mut line = String::new();
-    let count = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line).ok()?;
-    (count > 0).then(|| matches!(line.trim(), "y" | "Y" | "yes"))
+    let line = match streams.is_person {
+        true => answer(streams.out).await?,
+        false => {
+            let mut line = String::new();
+            let read = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line);
+            read.is_ok_and(|count| count > 0).then_some(line)
+        }
+    };
+    Ok(line.map(|line| matches!(line.trim(), "y" | "Y" | "yes")))
 }
 
 #[cfg(test)]

@@ -164,6 +164,28 @@ impl Local {
         report
     }
 
+    /// Whether a person has agreed to it, or does now: on a screen there is one to ask, a command asks by itself.
+    async fn agreed(&self, caution: &str, call: &Call) -> Result<()> {
+        let told = self.caution_told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if told.as_deref() == Some(caution) {
+            return Ok(());
+        }
+        let unasked = || Error::new(ErrorKind::NeedsAnswer, format_args!("{caution}: check again, and agree to it"));
+        if self.settings.headless {
+            return Err(unasked());
+        }
+        call.progress(Progress::note("waiting for an answer"));
+        let question = self.fetching.confirm(format!("With the new lists of packages, {caution}. Install it so?"));
+        let answer = tokio::select! {
+            answer = question => answer,
+            () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+        };
+        match answer.ok_or_else(unasked)?? {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Cancelled, "nothing was installed")),
+        }
+    }
+
     async fn install_missing(&self, call: Call) -> Result<()> {
         let (_, missing) = self.items().await;
         if missing.is_nothing() {
@@ -182,9 +204,8 @@ impl Local {
             // With new lists the answer may be another one. What nobody has agreed to is not done.
             plan = Plan { refresh: None, ..self.planned(&missing).await? };
         }
-        let agreed = self.caution_told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(caution) = plan.caution.take().filter(|caution| agreed.as_ref() != Some(caution)) {
-            return Err(Error::new(ErrorKind::NeedsAnswer, format_args!("{caution}: check again, and agree to it")));
+        if let Some(caution) = plan.caution.take() {
+            self.agreed(&caution, &call).await?;
         }
         if let Some(why) = &plan.unjoined {
             told(why);

@@ -1,4 +1,4 @@
-//! A secret asked for on the terminal of a command: it is not shown while it is typed.
+//! Asked on the terminal of a command. A secret is not shown while it is typed.
 use crate::{
     domain::{Error, ErrorKind, Result},
     runtime::external::terminal,
@@ -74,6 +74,22 @@ pub(super) async fn secret(what: &str, to: &mut dyn Write) -> Result<String> {
                 None => Error::new(ErrorKind::Cancelled, "interrupted: nothing was sent"),
                 _ => Error::new(ErrorKind::NeedsAnswer, "no answer was given"),
             })
+        }
+    }
+}
+
+/// What is answered to a question that stands there already; None: Ctrl-D.
+///
+/// # Errors
+/// Ctrl-C, which no longer ends the program by itself once a command has listened to it; no terminal that can be read.
+pub(in crate::runtime) async fn answer(to: &mut dyn Write) -> Result<Option<String>> {
+    let unread = |why: io::Error| Error::from(why).context("the terminal cannot be read");
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(unread)?;
+    tokio::select! {
+        typed = line() => typed.map_err(unread),
+        _ = interrupts.recv() => {
+            let _ = writeln!(to);
+            Err(Error::new(ErrorKind::Cancelled, "interrupted: nothing was done"))
         }
     }
 }

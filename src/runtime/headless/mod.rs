@@ -8,6 +8,7 @@ mod text;
 mod usage;
 mod words;
 
+pub(super) use ask::answer;
 pub use table::{hosts, machines};
 pub use usage::{NOTES, help, operations, usage};
 pub use words::{Asked, parse};

@@ -13,18 +13,48 @@ use tokio::time::timeout;
 #[derive(Default)]
 struct Told {
     link: Option<Link>,
+    /// Of the quick list first, which may lack states: the full one follows.
     vms: Option<Vec<Vm>>,
-    /// The quick list, which may lack states, is there: the full one follows.
-    had_names: bool,
+    is_full: bool,
 }
 
 impl Told {
     /// Nothing more is to be had from it.
     fn is_done(&self, with_machines: bool) -> bool {
         match &self.link {
-            Some(Link::Up(_)) => !with_machines || self.vms.is_some(),
+            Some(Link::Up(_)) => !with_machines || self.is_full,
             Some(Link::Down { .. } | Link::Asks(_)) => true,
             Some(Link::Connecting) | None => false,
+        }
+    }
+
+    fn take(&mut self, event: HostEvent) {
+        match event {
+            HostEvent::Link(Link::Connecting) if self.link.is_some() => {}
+            HostEvent::Link(link) => self.link = Some(link),
+            HostEvent::Inventory(inventory) => {
+                self.is_full = self.vms.is_some();
+                self.vms = inventory.vms.or(self.vms.take()).or(Some(Vec::new()));
+            }
+            HostEvent::Stale { error, .. } => self.link = Some(Link::Down { error, retry_at: None }),
+            _ => {}
+        }
+    }
+
+    /// A row for each machine, or one that says why there is none.
+    fn rows(&self, host: &HostId) -> Vec<Vec<String>> {
+        let one = |what: String| vec![vec![host.to_string(), what]];
+        let is_up = matches!(self.link, Some(Link::Up(_)));
+        match &self.vms {
+            Some(vms) if !vms.is_empty() && (self.is_full || is_up) => {
+                let mut vms: Vec<_> = vms.iter().collect();
+                vms.sort_by(|a, b| a.name.cmp(&b.name));
+                vms.into_iter().map(|vm| std::iter::once(host.to_string()).chain(text::machine(vm)).collect()).collect()
+            }
+            Some(_) if self.is_full => one("no machines".to_owned()),
+            // What the quick list lacks may still come.
+            _ if is_up => one("no answer yet".to_owned()),
+            _ => one(self.link()),
         }
     }
 
@@ -62,14 +92,8 @@ async fn ask(config: &Config, paths: &Paths, with_machines: bool, within: Durati
         while told.values().any(|told| !told.is_done(with_machines)) {
             let Some(message) = inbox.recv().await else { return };
             let Message::Host(host, event) = message else { continue };
-            let Some(told) = told.get_mut(&host) else { continue };
-            match event {
-                HostEvent::Link(Link::Connecting) if told.link.is_some() => {}
-                HostEvent::Link(link) => told.link = Some(link),
-                HostEvent::Inventory(inventory) if told.had_names => told.vms = inventory.vms.or(Some(Vec::new())),
-                HostEvent::Inventory(_) => told.had_names = true,
-                HostEvent::Stale { error, .. } => told.link = Some(Link::Down { error, retry_at: None }),
-                _ => {}
+            if let Some(told) = told.get_mut(&host) {
+                told.take(event);
             }
         }
     };
@@ -97,21 +121,44 @@ pub async fn machines(config: &Config, paths: &Paths, within: Duration, streams:
     let head = std::iter::once("HOST").chain(text::MACHINE).map(str::to_owned).collect();
     let mut rows: Vec<Vec<String>> = vec![head];
     for host in &config.hosts {
-        let Some(told) = told.get(&host.name) else { continue };
-        let name = host.name.to_string();
-        match &told.vms {
-            Some(vms) if !vms.is_empty() => {
-                let mut vms: Vec<_> = vms.iter().collect();
-                vms.sort_by(|a, b| a.name.cmp(&b.name));
-                rows.extend(vms.into_iter().map(|vm| std::iter::once(name.clone()).chain(text::machine(vm)).collect()));
-            }
-            Some(_) => rows.push(vec![name, "no machines".to_owned()]),
-            None => {
-                let link =
-                    if matches!(told.link, Some(Link::Up(_))) { "no answer yet".to_owned() } else { told.link() };
-                rows.push(vec![name, link]);
-            }
-        }
+        rows.extend(told.get(&host.name).into_iter().flat_map(|told| told.rows(&host.name)));
     }
     let _ = streams.out.write_all(text::columns(&rows).as_bytes()).and_then(|()| streams.out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Capabilities, Error, ErrorKind, Inventory, PowerState, Stamp};
+
+    fn told(events: impl IntoIterator<Item = HostEvent>) -> (bool, Vec<Vec<String>>) {
+        let mut told = Told::default();
+        events.into_iter().for_each(|event| told.take(event));
+        (told.is_done(true), told.rows(&"far".into()))
+    }
+
+    fn list(vms: &[(&str, Option<PowerState>)]) -> HostEvent {
+        let vms = vms.iter().map(|(name, power)| Vm { power: *power, ..Vm::named(name) }).collect();
+        HostEvent::Inventory(Inventory { vms: Some(vms), ..Inventory::default() })
+    }
+
+    #[test]
+    fn a_host_that_answers_the_quick_list_alone_has_its_names_and_no_state_is_made_up() {
+        let up = || HostEvent::Link(Link::Up(Box::<Capabilities>::default()));
+        let names = || list(&[("web", None), ("db", None)]);
+        let (is_done, rows) = told([up(), names()]);
+        assert!(!is_done, "the full list is waited for");
+        let rows: Vec<_> = rows.iter().map(|row| [row[0].as_str(), &row[1], &row[2]]).collect();
+        assert_eq!(rows, [["far", "db", "unknown"], ["far", "web", "unknown"]]);
+        let full = list(&[("web", Some(PowerState::Running))]);
+        let (is_done, rows) = told([up(), names(), full]);
+        assert!(is_done && rows.len() == 1 && rows[0][2] == "running", "{rows:?}");
+        // Nothing in the quick list is not yet no machines.
+        assert_eq!(told([up(), list(&[])]).1, [["far", "no answer yet"]]);
+        assert_eq!(told([up(), list(&[]), list(&[])]).1, [["far", "no machines"]]);
+        let error = Error::new(ErrorKind::Timeout, "no answer within 10 s");
+        let (is_done, rows) = told([up(), names(), HostEvent::Stale { since: Stamp(0), error }]);
+        assert!(is_done);
+        assert_eq!(rows, [["far", "down: no answer within 10 s"]]);
+    }
 }

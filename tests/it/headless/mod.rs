@@ -5,6 +5,7 @@ mod found;
 mod govirthost;
 mod libvirt;
 mod lochness;
+mod network;
 mod outcomes;
 mod reads;
 mod set_up;

@@ -1,38 +1,11 @@
 //! `vmdeck setup` to its end, as a process of its own, with a package manager that has the troubles of a real one.
+use crate::support::apt::Computer;
 use std::{
     fs,
     io::Write,
-    os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Command, Output, Stdio},
 };
-use vmdeck::transport::find_program;
-
-/// Keeps the release's QEMU out, because newer tools from backports are there, until it may take those back.
-const APT: &str = r#"#!/bin/sh
-echo "$*" >>"$FAKES/asked"
-case "$*" in
-update*) echo 'Hit:1 http://deb.example trixie InRelease' ;;
-*-s*--allow-downgrades*)
-    echo 'The following packages will be DOWNGRADED:'
-    echo '  qemu-system-common qemu-utils'
-    echo '0 upgraded, 1 newly installed, 2 downgraded, 0 to remove and 0 not upgraded.'
-    ;;
-*--allow-downgrades*)
-    for name in qemu-system-x86_64 qemu-img; do
-        printf '#!/bin/sh\necho "QEMU emulator version 7.2.22 (Debian)"\n' >"$FAKES/$name"
-        chmod 755 "$FAKES/$name"
-    done
-    ;;
-*)
-    echo 'E: Unable to correct problems, you have held broken packages.' >&2
-    exit 100
-    ;;
-esac
-"#;
-
-/// Passes on what root is to do.
-const SUDO: &str = "#!/bin/sh\n[ \"$1\" = -n ] && shift\nexec \"$@\"\n";
 
 fn set_up(fakes: &Path, words: &[&str], answer: &str) -> (Option<i32>, String, String) {
     #[expect(clippy::disallowed_methods, reason = "the program under test is started here")]
@@ -48,20 +21,8 @@ fn set_up(fakes: &Path, words: &[&str], answer: &str) -> (Option<i32>, String, S
 
 #[test]
 fn a_downgrade_is_asked_for_even_with_yes_and_leads_to_a_host_that_runs_machines() {
-    let folder = tempfile::tempdir().unwrap();
-    let fakes = folder.path();
-    fs::create_dir(fakes.join("home")).unwrap();
-    // As at first: no other host of this computer, and no QEMU on the path.
-    fs::write(fakes.join("home/config.toml"), "[[host]]\nname = \"local\"\naccel = \"tcg\"\n").unwrap();
-    for (name, text) in [("apt-get", APT), ("sudo", SUDO)] {
-        fs::write(fakes.join(name), text).unwrap();
-        fs::set_permissions(fakes.join(name), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    for name in ["sh", "env", "chmod", "id"] {
-        symlink(find_program(name).unwrap(), fakes.join(name)).unwrap();
-    }
-    let installed = || fakes.join("qemu-system-x86_64").exists();
-    let asked = || fs::read_to_string(fakes.join("asked")).unwrap_or_default();
+    let computer = Computer::new(true);
+    let fakes = computer.folder();
 
     let (code, out, err) = set_up(fakes, &["--yes"], "");
     assert_eq!((code, err.as_str()), (Some(4), "vmdeck: an answer is needed: run it in a terminal\n"), "{out}");
@@ -69,16 +30,16 @@ fn a_downgrade_is_asked_for_even_with_yes_and_leads_to_a_host_that_runs_machines
     assert!(
         out.contains("Careful: older versions replace newer ones: qemu-system-common, qemu-utils\n"),
         "{out} {}",
-        asked()
+        computer.asked()
     );
     let (code, out, _) = set_up(fakes, &["--yes"], "n\n");
     assert_eq!(code, Some(1), "{out}");
-    assert!(!installed() && !asked().lines().any(|line| line.starts_with("install -y")), "{}", asked());
+    assert!(!computer.is_installed() && computer.installs().is_empty(), "{}", computer.asked());
 
     let (code, out, err) = set_up(fakes, &["--yes"], "y\n");
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-    assert!(installed() && out.contains("QEMU: ok: 7.2.22 at "), "{out}");
-    let done: Vec<_> = asked().lines().filter(|line| line.starts_with("install -y")).map(str::to_owned).collect();
+    assert!(computer.is_installed() && out.contains("QEMU: ok: 7.2.22 at "), "{out}");
+    let done = computer.installs();
     assert_eq!(done.len(), 1, "{done:?}");
     assert!(done[0].contains("--allow-downgrades qemu-system-x86/"), "{done:?}");
     let (code, out, _) = set_up(fakes, &[], "");
@@ -94,4 +55,21 @@ fn a_downgrade_is_asked_for_even_with_yes_and_leads_to_a_host_that_runs_machines
     fs::write(fakes.join("apt-get"), "#!/bin/sh\necho 'E: no network' >&2\nexit 100\n").unwrap();
     let (code, out, err) = set_up(fakes, &["--yes"], "");
     assert_eq!((code, err.contains("no network")), (Some(0), out.contains("UEFI firmware: not there")), "{out} {err}");
+}
+
+#[test]
+fn a_downgrade_that_only_new_lists_show_is_asked_for_in_the_same_run() {
+    let computer = Computer::new(false);
+    let fakes = computer.folder();
+    let careful = "Careful: older versions replace newer ones: qemu-system-common, qemu-utils\n";
+    for (answer, end) in [("", Some(4)), ("n\n", Some(1)), ("y\n", Some(0))] {
+        let _ = fs::remove_file(fakes.join("lists"));
+        assert!(!computer.is_installed() && computer.installs().is_empty(), "{}", computer.asked());
+        let (code, out, err) = set_up(fakes, &["--yes"], answer);
+        assert_eq!((code, out.matches(careful).count()), (end, 1), "{answer:?}: {out} {err}");
+        let unanswered = if end == Some(4) { "vmdeck: an answer is needed: run it in a terminal\n" } else { "" };
+        assert_eq!(err, unanswered);
+    }
+    let done = computer.installs();
+    assert!(computer.is_installed() && done.len() == 1 && done[0].contains("--allow-downgrades"), "{done:?}");
 }

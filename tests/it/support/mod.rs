@@ -1,5 +1,6 @@
 //! What several folders of tests stand on.
 pub(crate) mod answers;
+pub(crate) mod apt;
 pub(crate) mod etcd;
 pub(crate) mod fake;
 pub(crate) mod fake_govirthost;
