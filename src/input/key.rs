@@ -1,4 +1,4 @@
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyModifiers};
 use std::{fmt, str::FromStr};
 
 /// A key with its modifiers, as the configuration spells it: `ctrl-c`, `X`, `esc`.
@@ -8,14 +8,13 @@ pub struct Key {
     pub modifiers: KeyModifiers,
 }
 
-impl From<KeyEvent> for Key {
-    fn from(event: KeyEvent) -> Self {
+impl Key {
+    pub(super) fn new(code: KeyCode, mut modifiers: KeyModifiers) -> Self {
         // Terminals differ on whether an upper-case letter carries shift: the case says it all.
-        let mut modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
-        if matches!(event.code, KeyCode::Char(_) | KeyCode::BackTab) {
+        if matches!(code, KeyCode::Char(_) | KeyCode::BackTab) {
             modifiers.remove(KeyModifiers::SHIFT);
         }
-        Self { code: event.code, modifiers }
+        Self { code, modifiers }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod headless;
 mod host;
 mod hosts;
 pub mod interrupt;
+mod keys;
 mod moved;
 mod osc;
 mod policy;

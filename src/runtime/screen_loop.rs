@@ -156,12 +156,11 @@ where
         tokio::select! {
             biased;
             outside = self.outside.recv() => {
-                let mut next = Some(outside.unwrap_or(Outside::Stop));
+                self.take(outside.unwrap_or(Outside::Stop)).await?;
                 // A key that is held down is many keys and one frame.
-                for _ in 0..BATCH {
-                    let Some(outside) = next else { break };
+                for _ in 1..BATCH {
+                    let Ok(outside) = self.outside.try_recv() else { break };
                     self.take(outside).await?;
-                    next = self.outside.try_recv().ok();
                 }
                 self.draw().await?;
             }

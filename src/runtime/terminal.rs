@@ -1,29 +1,28 @@
 //! The terminal: taken, given back on every way out, and what comes from outside the hosts: keys and signals.
-use super::{external, osc, screen_loop::Stage, terse::Terse};
+use super::{
+    external,
+    keys::{keys, tty},
+    osc,
+    screen_loop::Stage,
+    terse::Terse,
+};
 use crate::{backend::Console, domain::Result as Outcome, input::Input};
 use crossterm::{
     cursor::{Hide, Show},
-    event::{self, DisableBracketedPaste, EnableBracketedPaste},
+    event::{DisableBracketedPaste, EnableBracketedPaste},
     execute,
     terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::Terminal;
-use rustix::{
-    event::{PollFd, PollFlags},
-    time::Timespec,
-};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::{
-    fs::File,
-    io::{self, BufWriter, IsTerminal as _, Stdout, Write, stdout},
+    io::{self, BufWriter, Stdout, Write, stdout},
     mem::ManuallyDrop,
-    os::fd::{AsFd as _, OwnedFd},
     panic,
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
 };
 use tokio::{
-    io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
     sync::mpsc,
     task::JoinSet,
@@ -161,49 +160,6 @@ impl TerminalGuard {
     }
 }
 
-/// What crossterm reads keys from.
-fn tty() -> io::Result<OwnedFd> {
-    let stdin = io::stdin();
-    if stdin.is_terminal() {
-        return stdin.as_fd().try_clone_to_owned();
-    }
-    Ok(File::options().read(true).write(true).open("/dev/tty")?.into())
-}
-
-/// Fails where the terminal is gone: crossterm would read nothing from it, for ever.
-fn is_there(tty: &AsyncFd<OwnedFd>) -> io::Result<()> {
-    let mut asked = [PollFd::new(tty.get_ref(), PollFlags::IN)];
-    rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
-    let is_gone = asked.iter().any(|tty| tty.revents().intersects(PollFlags::HUP | PollFlags::ERR));
-    if is_gone { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-}
-
-/// Passes on what the person does, until nobody wants it or the terminal is gone. (crossterm's own stream has a thread
-/// that waits: each key would go through it.)
-async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
-    #[expect(deprecated, reason = "its successor is unsafe, and asks for what an owned descriptor promises")]
-    let tty = AsyncFd::with_interest(tty()?, Interest::READABLE)?;
-    let mut resized = signal(SignalKind::window_change())?;
-    loop {
-        // What came while nobody listened is read first.
-        loop {
-            is_there(&tty)?;
-            if !event::poll(Duration::ZERO)? {
-                break;
-            }
-            if let Some(input) = Input::from_event(event::read()?)
-                && outside.send(Outside::Input(input)).await.is_err()
-            {
-                return Ok(());
-            }
-        }
-        tokio::select! {
-            ready = tty.readable() => ready?.clear_ready(),
-            _ = resized.recv() => {}
-        }
-    }
-}
-
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         self.signals.abort_all();
@@ -246,11 +202,13 @@ impl Stage for TerminalGuard {
     }
 
     fn refresh(&mut self) -> io::Result<()> {
-        if TAKEN.load(Ordering::SeqCst) {
-            // A shell may have set its own modes, and what is on already would not be set again.
-            disable_raw_mode()?;
-        }
         take()?;
+        // A shell may have set its own modes, and crossterm sets no raw mode where it set one before. (Without one in
+        // between, a key would be echoed, and might wait for the end of its line.)
+        let tty = tty()?;
+        let mut modes = tcgetattr(&tty)?;
+        modes.make_raw();
+        tcsetattr(&tty, OptionalActions::Now, &modes)?;
         // `Terminal::clear` would ask the terminal where its cursor is, and wait for an answer that the keys swallow.
         execute!(stdout(), Clear(ClearType::All))?;
         self.terminal = screen()?;

@@ -54,6 +54,29 @@ fn signals_end_it_with_the_terminal_restored() {
 }
 
 #[test]
+fn the_begin_of_a_key_holds_nothing_up_and_swallows_nothing() {
+    let mut program = Program::demo();
+    program.until_shown("alpha");
+    // Alt-[ begins as an arrow key does.
+    program.press("\x1b[");
+    program.press_until_shown("2", "┌ Images");
+    program.press("\x1b[");
+    program.signal(rustix::process::Signal::TERM);
+    program.ends(0);
+}
+
+#[test]
+fn keys_that_come_faster_than_they_are_read_all_count() {
+    let home = tempfile::tempdir().unwrap();
+    let mut program = Program::start(home.path(), &["--demo=1000"]);
+    program.until_shown("vm00000");
+    program.press(&"\x1b[B".repeat(700));
+    program.until_shown("▸ vm00700");
+    program.press("q");
+    program.ends(0);
+}
+
+#[test]
 fn ctrl_z_gives_the_terminal_back_and_a_continue_takes_it_again() {
     let mut program = Program::demo();
     program.until_shown("alpha");

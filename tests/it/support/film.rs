@@ -160,11 +160,20 @@ pub(crate) struct Show {
 #[derive(Clone)]
 pub(crate) struct Hands(pub mpsc::Sender<Outside>);
 
+fn presses(keys: &str) -> impl Iterator<Item = Outside> {
+    keys.split_whitespace().map(|key| Outside::Input(Input::Key(key.parse().unwrap())))
+}
+
 impl Hands {
     pub(crate) async fn press(&self, keys: &str) {
-        for key in keys.split_whitespace() {
-            self.0.send(Outside::Input(Input::Key(key.parse().unwrap()))).await.unwrap();
+        for press in presses(keys) {
+            self.0.send(press).await.unwrap();
         }
+    }
+
+    /// Before any of them is looked at.
+    pub(crate) fn press_at_once(&self, keys: &str) {
+        presses(keys).for_each(|press| self.0.try_send(press).unwrap());
     }
 }
 
@@ -176,7 +185,7 @@ impl Show {
             hosts.add(HostId::from(*name), (*fake).clone(), Policy::default());
             known.push(Host { id: (*name).into(), backend: "demo", address: String::new(), peer: None });
         }
-        let (hands, outside) = mpsc::channel(64);
+        let (hands, outside) = mpsc::channel(1024);
         let frames = Frames::default();
         let size = (120, 30);
         let console = Duration::from_secs(3600);

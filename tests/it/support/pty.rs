@@ -125,6 +125,20 @@ impl Program {
         self.keys.flush().unwrap();
     }
 
+    /// Presses `keys` again and again until `text` shows: the program may take the first for part of something else.
+    pub(crate) fn press_until_shown(&mut self, keys: &str, text: &str) {
+        let screen = self.screen.clone();
+        for _ in 0..600 {
+            self.press(keys);
+            let waits = |s: &mut Screen| !s.parser.screen().contents().contains(text) && !s.is_closed;
+            let shown = screen.1.wait_timeout_while(screen.0.lock().unwrap(), Duration::from_millis(100), waits);
+            if !shown.unwrap().1.timed_out() {
+                return;
+            }
+        }
+        self.until_shown(text);
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.process_id().unwrap()).unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();

@@ -91,6 +91,21 @@ async fn a_key_that_was_held_down_costs_hosts_no_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_key_of_many_counts() {
+    let fake = quiet(&[("web", PowerState::Off)]);
+    let mut show = Show::new(&[("a", &fake)]);
+    show.play(async |hands, frames| {
+        until_shown(frames, 0, "web").await;
+        let keys = format!("/ {}{}", "w ".repeat(400), "backspace ".repeat(399));
+        hands.press_at_once(&keys);
+        sleep(SECOND).await;
+        let last = frames.lock().unwrap().last().unwrap().text.clone();
+        assert!(last.contains("filter w ") && last.contains("web"), "{last}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_drawn_when_nothing_changed() {
     let fake = quiet(&[("web", PowerState::Running)]);
     let mut show = Show::new(&[("a", &fake)]);
