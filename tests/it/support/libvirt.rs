@@ -2,6 +2,7 @@
 use super::qemu::eventually;
 use std::{
     fs,
+    net::TcpListener,
     os::unix::{
         fs::{PermissionsExt, symlink},
         net::UnixStream,
@@ -25,6 +26,7 @@ use vmdeck::{
 pub(crate) struct Daemon {
     folder: tempfile::TempDir,
     child: Option<Child>,
+    _ports: TcpListener,
 }
 
 /// The answers of a small machine.
@@ -32,6 +34,15 @@ pub(crate) fn small(name: &str) -> Values {
     let answers =
         [("name", name), ("cpus", "1"), ("memory", "32M"), ("disk", "16M"), ("firmware", "bios"), ("network", "none")];
     answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+/// How many machines can come to one daemon at once.
+const PORTS: u16 = 39;
+
+/// The first of the ports where machines come to one daemon, and what keeps the other daemons of this computer off them.
+fn ports() -> (TcpListener, u16) {
+    let mut all = (0..256).map(|range| 20_000 + range * (PORTS + 1));
+    all.find_map(|claim| Some((TcpListener::bind(("127.0.0.3", claim)).ok()?, claim + 1))).unwrap()
 }
 
 impl Daemon {
@@ -51,16 +62,16 @@ impl Daemon {
         // Machines move between two of these on one computer: each takes itself for a host of its own, at an address
         // that it does not know for the computer itself.
         let own = uuid::Uuid::new_v4();
-        let port = 20_000 + u32::from(own.as_bytes()[0]) * 40;
+        let (claim, port) = ports();
         fs::create_dir_all(inside("home/.config/libvirt")).unwrap();
         fs::write(inside("home/.config/libvirt/libvirtd.conf"), format!("host_uuid = \"{own}\"\n")).unwrap();
         let moves = format!(
             "migration_host = \"127.0.0.2\"\nmigration_address = \"127.0.0.2\"\n\
             migration_port_min = {port}\nmigration_port_max = {}\n",
-            port + 39
+            port + PORTS - 1
         );
         fs::write(inside("home/.config/libvirt/qemu.conf"), moves).unwrap();
-        let mut daemon = Self { child: None, folder };
+        let mut daemon = Self { child: None, folder, _ports: claim };
         daemon.start().await;
         let pool = format!(
             "<pool type='dir'><name>default</name><target><path>{}</path></target></pool>",
