@@ -48,7 +48,9 @@ impl Order {
 /// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.
 pub fn ask(order: &Order, look: &Look, folder: &Path) -> Result<()> {
     let part = Part::open(folder, &look.name)?;
-    begin(order, look, folder, &part).map(drop)
+    let begun = begin(order, look, folder, &part).map(drop);
+    part.let_go();
+    begun
 }
 
 /// The journal of a new fetch; one that was left is thrown away with its part, unless it is the same.
@@ -128,7 +130,11 @@ pub fn forget(folder: &Path, name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, thread};
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
 
     #[test]
     fn several_that_see_an_image_whole_put_its_fetch_away_without_a_quarrel() {
@@ -148,5 +154,56 @@ mod tests {
             // The last that saw it has taken it along.
             assert!(settle(folder, name).is_ok() && Journal::names(folder).is_empty());
         }
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "programs that other threads start")]
+    async fn what_was_asked_for_is_not_held_by_programs_that_begin_at_that_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, source) = (folder.path(), folder.path().join("source"));
+        fs::write(&source, "whole").unwrap();
+        let order = Order::new(&format!("file://{}", source.display()), Some("a.iso")).unwrap();
+        let look = crate::fetch::look(&order, folder, &crate::fetch::Options::default()).await.unwrap();
+        let is_over = AtomicBool::new(false);
+        let live = thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let _ = std::process::Command::new("true").status();
+                    }
+                });
+            }
+            let is_held = |_: &u32| ask(&order, &look, folder).is_err() || is_live(folder, "a.iso");
+            let live = (0..2000).filter(is_held).count();
+            is_over.store(true, Ordering::Relaxed);
+            live
+        });
+        assert_eq!(live, 0);
+    }
+
+    #[test]
+    fn a_fetch_that_rests_is_thrown_away_while_others_look_at_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), "a.iso");
+        let is_over = AtomicBool::new(false);
+        let dropped: Vec<_> = thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        is_live(folder, name);
+                    }
+                });
+            }
+            let drop = |_| {
+                Journal { url: "http://a.example/a.iso".to_owned(), ..Journal::default() }.write(folder, name).unwrap();
+                fs::write(folder.join("a.iso.part"), "half").unwrap();
+                crate::fetch::ask_to(folder, name, crate::fetch::Wish::Cancel)
+            };
+            let dropped = (0..500).map(drop).collect();
+            is_over.store(true, Ordering::Relaxed);
+            dropped
+        });
+        assert!(dropped.iter().all(Result::is_ok), "{:?}", dropped.iter().find(|one| one.is_err()));
+        assert!(Journal::names(folder).is_empty());
     }
 }

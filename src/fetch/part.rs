@@ -1,7 +1,7 @@
 use super::{MISMATCH, PART, name};
 use crate::{
     domain::{Error, Result, clean_line},
-    transport::at,
+    transport::{Stopwatch, at},
 };
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use std::{
@@ -9,7 +9,11 @@ use std::{
     io::{ErrorKind as Io, Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How long others may look at a part, one after the other.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// The file that an image grows in: `NAME.part`, locked against a second fetch of the same name. It stays when it is
 /// dropped, so that the fetch can go on later.
@@ -30,8 +34,9 @@ impl Part {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
             let file = options.custom_flags(NOFOLLOW).open(&path).map_err(at(&path))?;
-            flock(&file, FlockOperation::NonBlockingLockExclusive)
-                .map_err(|_| Error::conflict(format_args!("{} is being fetched already", clean_line(name))))?;
+            if !is_taken(&file) {
+                return Err(Error::conflict(format_args!("{} is being fetched already", clean_line(name))));
+            }
             // Whoever had the lock may have renamed or removed the file that we opened: then it is not the one at the path.
             let is_same = match (file.metadata(), path.symlink_metadata()) {
                 (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
@@ -101,10 +106,40 @@ impl Part {
         fs::rename(&self.path, &apart).map_err(at(&apart))
     }
 
+    /// Leaves it to another. The lock ends at once, and not when the last copy of the file is closed: a program that some
+    /// thread starts at this moment has one until it is that program.
+    pub(super) fn let_go(self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+
     /// Removes it.
     pub(super) fn discard(self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Locks a part. Whoever only looks whether it is locked has it for a moment with others, and is waited for.
+fn is_taken(file: &File) -> bool {
+    let since = Stopwatch::start();
+    loop {
+        if flock(file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return true;
+        }
+        if since.elapsed() > GLANCE || !is_free(file) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Whether nobody has a part for itself.
+pub(super) fn is_free(file: &File) -> bool {
+    let is_free = flock(file, FlockOperation::NonBlockingLockShared).is_ok();
+    if is_free {
+        // As in [`Part::let_go`].
+        let _ = flock(file, FlockOperation::Unlock);
+    }
+    is_free
 }
 
 /// A symbolic link under the name of a part leads somewhere else: it is not written through.

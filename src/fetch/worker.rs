@@ -2,7 +2,7 @@
 use super::{
     Address, Fetched, Journal, Options, PART, State, forget,
     history::{self, Came},
-    part::Part,
+    part::{Part, is_free},
     resume_part, settle,
 };
 use crate::{
@@ -57,7 +57,7 @@ fn wish(folder: &Path, name: &str) -> Option<Wish> {
 /// Whether a process works on, or waits for, the fetch of `name`.
 pub fn is_live(folder: &Path, name: &str) -> bool {
     let Ok(part) = File::open(folder.join(format!("{name}{PART}"))) else { return false };
-    flock(&part, FlockOperation::NonBlockingLockShared).is_err()
+    !is_free(&part)
 }
 
 /// Asks the fetch of `name` to pause or to end; does it itself where no process is there to ask.

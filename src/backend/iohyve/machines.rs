@@ -33,7 +33,16 @@ impl Iohyve {
         }
     }
 
-    /// All file systems and volumes of the host but the machine's own: what deletes by pattern may find any of them.
+    /// Refuses a machine that iohyve would start with another one's disk.
+    pub(super) async fn check_start(&self, vm: &VmId, others: &[Row]) -> Result<()> {
+        names::check_meant(vm.as_str(), others, self.version())?;
+        match names::seeks_by_part(self.version()) {
+            true => names::check_disks(vm.as_str(), &self.datasets_beside(vm).await?),
+            false => Ok(()),
+        }
+    }
+
+    /// All file systems and volumes of the host but the machine's own: what looks for a part of a name may find any.
     async fn datasets_beside(&self, vm: &VmId) -> Result<Vec<String>> {
         let output = self.shell.other(&["zfs", "list", "-H", "-o", "name"]).await?;
         let listed = String::from_utf8_lossy(&output.stdout);
@@ -41,7 +50,7 @@ impl Iohyve {
         let ending = format!("/iohyve/{vm}");
         let home = names.iter().find(|name| name.ends_with(&ending)).filter(|_| output.is_success());
         let home = *home.ok_or_else(|| {
-            let why = "iohyve before 0.7.6 deletes by a pattern, and zfs does not tell what that would find";
+            let why = "iohyve before 0.7.6 looks for parts of names, and zfs does not tell what that would find";
             Error::refused(format_args!("{why}: nothing was sent; zfs said: {}", super::command::words(&output)))
         })?;
         let is_own =
@@ -134,7 +143,7 @@ impl Machines for Iohyve {
         }
         let (row, others) = self.row(vm).await?;
         names::check_deletion(vm.as_str(), &others, self.version())?;
-        if names::deletes_by_pattern(self.version()) {
+        if names::seeks_by_part(self.version()) {
             names::check_datasets(vm.as_str(), &self.datasets_beside(vm).await?)?;
         }
         if row.is_running {
@@ -151,7 +160,8 @@ impl Machines for Iohyve {
     async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
         names::check(vm.as_str())?;
         names::check_iso(image)?;
-        let ((row, _), isos) = tokio::try_join!(self.row(vm), self.isos())?;
+        let ((row, others), isos) = tokio::try_join!(self.row(vm), self.isos())?;
+        self.check_start(vm, &others).await?;
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running already")));
         }

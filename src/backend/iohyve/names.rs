@@ -10,7 +10,7 @@ const FORBIDDEN: [&str; 5] = ["disk", "ISO", "Firmware", "VMM", "iohyve"];
 pub(in crate::backend) struct Version(u32, u32, u32);
 
 impl Version {
-    /// From here on a deletion looks for the exact name.
+    /// From here on it looks for the whole name.
     pub(in crate::backend) const EXACT: Self = Self(0, 7, 6);
 
     /// Reads `iohyve v0.7.9 2017/06/26 ...`.
@@ -50,22 +50,36 @@ pub(in crate::backend) fn check_alone(name: &str, others: &[Row]) -> Result<()> 
     }
 }
 
-/// Whether the machine can be deleted without another one going with it.
-pub(in crate::backend) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
-    if deletes_by_pattern(version) {
-        return check_alone(name, others).map_err(|error| {
-            Error::new(error.kind, format_args!("{}; before 0.7.6 iohyve deletes the other one too", error.message))
-        });
-    }
+/// [`check`], and that no other machine is found by the name: iohyve takes it for a pattern, and before [`Version::EXACT`]
+/// for a part of a name.
+pub(in crate::backend) fn check_meant(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
+    if seeks_by_part(version) { check_alone(name, others) } else { check_pattern(name, others) }
+}
+
+/// [`check`], and that no other machine's whole name is found by the pattern.
+pub(in crate::backend) fn check_pattern(name: &str, others: &[Row]) -> Result<()> {
     check(name)?;
     match others.iter().find(|other| other.name.chars().count() == name.chars().count() && mixes(name, &other.name)) {
-        Some(other) => Err(Error::conflict(format_args!("iohyve would mix up {name} with {}", clean(&other.name, 60)))),
+        Some(other) => Err(Error::conflict(format_args!(
+            "iohyve would mix up {name} with {}: nothing was sent",
+            clean(&other.name, 60)
+        ))),
         None => Ok(()),
     }
 }
 
-/// Whether a deletion takes with it whatever has the machine's name in its own: see [`check_datasets`].
-pub(in crate::backend) fn deletes_by_pattern(version: Option<Version>) -> bool {
+/// Whether the machine can be deleted without another one going with it.
+pub(in crate::backend) fn check_deletion(name: &str, others: &[Row], version: Option<Version>) -> Result<()> {
+    check_meant(name, others, version).map_err(|error| match seeks_by_part(version) {
+        true => {
+            Error::new(error.kind, format_args!("{}; before 0.7.6 iohyve deletes the other one too", error.message))
+        }
+        false => error,
+    })
+}
+
+/// Whether iohyve looks for whatever has the machine's name in its own: see [`check_datasets`] and [`check_disks`].
+pub(in crate::backend) fn seeks_by_part(version: Option<Version>) -> bool {
     version.is_none_or(|version| version < Version::EXACT)
 }
 
@@ -74,6 +88,17 @@ pub(in crate::backend) fn check_datasets(name: &str, datasets: &[String]) -> Res
     match datasets.iter().find(|dataset| mixes(name, dataset)) {
         Some(found) => Err(Error::conflict(format_args!(
             "before 0.7.6 iohyve deletes {} too, whose name contains {name}: nothing was sent",
+            clean(found, 80)
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whose disk such an iohyve would start a machine from: of the first volume that has the machine's name in its own.
+pub(in crate::backend) fn check_disks(name: &str, datasets: &[String]) -> Result<()> {
+    match datasets.iter().find(|dataset| dataset.contains("disk0") && mixes(name, dataset)) {
+        Some(found) => Err(Error::conflict(format_args!(
+            "before 0.7.6 iohyve may take {}, whose name contains {name}, for its disk: nothing was sent",
             clean(found, 80)
         ))),
         None => Ok(()),

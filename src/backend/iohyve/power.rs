@@ -33,7 +33,8 @@ impl Iohyve {
 impl Power for Iohyve {
     async fn start(&self, vm: &VmId) -> Result<()> {
         names::check(vm.as_str())?;
-        let (row, _) = self.row(vm).await?;
+        let (row, others) = self.row(vm).await?;
+        self.check_start(vm, &others).await?;
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running already")));
         }
@@ -43,7 +44,10 @@ impl Power for Iohyve {
 
     async fn shut_down(&self, vm: &VmId) -> Result<()> {
         names::check(vm.as_str())?;
-        if !self.row(vm).await?.0.is_running {
+        let (row, others) = self.row(vm).await?;
+        // It looks for the process by its whole name, in every version.
+        names::check_pattern(vm.as_str(), &others)?;
+        if !row.is_running {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
         self.shell.run(&["stop", vm.as_str()], CHANGE).await.map(drop)

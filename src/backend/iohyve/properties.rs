@@ -16,6 +16,8 @@ impl Properties for Iohyve {
     async fn set_property(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {
         names::check(vm.as_str())?;
         let (key, value) = values::written(name, value)?;
+        let (_, others) = self.row(vm).await?;
+        names::check_meant(vm.as_str(), &others, self.version())?;
         let output = self.shell.run(&["set", vm.as_str(), &format!("{key}={value}")], CHANGE).await?;
         if output.is_success() { Ok(()) } else { Err(Error::refused(super::command::words(&output))) }
     }

@@ -83,7 +83,7 @@ impl Machines for Sysadm {
         let version = self.session()?.facts.version;
         let (row, others) = self.row(vm).await?;
         names::check_deletion(vm.as_str(), &others, version)?;
-        if names::deletes_by_pattern(version) {
+        if names::seeks_by_part(version) {
             names::check_datasets(vm.as_str(), &self.datasets().await?)?;
         }
         if row.is_running {

@@ -11,14 +11,14 @@ use std::{ffi::OsString, fs};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{Backend, Call, Console, Disks, Images, Machines, Power, Properties, Setup, Snapshots, iohyve::Place},
-    domain::{ByteSize, ErrorKind, Expect, HostEvent, Op, QuestionKind, ResizePlan, Values, Verdict, VmId},
+    domain::{ByteSize, ErrorKind, Expect, HostEvent, Op, PowerState, QuestionKind, ResizePlan, Values, Verdict, VmId},
 };
 
-fn create(name: &str) -> Values {
+pub(super) fn create(name: &str) -> Values {
     [("name", name), ("disk", "8M")].map(|(k, v)| (k.to_owned(), v.to_owned())).into()
 }
 
-fn web() -> VmId {
+pub(super) fn web() -> VmId {
     "web".into()
 }
 
@@ -66,7 +66,7 @@ async fn a_yes_of_iohyve_is_not_believed() {
     assert!(image.message.starts_with("iohyve did not take x.iso"), "{image}");
     assert_eq!(rig.world()["isos"], json!([]), "half an image is not left in the library");
     iohyve.start(&web()).await.unwrap();
-    let running = Expect::Power { vm: web(), state: vmdeck::domain::PowerState::Running };
+    let running = Expect::Power { vm: web(), state: PowerState::Running };
     assert_eq!(iohyve.look(&running).await, Verdict::NotMet("it is off".to_owned()));
     rig.set("lies", json!([]));
     assert_eq!(iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap().name, "x.iso");
@@ -93,60 +93,6 @@ async fn a_command_that_never_ends_is_given_up_and_what_it_did_is_seen() {
         assert_eq!(ended.unwrap_err().kind, ErrorKind::Timeout, "{name}");
         assert_eq!(iohyve.look(&Expect::Gone(vm)).await, verdict);
     }
-}
-
-#[tokio::test]
-async fn what_would_hit_another_machine_is_not_sent() {
-    let rig = Rig::new();
-    let (iohyve, _) = rig.connected().await;
-    for name in ["web", "db"] {
-        iohyve.create(&create(name), Call::new().0).await.unwrap();
-    }
-    let near = iohyve.create(&create("web2"), Call::new().0).await.unwrap_err();
-    assert!(near.message.contains("mix up"), "{near}");
-    iohyve.start(&web()).await.unwrap();
-    rig.set("processes", json!(["4711 bhyve: ioh-web", "812 /usr/local/bin/webserver"]));
-    let kill = iohyve.power_off(&web()).await.unwrap_err();
-    assert!(kill.message.contains("webserver") && kill.message.contains("nothing was sent"), "{kill}");
-    assert_eq!(rig.world()["guests"]["web"]["running"], true);
-    rig.set("processes", json!(["4711 bhyve: ioh-web"]));
-    iohyve.power_off(&web()).await.unwrap();
-
-    let mut guests = rig.world()["guests"].clone();
-    guests["web2"] = guests["web"].clone();
-    rig.set("guests", guests);
-    rig.set("version", json!("v0.7.3"));
-    let (old, _) = rig.connected().await;
-    let deleted = old.delete(&web(), false).await.unwrap_err();
-    assert!(deleted.message.contains("before 0.7.6 iohyve deletes the other one too"), "{deleted}");
-}
-
-#[tokio::test]
-async fn an_old_iohyve_is_not_sent_a_deletion_that_takes_more_than_the_machine() {
-    let rig = Rig::new();
-    rig.set("version", json!("v0.7.5"));
-    let (iohyve, _) = rig.connected().await;
-    for name in ["web", "an", "db"] {
-        iohyve.create(&create(name), Call::new().0).await.unwrap();
-    }
-    rig.set("isos", json!(["myweb.iso"]));
-    let refused = async |name: &str, kind: ErrorKind, why: &str| {
-        let before = rig.world();
-        let error = iohyve.delete(&name.into(), false).await.unwrap_err();
-        assert!(error.kind == kind && error.message.contains(why), "{error}");
-        assert_eq!(rig.world(), before);
-    };
-    refused("web", ErrorKind::Conflict, "deletes tank/iohyve/ISO/myweb.iso too").await;
-    refused("an", ErrorKind::Conflict, "deletes tank too").await;
-    // What zfs does not tell is not taken for nothing.
-    rig.set("broken", json!("internal error: failed to initialize ZFS library"));
-    refused("db", ErrorKind::Refused, "failed to initialize ZFS library").await;
-    assert_eq!(rig.sent(&["delete"]), [""; 0]);
-    rig.set("broken", Value::Null);
-    iohyve.delete(&"db".into(), false).await.unwrap();
-    let left = rig.world();
-    assert!(left["guests"]["db"].is_null() && left["guests"]["web"].is_object(), "{left}");
-    assert_eq!((&left["isos"], &left["home"]), (&json!(["myweb.iso"]), &json!("tank/iohyve")));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-"""Stands in for iohyve 0.7.9 and what it needs of FreeBSD, each by the name that it is called by.
+"""Stands in for iohyve 0.7.9, or 0.7.3 where the world's `version` says so, and what it needs of FreeBSD, each by the name that it is called by.
 
 Serves the calls of iohyve.sh in the folder that it is given. Prints what iohyve prints, ends as it ends, and keeps what
 it changed in `world.json` there, and each call in `calls.log`. Where the world holds `lies`, those commands say what they
@@ -25,6 +25,10 @@ SETTINGS = {"cpu": "1", "ram": "512M", "boot": "0", "loader": "bhyveload", "os":
 SETTINGS |= {"description": "Sat Nov 21 07:56:23 UTC 2026", "tap": "tap0", "con": "nmdm0", "utc": "YES", "vnc": "NO"}
 
 
+# What 0.7.3 makes.
+OLD = {key: value for key, value in SETTINGS.items() if key not in ("utc", "vnc")} | {"ram": "256M", "autogrub": "\\n"}
+
+
 class World:
     # What the shell that called does after it has said all.
     leaves = ""
@@ -41,10 +45,16 @@ class World:
         self.file.truncate()
         self.file.close()
 
+    def is_old(self):
+        return self.all["version"] <= "v0.7.3"
+
     def table(self):
         rows = [["Guest", "VMM?", "Running", "rcboot?", "Description"]]
         yes = {True: "YES", False: "NO"}
         for name, guest in sorted(self.all["guests"].items()):
+            # It takes them for its own.
+            if self.is_old() and re.search("disk|ISO|Firmware", name):
+                continue
             boot = guest["settings"]["boot"] == "1"
             states = [yes[guest["loaded"]], yes[guest["running"]], yes[boot]]
             rows.append([name, *states, guest["settings"]["description"]])
@@ -106,7 +116,7 @@ def iohyve(world, command, *words):
             for disk, size in sorted(guest["disks"].items()):
                 print(f"{disk.ljust(9)}{size.ljust(12)}")
         case ["getall", name]:
-            print(f"Getting {name} iohyve properties...")
+            print(f"Getting {name} {'props' if world.is_old() else 'iohyve properties'}...")
             if guest is None:
                 print(f"cannot open '/iohyve/{name}': not a ZFS filesystem", file=sys.stderr)
             for key, value in sorted((guest or {"settings": {}})["settings"].items()):
@@ -125,8 +135,10 @@ def iohyve(world, command, *words):
                 print(f"cannot create 'tank/iohyve/{name}': dataset already exists", file=sys.stderr)
                 return 1
             if not lies:
-                new = {"loaded": False, "running": False, "disks": {"disk0": size}, "settings": SETTINGS}
+                new = {"loaded": False, "running": False, "disks": {"disk0": size}, "settings": OLD if world.is_old() else SETTINGS}
                 guests[name] = new
+        case ["start" | "install", *_] if guest is None and world.is_old():
+            print("Not a valid guest name")
         case ["start" | "install", name, *_] if guest is None:
             print(f"guest {name} doesn't exist")
             return 1
@@ -135,13 +147,16 @@ def iohyve(world, command, *words):
         case ["start" | "install", name, *_]:
             print(f"Starting {name}... (Takes 15 seconds for FreeBSD guests)" if command == "start" else "Installing...")
             if not lies:
-                guest |= {"loaded": True, "running": True}
+                disks = [one for one in sorted(datasets(world)) if "disk0" in one]
+                # The old one starts the first whose name it finds the machine's in.
+                own = rf"{name}" if world.all["version"] < "v0.7.6" else rf"/iohyve/{name}/disk0$"
+                guest |= {"loaded": True, "running": True, "from": [one for one in disks if re.search(own, one)][0]}
                 world.leaves = LOOP
         case ["stop", name]:
             print(f"Stopping {name}...")
             if guest and guest["running"] and not lies:
                 guest |= {"loaded": world.all.get("stays", False), "running": False}
-            elif not guest or not guest["running"]:
+            elif (not guest or not guest["running"]) and not world.is_old():
                 print(f"{name} not running")
         case ["forcekill" | "destroy", name]:
             print("Destroying", name)
