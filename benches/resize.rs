@@ -1,28 +1,39 @@
 //! How long a disk takes to grow, beside the shortest way there is, in the same run: by the library against the same lines
-//! on a bare socket (running) and against `qemu-img resize` (off); by `vmdeck call` against a program that does nothing
-//! but send those lines.
+//! on a bare socket (running) and against `qemu-img resize` (off); on the screen, from Enter to what was read back, against
+//! the same two; by `vmdeck call` against a program that does nothing but send those lines. And how long it takes to know
+//! that a machine is alive, and that its process is its own.
 //!
-//! `cargo bench --bench resize` (half a minute); the machines are made and ended by it.
+//! The bare client asks QEMU as often as the product does: for the size, once, right before the change; what came of it both
+//! read from the image's header.
+//!
+//! `cargo bench --bench resize` (a minute); the machines are made and ended by it. `VMDECK=target/release/vmdeck` before the
+//! command measures that program. Each line ends with its target.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a measurement that cannot go on should say where, and it reads the clock"
 )]
+#[path = "support/terminal.rs"]
+#[expect(dead_code, reason = "other benches use the rest")]
+mod terminal;
+
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     io::{BufRead, BufReader, Write},
-    os::unix::net::UnixStream,
+    os::unix::{fs::FileExt, net::UnixStream},
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+use terminal::{Terminal, WIDE};
 use vmdeck::{
     backend::{
         Backend, Call, Machines, Power, dispatch, prepare,
         qemu::{Place, Qemu, Settings},
     },
-    domain::{ByteSize, Request, SizeChange, Values, Verdict, VmId},
+    domain::{ByteSize, PowerState, Request, SizeChange, Values, Verdict, VmId},
     fetch,
 };
 
@@ -52,22 +63,22 @@ impl Bare {
         }
     }
 
-    /// Its size twice (for the person, and under the lock), the change, its size.
-    fn grow(&mut self, to: u64) {
-        let size = r#"{"execute":"query-named-block-nodes","arguments":{"flat":true}}"#;
-        self.say(size);
-        self.say(size);
+    /// Its size, the change, and what the image says then.
+    fn grow(&mut self, image: &Path, to: u64) {
+        self.say(r#"{"execute":"query-named-block-nodes","arguments":{"flat":true}}"#);
         self.say(&format!(r#"{{"execute":"block_resize","arguments":{{"node-name":"disk0","size":{to}}}}}"#));
-        self.say(size);
+        let mut size = [0; 8];
+        File::open(image).unwrap().read_exact_at(&mut size, 24).unwrap();
+        assert_eq!(u64::from_be_bytes(size), to);
     }
 }
 
 /// What a script does: who are you, then the growth.
-fn script(socket: &Path, to: u64) {
+fn script(socket: &Path, image: &Path, to: u64) {
     let mut bare = Bare::connect(socket);
     bare.say(r#"{"execute":"query-name"}"#);
     bare.say(r#"{"execute":"query-uuid"}"#);
-    bare.grow(to);
+    bare.grow(image, to);
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -83,10 +94,10 @@ fn spread(mut times: Vec<Duration>) -> (f64, f64) {
     (at(50), at(95))
 }
 
-fn tell(what: &str, own: Vec<Duration>, other: &str, peer: Vec<Duration>) {
+fn tell(what: &str, own: Vec<Duration>, other: &str, peer: Vec<Duration>, target: &str) {
     let (own, peer) = (spread(own), spread(peer));
     println!(
-        "{what:22} {:6.2} ms, p95 {:6.2}; {other:22} {:6.2} ms, p95 {:6.2}; {:.2} x, {:+.2} ms",
+        "{what:22} {:6.2} ms, p95 {:6.2}; {other:22} {:6.2} ms, p95 {:6.2}; {:.2} x, {:+.2} ms  [{target}]",
         own.0,
         own.1,
         peer.0,
@@ -118,18 +129,55 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(status.unwrap().success(), "{program} {arguments:?}");
 }
 
+/// Grows a disk on the screen from `from` to one MiB more; how long from Enter until it is read back there.
+fn on_screen(terminal: &mut Terminal, name: &str, from: u64) -> Duration {
+    let (from, to) = (from / M, from / M + 1);
+    terminal.send("+");
+    terminal.until(&format!("Grow a disk of {name} on local"));
+    terminal.send("1M");
+    terminal.until(&format!("{from} MiB → {to} MiB"));
+    let begun = terminal.started.elapsed();
+    terminal.send("\r");
+    terminal.until(&format!("read back {to} MiB")) - begun
+}
+
+/// The screen with `name` as its only row.
+fn screen(program: &str, config: &str, home: &str, name: &str) -> Terminal {
+    let mut terminal = Terminal::sized(&[program, "--config", config], &[("VMDECK_HOME", home)], WIDE);
+    terminal.until("peer");
+    terminal.type_in(&["/", name, "\r"]);
+    terminal.until(&format!("{name} on local"));
+    terminal
+}
+
+/// Whether a machine is alive by its pidfile; and, by a program that has never seen it, that the process behind its monitor
+/// is its own, and how it stands.
+fn alive(runtime: &tokio::runtime::Runtime, settings: &dyn Fn() -> Settings, place: &Place, vm: &VmId) {
+    let tell = |what: &str, times: Vec<Duration>| {
+        let (middle, slow) = spread(times);
+        println!("{what:22} {middle:6.3} ms, p95 {slow:6.3}  [5 ms]");
+    };
+    tell("is it alive:", (0..RUNS).map(|_| timed(|| assert!(place.alive().is_some()))).collect());
+    let known = || {
+        let qemu = Qemu::new(Settings { headless: true, ..settings() });
+        timed(|| assert_eq!(runtime.block_on(qemu.find(vm)).unwrap().power(), PowerState::Running))
+    };
+    tell("is it itself:", (0..RUNS).map(|_| known()).collect());
+}
+
 fn main() {
     let arguments: Vec<String> = env::args().collect();
-    if let [_, flag, socket, to] = &arguments[..]
+    if let [_, flag, socket, image, to] = &arguments[..]
         && flag == "--script"
     {
-        return script(Path::new(socket), to.parse().unwrap());
+        return script(Path::new(socket), Path::new(image), to.parse().unwrap());
     }
     let me = env::current_exe().unwrap();
     let me = me.to_str().unwrap();
+    let program = env::var("VMDECK").unwrap_or_else(|_| env!("CARGO_BIN_EXE_vmdeck").to_owned());
     let folder = tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap();
     let inside = |name: &str| folder.path().join(name);
-    let settings = Settings {
+    let settings = || Settings {
         machines: inside("machines"),
         run: inside("run"),
         images: inside("images"),
@@ -142,21 +190,23 @@ fn main() {
     };
     let place = |vm: &VmId| Place::new(&inside("machines"), &inside("run"), vm);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let qemu = Qemu::new(settings);
+    let qemu = Qemu::new(settings());
     let (web, off, peer) =
         runtime.block_on(async { (make(&qemu, "web").await, make(&qemu, "off").await, make(&qemu, "peer").await) });
     runtime.block_on(qemu.start(&web)).unwrap();
 
+    alive(&runtime, &settings, &place(&web), &web);
+
+    let live = place(&web).folder.join("disk0.qcow2");
     let mut bare = Bare::connect(&place(&web).monitor(2));
     let (mut own, mut other) = (Vec::new(), Vec::new());
     let mut size = 64 * M;
     for _ in 0..RUNS {
         own.push(timed(|| runtime.block_on(grow(&qemu, &web, size + M))));
-        other.push(timed(|| bare.grow(size + 2 * M)));
+        other.push(timed(|| bare.grow(&live, size + 2 * M)));
         size += 2 * M;
     }
-    drop(bare);
-    tell("running, library:", own, "bare socket:", other);
+    tell("running, library:", own, "bare socket:", other, "3 ms");
 
     let config = inside("config.toml");
     let text = format!(
@@ -166,23 +216,47 @@ fn main() {
     fs::write(&config, text).unwrap();
     let socket = place(&web).monitor(3);
     let (config, socket) = (config.to_str().unwrap(), socket.to_str().unwrap());
+    let home = folder.path().to_str().unwrap();
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    drop(bare);
+    // The bare client has a machine of its own: a growth behind its back is news to the screen, and would be measured, too.
+    runtime.block_on(qemu.start(&peer)).unwrap();
+    let image = place(&peer).folder.join("disk0.qcow2");
+    let mut bare = Bare::connect(&place(&peer).monitor(2));
+    let mut terminal = screen(&program, config, home, "web");
+    for n in 1..=RUNS {
+        own.push(on_screen(&mut terminal, "web", size));
+        other.push(timed(|| bare.grow(&image, (64 + n) * M)));
+        size += M;
+    }
+    drop((terminal, bare));
+    runtime.block_on(qemu.power_off(&peer)).unwrap();
+    tell("running, screen:", own, "bare socket:", other, "3 ms");
+
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let to = format!("size={}", size + M);
         let call = ["--config", config, "call", "local", "resize-disk", "vm=web", "disk=disk0", &to];
-        own.push(timed(|| run(env!("CARGO_BIN_EXE_vmdeck"), &call)));
+        own.push(timed(|| run(&program, &call)));
         size += 2 * M;
-        other.push(timed(|| run(me, &["--script", socket, &size.to_string()])));
+        other.push(timed(|| run(me, &["--script", socket, live.to_str().unwrap(), &size.to_string()])));
     }
-    tell("running, vmdeck call:", own, "bare program:", other);
+    tell("running, vmdeck call:", own, "bare program:", other, "2 x");
 
-    let image = place(&peer).folder.join("disk0.qcow2");
     let image = image.to_str().unwrap();
+    let qemu_img = |to: u64| timed(|| run("qemu-img", &["resize", "-q", "-f", "qcow2", image, &to.to_string()]));
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for to in (1..=RUNS).map(|n| (64 + n) * M) {
         own.push(timed(|| runtime.block_on(grow(&qemu, &off, to))));
-        other.push(timed(|| run("qemu-img", &["resize", "-q", "-f", "qcow2", image, &to.to_string()])));
+        other.push(qemu_img(to + RUNS * M));
     }
-    tell("off, library:", own, "qemu-img resize:", other);
+    tell("off, library:", own, "qemu-img resize:", other, "1.2 x + 1 ms");
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    let mut terminal = screen(&program, config, home, "off");
+    for from in (0..RUNS).map(|n| (64 + RUNS + n) * M) {
+        own.push(on_screen(&mut terminal, "off", from));
+        other.push(qemu_img(from + (RUNS + 1) * M));
+    }
+    tell("off, screen:", own, "qemu-img resize:", other, "1.2 x + 1 ms");
     runtime.block_on(qemu.power_off(&web)).unwrap();
 }

@@ -109,6 +109,18 @@ fn memory(terminal: &Terminal, what: &str) {
     );
 }
 
+/// Bytes a second of the line that a person should still be able to work over.
+const SLOW: f64 = 7_000.0;
+
+/// When a key's last byte is through a slow line: a terminal takes the program's bytes at once, and then the line takes its
+/// time for each.
+fn over_slow_line(what: &str, presses: &[Pressed]) {
+    #[expect(clippy::cast_precision_loss, reason = "a key's bytes are few")]
+    let through = |p: &Pressed| p.first + Duration::from_secs_f64(p.bytes as f64 / SLOW);
+    let (middle, slow) = median(presses.iter().map(through).collect());
+    println!("             {what}: {:.1} ms, p95 {:.1} over a line of {SLOW:.0} B/s  [30 ms]", ms(middle), ms(slow));
+}
+
 /// The middle and the slow of some keys.
 fn told(what: &str, presses: &[Pressed], target: &str) -> Duration {
     let bytes = median(presses.iter().map(|p| p.bytes).collect());
@@ -130,9 +142,11 @@ fn keys(me: &str) {
             terminal.until("running");
             // Graphs stand beside the table alone, after two parts of their time.
             terminal.idle(Duration::from_secs(if size == WIDE { 11 } else { 2 }));
-            let own =
-                told(&format!("{place}, {count} demo machines"), &terminal.presses(), &format!("  [{most}, 1 ms]"));
-            println!("             {place}, {count} demo machines: {:.2} x the plain table", ms(own) / ms(base));
+            let what = format!("{place}, {count} demo machines");
+            let presses = terminal.presses();
+            let own = told(&what, &presses, &format!("  [{most}, 1 ms]"));
+            println!("             {what}: {:.2} x the plain table", ms(own) / ms(base));
+            over_slow_line(&what, &presses);
         }
     }
 }
