@@ -171,13 +171,12 @@ fn tell(report: &SetupReport, streams: &mut Streams<'_>) {
 async fn confirm(command: &str, streams: &mut Streams<'_>) -> Result<Option<bool>> {
     let _ = write!(streams.out, "This would be run: {}\nRun it? [y/N] ", clean_line(command));
     let _ = streams.out.flush();
-    let line = match streams.is_person {
-        true => answer(streams.out).await?,
-        false => {
-            let mut line = String::new();
-            let read = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line);
-            read.is_ok_and(|count| count > 0).then_some(line)
-        }
+    let line = if streams.is_person {
+        answer(streams.out).await?
+    } else {
+        let mut line = String::new();
+        let read = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line);
+        read.is_ok_and(|count| count > 0).then_some(line)
     };
     Ok(line.map(|line| matches!(line.trim(), "y" | "Y" | "yes")))
 }
