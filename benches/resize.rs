@@ -140,7 +140,7 @@ fn on_screen(terminal: &mut Terminal, name: &str, from: u64) -> Duration {
     terminal.idle(Duration::from_millis(200));
     let begun = terminal.started.elapsed();
     terminal.send("\r");
-    terminal.until(&format!("read back {to} MiB")) - begun
+    terminal.until(&format!("read back {to} MiB")).saturating_sub(begun)
 }
 
 /// The screen with `name` as its only row.
