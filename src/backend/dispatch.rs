@@ -134,6 +134,7 @@ async fn known_snapshot<B: Backend>(backend: &B, vm: &VmId, name: &str) -> Resul
 /// `expect` carries the plan.
 pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) -> Result<Reply> {
     let done = |()| Reply::Done;
+    let told = |told: Option<String>| told.map_or(Reply::Done, Reply::Remark);
     match &prepared.request {
         Request::List => Ok(Reply::Vms(backend.inventory(false).await?.vms.unwrap_or_default())),
         Request::Show(vm) => backend.find(vm).await.map(|vm| Reply::Vm(Box::new(vm))),
@@ -145,7 +146,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::Save(vm) => backend.save(vm, call).await.map(done),
         Request::Pause(vm) => backend.pause(vm).await.map(done),
         Request::Resume(vm) => backend.resume(vm).await.map(done),
-        Request::Migrate { vm, to, copy_disks } => backend.migrate(vm, to, *copy_disks, call).await.map(done),
+        Request::Migrate { vm, to, copy_disks } => backend.migrate(vm, to, *copy_disks, call).await.map(told),
         Request::Create { values } => backend.create(values, call).await.map(done),
         Request::Rename { vm, name } => backend.rename(vm, name).await.map(done),
         Request::Clone { vm, name } => backend.clone_machine(vm, name, call).await.map(done),
@@ -159,10 +160,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
             Expect::DiskSize { plan, .. } => backend.resize_disk(vm, disk, *plan).await.map(done),
             _ => Err(Error::invalid("the size was not compared with the disk's")),
         },
-        Request::RemoveDisk { vm, disk, delete } => {
-            let told = backend.remove_disk(vm, disk, *delete).await?;
-            Ok(told.map_or(Reply::Done, Reply::Remark))
-        }
+        Request::RemoveDisk { vm, disk, delete } => backend.remove_disk(vm, disk, *delete).await.map(told),
         Request::ListSnapshots(vm) => backend.snapshots(vm).await.map(Reply::Snapshots),
         Request::TakeSnapshot { vm, name } => backend.take_snapshot(vm, name).await.map(done),
         Request::RevertSnapshot { vm, snapshot } => backend.revert_snapshot(vm, snapshot).await.map(done),

@@ -11,14 +11,15 @@ pub trait Machines {
 
     /// Requires [`Op::Migrate`]. Only a machine that runs; `to` is the address by which the host reaches the other one.
     /// With `copy_disks`, what its disks hold goes along; without, they are on storage that both see. Where it ends in
-    /// an error that is known or in `Cancelled`, the machine goes on here.
+    /// an error that is known or in `Cancelled`, the machine goes on here. Returns what is to be told of a machine that
+    /// has moved, if there is anything.
     fn migrate(
         &self,
         _vm: &VmId,
         _to: &str,
         _copy_disks: bool,
         _call: Call,
-    ) -> impl Future<Output = Result<()>> + Send {
+    ) -> impl Future<Output = Result<Option<String>>> + Send {
         unsupported(Op::Migrate)
     }
 

@@ -81,7 +81,7 @@ impl Machines for Govirthost {
 
     /// The server answers when the machine has left, which mostly is after the ten seconds that it may take to answer:
     /// then the connection ends in silence, and the list tells.
-    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, _: Call) -> Result<()> {
+    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, _: Call) -> Result<Option<String>> {
         if copy_disks {
             let why = "govirthost copies no disks: they have to be on storage that both hosts see";
             return Err(Error::new(ErrorKind::Unsupported, why));
@@ -95,7 +95,7 @@ impl Machines for Govirthost {
         let session = self.session()?;
         check(&session.row(vm).await?, Op::Migrate)?;
         let body = json!({"domain": vm.as_str(), "action": "migrate", "target": to});
-        session.client.change_within(MOVE, Method::POST, &body, session.build).await
+        session.client.change_within(MOVE, Method::POST, &body, session.build).await.map(|()| None)
     }
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {

@@ -179,7 +179,7 @@ impl Machines for Libvirt {
         self.find_vm(vm).await
     }
 
-    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, call: Call) -> Result<()> {
+    async fn migrate(&self, vm: &VmId, to: &str, copy_disks: bool, call: Call) -> Result<Option<String>> {
         self.move_to(vm, to, copy_disks, call).await
     }
 

@@ -5,6 +5,7 @@ use super::{
     client::Client,
     describe,
     leavings::Leavings,
+    peer::in_time,
     wire::{Domain, Params, procedure as p},
     xdr::Reader,
 };
@@ -89,7 +90,7 @@ impl Client {
 }
 
 impl Libvirt {
-    pub(super) async fn move_to(&self, vm: &VmId, to: &str, copy_disks: bool, call: Call) -> Result<()> {
+    pub(super) async fn move_to(&self, vm: &VmId, to: &str, copy_disks: bool, call: Call) -> Result<Option<String>> {
         let to = to.trim();
         check_libvirt_uri(to).map_err(|why| Error::invalid(format_args!("to: {why}")))?;
         let (client, domain) = self.domain(vm).await?;
@@ -97,6 +98,8 @@ impl Libvirt {
         Op::Migrate.allowed(before).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
         let description = client.xml(&domain, false).await?;
         let memory = description.memory;
+        // A machine that is forgotten when it ends has no such setting.
+        let starts = client.autostart(&domain).await.unwrap_or(false);
         let leavings = match copy_disks {
             true => {
                 call.progress(Progress::note("looking at the other host"));
@@ -116,7 +119,8 @@ impl Libvirt {
         let error = match ended {
             Err(error) if error.kind == ErrorKind::Cancelled => self.stayed(vm, before, error).await,
             Err(error) => explained(error, copy_disks),
-            Ok(()) => return Ok(()),
+            Ok(()) if starts => return Ok(self.autostart_there(vm, to).await),
+            Ok(()) => return Ok(None),
         };
         // Where the machine is not as it was, nobody can tell what is needed where.
         let is_as_before = !error.leaves_unknown() && power(&client, &domain).await.is_ok_and(|now| now == before);
@@ -128,6 +132,23 @@ impl Libvirt {
             }
             _ => Err(error),
         }
+    }
+
+    /// Has a machine that started with this host start with the one where it is now: libvirt leaves that behind. Returns
+    /// what is to be told where it does not.
+    async fn autostart_there(&self, vm: &VmId, to: &str) -> Option<String> {
+        let set = async {
+            let peer = self.peer(to).await?;
+            let there = peer.client().lookup(vm).await?;
+            peer.client().set_autostart(&there, true).await?;
+            peer.client().autostart(&there).await
+        };
+        let why = match in_time(set).await {
+            Ok(true) => return None,
+            Ok(false) => "the other libvirt has it off all the same".to_owned(),
+            Err(error) => error.message,
+        };
+        Some(format!("it started with this host, and does not start with the other one: {why}"))
     }
 
     /// What a move has come to that was stopped: libvirt said so, and the machine is looked at.

@@ -185,8 +185,9 @@ fn unreachable(path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
+            let groups = fs::read_to_string("/etc/group").unwrap_or_default();
             // Not tried again by itself: a new group holds after the next sign-in.
-            Error::new(ErrorKind::Unauthorized, format_args!("permission denied: {}", remedy(path)))
+            Error::new(ErrorKind::Unauthorized, format_args!("permission denied: {}", remedy(path, &groups)))
         }
         io::ErrorKind::ConnectionRefused => {
             Error::new(ErrorKind::Unreachable, format_args!("no daemon answers behind {shown}: is it running?"))
@@ -195,12 +196,11 @@ fn unreachable(path: &Path, error: &io::Error) -> Error {
     }
 }
 
-/// How to be let in: by the group that may write to the socket, where there is one.
-fn remedy(path: &Path) -> String {
+/// How to be let in: by the group that may write to the socket, where there is one among the `groups` of the system.
+fn remedy(path: &Path, groups: &str) -> String {
     let shown = path.display();
     let open = fs::metadata(path).ok().filter(|meta| meta.permissions().mode() & 0o060 == 0o060);
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    match open.and_then(|meta| group(&groups, meta.gid())) {
+    match open.and_then(|meta| group(groups, meta.gid())) {
         Some(group) if group != "root" => {
             format!("{shown} belongs to the group {group}: `sudo usermod -aG {group} $USER`, then sign in again")
         }
@@ -313,6 +313,18 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Unreachable);
         assert!(error.message.contains("no daemon answers behind"), "{error}");
         let denied = unreachable(&path, &io::Error::from(io::ErrorKind::PermissionDenied));
-        assert_eq!(denied.kind, ErrorKind::Unauthorized);
+        let words = format!("permission denied: only root may use {}; ", path.display());
+        assert!(denied.kind == ErrorKind::Unauthorized && denied.message.starts_with(&words), "{denied}");
+        assert!(denied.message.ends_with("members of the group libvirt may"), "{denied}");
+        // With a group that may, which is named.
+        let gid = path.metadata().unwrap().gid();
+        let groups = format!("root:x:4711:\ncrowd:x:{gid}:me\n");
+        let by_group = |mode| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            remedy(&path, &groups)
+        };
+        let words = "belongs to the group crowd: `sudo usermod -aG crowd $USER`, then sign in again";
+        assert_eq!(by_group(0o660), format!("{} {words}", path.display()));
+        assert!(by_group(0o600).starts_with("only root may use "), "its group may not write to it");
     }
 }

@@ -44,9 +44,12 @@ pub(super) async fn followed(
         Err(error) if error.kind == ErrorKind::NotFound => {}
         Err(error) => return Err(error.context(name)),
     }
-    ask(from, asked).await?;
+    let more = match ask(from, asked).await? {
+        Reply::Remark(more) => format!("; {more}"),
+        _ => String::new(),
+    };
     match ask(there, show()).await {
-        Ok(Reply::Vm(found)) if found.power().is_alive() => Ok(Reply::Remark(format!("{vm} runs on {name}"))),
+        Ok(Reply::Vm(found)) if found.power().is_alive() => Ok(Reply::Remark(format!("{vm} runs on {name}{more}"))),
         Ok(_) => Err(Error::new(ErrorKind::Differs, format_args!("{vm} has left, and does not run on {name}"))),
         Err(error) => Err(Error::new(ErrorKind::Differs, format_args!("{vm} has left, but on {name}: {error}"))),
     }

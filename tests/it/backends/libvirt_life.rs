@@ -182,8 +182,13 @@ async fn settings_of_libvirt_hold_now_or_at_the_next_start() {
     values.insert("memory".to_owned(), "96M".to_owned());
     libvirt.create(&values, Call::new().0).await.unwrap();
     libvirt.start(&"uefi".into()).await.unwrap();
+    let details = libvirt.find(&"uefi".into()).await.unwrap().details;
+    let variables = details.into_iter().find(|(label, _)| *label == Vm::VARIABLES).unwrap().1;
     libvirt.power_off(&"uefi".into()).await.unwrap();
-    assert!(libvirt.delete(&"uefi".into(), false).await.is_ok(), "its variables stand in no way");
+    assert!(fs::exists(&variables).unwrap(), "{variables}");
+    libvirt.delete(&"uefi".into(), false).await.unwrap();
+    assert!(!fs::exists(&variables).unwrap(), "{variables}");
+    assert_eq!(libvirt.find(&"uefi".into()).await.unwrap_err().kind, ErrorKind::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,8 +15,8 @@ use tokio::{
 };
 use vmdeck::{
     app::Message,
-    backend::{Backend, Call, Machines, Power},
-    domain::{ErrorKind, PowerState, Progress, Reply, Request, TaskState, Verdict},
+    backend::{Backend, Call, Machines, Power, Properties, libvirt::Libvirt},
+    domain::{ErrorKind, Expect, PowerState, Progress, Reply, Request, TaskState, Verdict},
     runtime::{Hosts, Policy},
 };
 
@@ -50,6 +50,25 @@ async fn a_running_machine_moves_to_another_libvirt_with_its_disks() {
         (error.kind, error.message.as_str()),
         (ErrorKind::Conflict, "web: it is off: a machine moves while it runs")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_starts_with_its_host_starts_with_the_other_one() {
+    let pair = Pair::new(TINY, Disk::None).await;
+    let starts = async |on: &Libvirt| {
+        let wanted = Expect::PropertyIs { vm: pair.vm.clone(), name: "autostart".into(), value: "yes".into() };
+        on.look(&wanted).await == Verdict::Met(None)
+    };
+    pair.from.set_property(&pair.vm, "autostart", "yes").await.unwrap();
+    let told = pair.from.migrate(&pair.vm, &pair.there.peer_uri(), false, Call::new().0).await;
+    assert_eq!((told, starts(&pair.to).await), (Ok(None), true));
+    // Where the other one cannot, it has moved all the same.
+    let folder = pair.here.path("home/.config/libvirt/qemu/autostart");
+    let _ = fs::remove_dir_all(&folder);
+    fs::write(&folder, "").unwrap();
+    let told = pair.to.migrate(&pair.vm, &pair.here.peer_uri(), false, Call::new().0).await.unwrap().unwrap();
+    assert!(told.starts_with("it started with this host, and does not start with the other one: "), "{told}");
+    assert_eq!((pair.both().await, starts(&pair.from).await), ((Some(PowerState::Running), None), false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,15 +1,12 @@
 //! A right password for another computer, which no server of the tests can check: a stand-in for ssh asks for it as OpenSSH
 //! does, and lets in who has it.
 use crate::support::{
+    answers::in_turn,
     libvirt::{Daemon, at, ssh},
     program::vmdeck,
 };
 use std::fs;
-use tokio::sync::mpsc;
-use vmdeck::{
-    backend::{Backend, libvirt::Libvirt},
-    domain::{ErrorKind, HostEvent, QuestionKind, Result, Secret},
-};
+use vmdeck::{backend::Backend, domain::ErrorKind};
 
 const RIGHT: &str = "open sesame";
 const QUESTION: &str = "me@far.example's password";
@@ -32,25 +29,6 @@ fn guarded(daemon: &Daemon) -> String {
     ssh(&daemon.path("ssh"), &script)
 }
 
-/// Connects with these answers; the questions.
-async fn connected(libvirt: &Libvirt, answers: &[&str]) -> (Result<()>, Vec<String>) {
-    let (sink, mut events) = mpsc::channel(8);
-    let (mut asked, mut answers) = (Vec::new(), answers.iter());
-    let connecting = libvirt.connect(sink);
-    tokio::pin!(connecting);
-    loop {
-        tokio::select! {
-            ended = &mut connecting => return (ended.map(drop), asked),
-            Some(HostEvent::Asks(question)) = events.recv() => {
-                assert_eq!(question.kind, QuestionKind::Secret, "{question:?}");
-                asked.push(question.text);
-                let answer = answers.next().map(|answer| Secret::new((*answer).to_owned()));
-                libvirt.answer(question.number, answer).await;
-            }
-        }
-    }
-}
-
 /// How often ssh was given an answer.
 fn given(daemon: &Daemon) -> usize {
     fs::read_to_string(daemon.path("asked")).unwrap_or_default().lines().count()
@@ -61,17 +39,18 @@ async fn a_right_password_is_given_once_kept_for_the_session_and_seen_nowhere() 
     let daemon = Daemon::new().await;
     let uri = guarded(&daemon);
     let libvirt = at(&uri);
-    let (ended, asked) = connected(&libvirt, &["guess", RIGHT]).await;
-    assert_eq!(ended, Ok(()));
+    let (ended, asked) = in_turn(&libvirt, &["guess", RIGHT]).await;
+    ended.unwrap();
     assert_eq!(asked, [QUESTION.to_owned(), format!("That was not right. {QUESTION}")]);
     assert_eq!(given(&daemon), 2);
     assert!(libvirt.inventory(false).await.is_ok(), "the connection is one");
     // For a connection that is made anew, the right one, once, and nobody is asked.
-    assert_eq!(connected(&libvirt, &[]).await, (Ok(()), Vec::new()));
+    let (ended, asked) = in_turn(&libvirt, &[]).await;
+    assert_eq!((ended.is_ok(), asked), (true, Vec::new()));
     assert_eq!(given(&daemon), 3);
     assert!(!format!("{libvirt:?}").contains(RIGHT));
     // Another program knows nothing of it.
-    let (ended, asked) = connected(&at(&uri), &[]).await;
+    let (ended, asked) = in_turn(&at(&uri), &[]).await;
     assert_eq!((ended.unwrap_err().kind, asked.len()), (ErrorKind::NeedsAnswer, 1));
     let told = fs::read(daemon.path("told")).unwrap();
     let told = String::from_utf8_lossy(&told);

@@ -1,14 +1,13 @@
 //! Another computer's libvirt through a real ssh: what it asks a person, and what comes of the answers.
 use crate::support::{
-    answers::answering,
+    answers::{answering, in_turn},
     libvirt::{Daemon, at, small, ssh},
     sshd::{HOST, Sshd},
 };
 use std::fs;
-use tokio::sync::mpsc;
 use vmdeck::{
-    backend::{Backend, Call, Machines, Power, libvirt::Libvirt},
-    domain::{Capabilities, ErrorKind, HostEvent, PowerState, QuestionKind, Result, Secret, VmId},
+    backend::{Call, Machines, Power, libvirt::Libvirt},
+    domain::{ErrorKind, PowerState, QuestionKind, VmId},
 };
 
 /// A daemon behind an ssh server.
@@ -17,25 +16,6 @@ async fn far() -> (Daemon, Sshd, Libvirt) {
     let sshd = Sshd::before(&daemon).await;
     let libvirt = at(&sshd.uri());
     (daemon, sshd, libvirt)
-}
-
-/// Connects, and answers the questions one after the other; their texts.
-async fn told(libvirt: &Libvirt, answers: &[Option<&str>]) -> (Result<Capabilities>, Vec<String>) {
-    let (sink, mut events) = mpsc::channel(8);
-    let (mut asked, mut answers) = (Vec::new(), answers.iter());
-    let connecting = libvirt.connect(sink);
-    tokio::pin!(connecting);
-    loop {
-        tokio::select! {
-            result = &mut connecting => return (result, asked),
-            Some(HostEvent::Asks(question)) = events.recv() => {
-                assert_eq!(question.kind, QuestionKind::Secret, "{question:?}");
-                let answer = answers.next().unwrap_or_else(|| panic!("nobody expects {question:?}"));
-                asked.push(question.text);
-                libvirt.answer(question.number, answer.map(|text| Secret::new(text.to_owned()))).await;
-            }
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,14 +55,14 @@ async fn a_passphrase_is_asked_for_until_it_is_right_and_kept_for_the_next_conne
     sshd.trust("host");
     sshd.make_key("key", "open sesame");
     sshd.let_in("key");
-    let (connected, asked) = told(&libvirt, &[Some("wrong"), Some("open sesame")]).await;
+    let (connected, asked) = in_turn(&libvirt, &["wrong", "open sesame"]).await;
     connected.unwrap();
     let name = format!("Enter passphrase for key '{}'", sshd.path("key").display());
     assert_eq!(asked, [name.clone(), format!("That was not right. {name}")]);
-    let (connected, asked) = told(&libvirt, &[]).await;
+    let (connected, asked) = in_turn(&libvirt, &[]).await;
     assert!(connected.is_ok() && asked.is_empty(), "{asked:?}");
 
-    let (refused, asked) = told(&at(&sshd.uri()), &[None]).await;
+    let (refused, asked) = in_turn(&at(&sshd.uri()), &[]).await;
     let error = refused.unwrap_err();
     assert_eq!((error.kind, error.message), (ErrorKind::NeedsAnswer, format!("no answer was given: {name}")));
     assert_eq!(asked.len(), 1, "ssh would ask three times");
@@ -96,7 +76,7 @@ async fn a_passphrase_serves_the_ssh_of_each_computer_on_the_way() {
     sshd.let_in("key");
     let config = sshd.path("config");
     sshd.configure(&format!("ProxyCommand ssh -F {} -o ProxyCommand=none -W %h:%p {HOST}", config.display()));
-    let (connected, asked) = told(&libvirt, &[Some("open sesame")]).await;
+    let (connected, asked) = in_turn(&libvirt, &["open sesame"]).await;
     connected.unwrap();
     assert_eq!(asked.len(), 1, "{asked:?}");
 }
@@ -106,14 +86,14 @@ async fn a_password_that_is_refused_is_told_and_not_kept() {
     let (_daemon, sshd, libvirt) = far().await;
     sshd.trust("host");
     sshd.configure("PreferredAuthentications password\nNumberOfPasswordPrompts 2");
-    let (refused, asked) = told(&libvirt, &[Some("guess"), Some("another")]).await;
+    let (refused, asked) = in_turn(&libvirt, &["guess", "another"]).await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthorized, "{error}");
     assert!(error.message.ends_with("neither a key of yours nor what was typed lets this user in there"), "{error}");
     assert!(asked[0].ends_with("127.0.0.1's password"), "{asked:?}");
     assert!(asked[1].starts_with("That was not right. "), "{asked:?}");
     // The one that was refused is not sent again unasked.
-    let (_, again) = told(&libvirt, &[None]).await;
+    let (_, again) = in_turn(&libvirt, &[]).await;
     assert_eq!(again, [asked[0].clone()]);
     assert!(!sshd.log().contains("guess"), "it is in no log");
 }
@@ -122,7 +102,7 @@ async fn a_password_that_is_refused_is_told_and_not_kept() {
 async fn a_key_that_changed_is_explained_and_nobody_can_say_yes() {
     let (_daemon, sshd, libvirt) = far().await;
     sshd.trust("key");
-    let (refused, asked) = told(&libvirt, &[]).await;
+    let (refused, asked) = in_turn(&libvirt, &[]).await;
     let error = refused.unwrap_err();
     assert_eq!((error.kind, asked.len()), (ErrorKind::Unauthorized, 0), "{error}");
     assert!(error.message.contains("its key is another one than before"), "{error}");
@@ -151,7 +131,7 @@ async fn without_libvirts_helper_nc_carries_it() {
         format!("export XDG_RUNTIME_DIR={} PATH={bin}\nexec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"", run.display());
     let sshd = Sshd::running(&there).await;
     sshd.trust("host");
-    let (connected, _) = told(&at(&sshd.uri()), &[]).await;
+    let (connected, _) = in_turn(&at(&sshd.uri()), &[]).await;
     assert!(connected.unwrap().version.starts_with("libvirt "));
 }
 
@@ -166,7 +146,7 @@ async fn ssh_and_what_it_starts_have_a_session_without_a_terminal() {
     );
     carrier(&proxy, &connect);
     sshd.configure(&format!("ProxyCommand python3 -S {} %h %p", proxy.display()));
-    let (connected, asked) = told(&libvirt, &[]).await;
+    let (connected, asked) = in_turn(&libvirt, &[]).await;
     assert!(connected.is_ok() && asked.is_empty(), "{connected:?} {asked:?}");
     // 0 where the tests' own leader is outside the container; no `getsid` of rustix may be asked there.
     let own = fs::read_to_string("/proc/self/stat").unwrap();

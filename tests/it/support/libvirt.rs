@@ -112,6 +112,14 @@ impl Daemon {
         }
     }
 
+    /// Kills the daemon, with whatever it does; its machines run on.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
