@@ -42,6 +42,8 @@ pub struct Terse<W: Write> {
     is_shown: Option<bool>,
     /// What stands in each row. A new screen is blank.
     rows: Vec<Row>,
+    /// What stood there before a frame in which much changes.
+    before: Vec<Row>,
     looks: Looks,
     /// What is to be written of the frame.
     text: String,
@@ -56,6 +58,7 @@ impl<W: Write> Terse<W> {
             look: PLAIN,
             is_shown: None,
             rows: Vec::new(),
+            before: Vec::new(),
             looks: Looks::new(),
             text: String::new(),
         }
@@ -186,18 +189,23 @@ impl<W: Write> Backend for Terse<W> {
     fn draw<'a, I: Iterator<Item = (u16, u16, &'a Cell)>>(&mut self, content: I) -> io::Result<()> {
         // Since the last frame others may have moved the cursor, or the terminal was made smaller.
         self.at = None;
-        let mut content: Vec<_> = content.collect();
-        let before = if content.len() >= MANY { self.rows.clone() } else { Vec::new() };
-        for (x, y, cell) in &content {
+        // As many cells as a screen of rows changes when it scrolls: growing on the way there takes longer.
+        let mut cells = Vec::with_capacity(1024);
+        cells.extend(content);
+        let is_much = cells.len() >= MANY;
+        if is_much {
+            self.before.clone_from(&self.rows);
+        }
+        for (x, y, cell) in &cells {
             self.keep((*x, *y), cell);
         }
         let mut rest = Vec::new();
-        if let Some(moved) = Moved::between(&before, &self.rows) {
+        if is_much && let Some(moved) = Moved::between(&self.before, &self.rows) {
             self.text.push_str(&moved.told());
-            content.retain(|(_, y, _)| !moved.rows().contains(&usize::from(*y)));
-            rest = moved.rest(&before, &self.rows, &self.looks);
+            cells.retain(|(_, y, _)| !moved.rows().contains(&usize::from(*y)));
+            rest = moved.rest(&self.before, &self.rows, &self.looks);
         }
-        self.cells(content.into_iter().chain(rest.iter().map(|(x, y, cell)| (*x, *y, cell))));
+        self.cells(cells.into_iter().chain(rest.iter().map(|(x, y, cell)| (*x, *y, cell))));
         self.wear(PLAIN);
         let sent = self.to.write_all(self.text.as_bytes());
         self.text.clear();

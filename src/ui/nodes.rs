@@ -142,10 +142,16 @@ fn row(mut pen: Pen<'_>, host: &HostState, node: &Node, at: bool, widths: &Width
         };
         pen.skip(2);
         draw_bar(&mut pen, share.unwrap_or(0.0), widths.bar, theme);
-        let percent = || share.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let percent = || share.map_or_else(|| "–".to_owned(), |share| format!("{} %", percent(share)));
         pen.skip(1);
         pen.fit_right(&told.unwrap_or_else(percent), width, fullness(share, plain, theme));
     }
+}
+
+/// Whole ones: printing a fraction as a whole number takes a frame of many rows ten times as long.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is from 0 to 1, or not much more")]
+fn percent(share: f64) -> u32 {
+    (share * 100.0).round() as u32
 }
 
 /// Whether it was heard of, as a mark.
