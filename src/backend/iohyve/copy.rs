@@ -91,7 +91,9 @@ impl Shell {
                     let Ok(Some(there)) = self.size_in_library(copy.name).await else { continue };
                     let told = if there > last { meter.set(come.saturating_add(there)) } else { Some(meter.idle()) };
                     last = there;
-                    told.into_iter().for_each(|told| copy.tell(told, COPIES));
+                    if let Some(told) = told {
+                        copy.tell(told, COPIES);
+                    }
                 }
             }
         }
@@ -104,7 +106,9 @@ impl Shell {
         let each = |taken: u64| {
             sent += taken;
             let told = if taken == 0 { Some(meter.idle()) } else { meter.add(taken) };
-            told.into_iter().for_each(|told| copy.tell(told, &note));
+            if let Some(told) = told {
+                copy.tell(told, &note);
+            }
             // The other side waits for the end of it, which comes after this.
             if sent == copy.size {
                 (copy.begins)();

@@ -112,7 +112,7 @@ impl Incoming {
                 false => Err(Error::not_found(format_args!("{name} has gone meanwhile"))),
             };
         };
-        let copied = self.copied(&whole, name, call).await;
+        let copied = Box::pin(self.copied(&whole, name, call)).await;
         if call.cancel.is_cancelled() {
             return Err(self.thrown_away(name).await);
         }

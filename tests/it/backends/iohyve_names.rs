@@ -9,8 +9,9 @@ use vmdeck::{
 
 /// Puts a machine beside `web`, as somebody else would.
 fn put_beside(rig: &Rig, name: &str) {
-    let mut guests = rig.world()["guests"].clone();
-    guests[name] = guests["web"].clone();
+    let mut guests = rig.world().get("guests").cloned().unwrap();
+    let web = guests.get("web").cloned().unwrap();
+    guests.as_object_mut().unwrap().insert(name.to_owned(), web);
     rig.set("guests", guests);
 }
 
