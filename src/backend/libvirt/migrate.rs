@@ -5,13 +5,16 @@ use super::{
     client::Client,
     describe,
     leavings::Leavings,
+    locked,
     peer::in_time,
     wire::{Domain, Params, procedure as p},
     xdr::Reader,
 };
 use crate::{
     backend::Call,
-    domain::{ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Result, Verdict, VmId, check_libvirt_uri},
+    domain::{
+        ByteSize, Error, ErrorKind, Moves, Op, PowerState, Progress, Reply, Result, Verdict, VmId, check_libvirt_uri,
+    },
 };
 use std::{
     convert::Infallible,
@@ -28,6 +31,8 @@ pub(super) const CAUTION: &str = "This libvirt signs in to the other one itself,
 pub(super) const SETTLE: Duration = Duration::from_secs(60);
 /// Between two looks at how far it is.
 const EVERY: Duration = Duration::from_secs(1);
+/// What is told where a machine's autostart has not gone with it.
+const LEFT_BEHIND: &str = "it started with this host, and does not start with the other one";
 /// Why a machine is off that has gone elsewhere (`VIR_DOMAIN_SHUTOFF_MIGRATED`).
 const MIGRATED: i32 = 4;
 
@@ -112,10 +117,16 @@ impl Libvirt {
         }
         let has_begun = AtomicBool::new(false);
         let flags = if copy_disks { FLAGS | COPY_DISKS } else { FLAGS };
+        if starts {
+            locked(&self.leaving).insert(vm.clone());
+        }
         let ended = tokio::select! {
             ended = client.migrate(&domain, to, flags) => ended,
             never = follow(&client, &domain, memory, &call, &has_begun) => match never {},
         };
+        if !ended.as_ref().is_err_and(Error::leaves_unknown) {
+            locked(&self.leaving).remove(vm);
+        }
         let error = match ended {
             Err(error) if error.kind == ErrorKind::Cancelled => self.stayed(vm, before, error).await,
             Err(error) => explained(error, copy_disks),
@@ -148,7 +159,7 @@ impl Libvirt {
             Ok(false) => "the other libvirt has it off all the same".to_owned(),
             Err(error) => error.message,
         };
-        Some(format!("it started with this host, and does not start with the other one: {why}"))
+        Some(format!("{LEFT_BEHIND}: {why}"))
     }
 
     /// What a move has come to that was stopped: libvirt said so, and the machine is looked at.
@@ -172,11 +183,16 @@ impl Libvirt {
 
     /// Whether a machine has gone to another host.
     pub(super) async fn look_left(&self, vm: &VmId) -> Result<Verdict> {
-        match self.still_here(vm).await {
+        let found = match self.still_here(vm).await {
             // It may go between one question and the next.
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(Verdict::Met(None)),
-            found => found,
-        }
+            Err(error) if error.kind == ErrorKind::NotFound => Verdict::Met(None),
+            found => found?,
+        };
+        let is_gone = found == Verdict::Met(None);
+        Ok(match is_gone && locked(&self.leaving).remove(vm) {
+            true => Verdict::Met(Some(Reply::Remark(format!("{LEFT_BEHIND}: the connection was lost on the way")))),
+            false => found,
+        })
     }
 
     async fn still_here(&self, vm: &VmId) -> Result<Verdict> {

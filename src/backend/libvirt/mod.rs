@@ -50,7 +50,7 @@ use calls::group;
 use client::{Client, Connection};
 use futures_util::{StreamExt, stream::iter};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
     time::Duration,
@@ -153,6 +153,8 @@ pub struct Libvirt {
     known: Mutex<HashMap<VmId, Known>>,
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     readings: AtomicU32,
+    /// Machines that start with this host, and whose move nobody has seen end.
+    leaving: Mutex<HashSet<VmId>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -170,6 +172,7 @@ impl Libvirt {
             known: Mutex::default(),
             samples: Mutex::default(),
             readings: AtomicU32::new(0),
+            leaving: Mutex::default(),
         }
     }
 
