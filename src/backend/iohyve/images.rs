@@ -50,6 +50,12 @@ impl Iohyve {
         }
     }
 
+    /// Whether it is fetched no more, and iohyve has not taken it yet.
+    fn has_come(&self, image: &str) -> Result<bool> {
+        names::check_iso(image)?;
+        Ok(Journal::read(&self.settings.images, image)?.is_none() && self.incoming.waits(image))
+    }
+
     /// What has come becomes iohyve's.
     async fn hand_over(&self, name: &str, call: &Call) -> Result<Image> {
         let _ours = self.fetching.is_ours(name);
@@ -79,12 +85,15 @@ impl Images for Iohyve {
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(wish(&self.settings.images, image, Wish::Pause)).await
+        std::future::ready(match self.has_come(image)? {
+            true => Err(Error::conflict(format_args!("{image} has come whole: it cannot rest, only be thrown away"))),
+            false => wish(&self.settings.images, image, Wish::Pause),
+        })
+        .await
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        let is_fetched = Journal::read(&self.settings.images, image)?.is_some();
-        match !is_fetched && self.incoming.waits(image) {
+        match self.has_come(image)? {
             true => self.incoming.drop_waiting(image).await,
             false => wish(&self.settings.images, image, Wish::Cancel),
         }

@@ -103,6 +103,8 @@ async fn what_somebody_else_has_put_there_meanwhile_is_left_alone() {
     assert_eq!((error.kind, error.message), (ErrorKind::Conflict, told));
     assert!(waits.is_file());
     // What waits can be thrown away, and that is all that goes.
+    let rests = iohyve.pause_fetch("a.iso").await.unwrap_err();
+    assert_eq!(rests.message, "a.iso has come whole: it cannot rest, only be thrown away");
     iohyve.cancel_fetch("a.iso").await.unwrap();
     assert!(!waits.exists() && iohyve.fetches().await.unwrap().open.is_empty());
     assert_eq!((rig.sent(&["cpiso", "rmiso"]), names(&iohyve).await), (Vec::new(), vec!["a.iso".to_owned()]));
