@@ -24,6 +24,11 @@ use tokio::{
 /// does) is forgotten, so that it swallows nothing.
 const REST: Duration = Duration::from_millis(100);
 
+/// The same where an escape is all that came: mostly it is the key of that name, and on a slow line the begin of another.
+const ALONE: Duration = Duration::from_millis(25);
+
+const ESCAPE: u8 = 0x1b;
+
 /// What a terminal puts before text that is pasted. Its rest may take as long as it likes: it must never act as keys.
 const PASTE: &[u8] = b"\x1b[200~";
 
@@ -39,15 +44,17 @@ struct Reader {
 }
 
 impl Reader {
-    /// `goes_on`: more was typed than these bytes.
-    fn take(&mut self, bytes: &[u8], goes_on: bool) -> Vec<Input> {
+    fn take(&mut self, bytes: &[u8]) -> Vec<Input> {
         let mut inputs = Vec::new();
-        for (at, byte) in bytes.iter().enumerate() {
+        for byte in bytes {
+            // Where no text is pasted an escape begins anew, whatever was there before.
+            if *byte == ESCAPE && !self.begun.is_empty() && self.begun != PASTE {
+                inputs.extend(self.give_up());
+            }
             if self.begun.len() < PASTE.len() {
                 self.begun.push(*byte);
             }
-            // An escape that nothing follows is the key of that name.
-            self.parser.parse(&[*byte], goes_on || at + 1 < bytes.len());
+            self.parser.parse(&[*byte], true);
             while let Some(event) = self.parser.pop() {
                 inputs.extend(Input::from_event(event));
                 self.begun.clear();
@@ -56,16 +63,21 @@ impl Reader {
         inputs
     }
 
+    /// How long what has begun may take until it is whole. None: nothing has, or it may take as long as it likes.
+    fn patience(&self) -> Option<Duration> {
+        match self.begun.as_slice() {
+            [] => None,
+            [ESCAPE] => Some(ALONE),
+            [_, _, _, ..] if PASTE.starts_with(&self.begun) => None,
+            _ => Some(REST),
+        }
+    }
+
     /// What it is where nothing follows.
     fn give_up(&mut self) -> Option<Input> {
         let mut parser = std::mem::take(self).parser;
         parser.parse(&[], false);
         parser.pop().and_then(Input::from_event)
-    }
-
-    /// Whether a key has begun that is not whole.
-    fn waits(&self) -> bool {
-        !self.begun.is_empty() && self.begun != PASTE
     }
 }
 
@@ -118,15 +130,16 @@ pub(super) async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
             if typed.is_empty() {
                 break;
             }
-            inputs = reader.take(typed, typed.len() == AT_ONCE);
+            inputs = reader.take(typed);
         }
+        let patience = reader.patience();
         tokio::select! {
             ready = tty.readable() => ready?.clear_ready(),
             _ = resized.recv() => {
                 let (columns, rows) = crossterm::terminal::size()?;
                 inputs.push(Input::Resized(columns, rows));
             }
-            () = sleep(REST), if reader.waits() => inputs.extend(reader.give_up()),
+            () = sleep(patience.unwrap_or_default()), if patience.is_some() => inputs.extend(reader.give_up()),
         }
     }
 }
@@ -141,7 +154,7 @@ mod tests {
     }
 
     fn read(reader: &mut Reader, bytes: &str) -> Vec<Input> {
-        reader.take(bytes.as_bytes(), false)
+        reader.take(bytes.as_bytes())
     }
 
     #[test]
@@ -153,7 +166,6 @@ mod tests {
             ("\r", "enter"),
             ("\t", "tab"),
             ("\x7f", "backspace"),
-            ("\x1b", "esc"),
             ("\x03", "ctrl-c"),
             ("\x1bx", "alt-x"),
             ("\x1b[A", "up"),
@@ -172,35 +184,52 @@ mod tests {
         ] {
             let mut reader = Reader::default();
             assert_eq!(read(&mut reader, bytes), [key(name)], "{bytes:?}");
-            assert!(!reader.waits(), "{bytes:?}");
+            assert_eq!(reader.patience(), None, "{bytes:?}");
         }
     }
 
     #[test]
     fn a_key_may_come_in_pieces_and_many_at_once() {
         let mut reader = Reader::default();
-        assert_eq!(read(&mut reader, "j\x1b[1;"), [key("j")]);
-        assert!(reader.waits());
+        assert_eq!(read(&mut reader, "j\x1b"), [key("j")]);
+        assert_eq!(reader.patience(), Some(ALONE));
+        assert_eq!(read(&mut reader, "[1;"), []);
+        assert_eq!(reader.patience(), Some(REST));
         assert_eq!(read(&mut reader, "5Aq"), [key("ctrl-up"), key("q")]);
-        assert!(!reader.waits());
+        assert_eq!(reader.patience(), None);
     }
 
     #[test]
     fn what_is_no_key_by_itself_is_forgotten_and_an_escape_is_one() {
         let mut reader = Reader::default();
         for (begin, key_alone) in [("\x1b[", None), ("\x1b]", None), ("\x1b[1;", None), ("\x1b", Some(key("esc")))] {
-            assert_eq!(reader.take(begin.as_bytes(), true), [], "{begin:?}");
-            assert!(reader.waits(), "{begin:?}");
+            assert_eq!(read(&mut reader, begin), [], "{begin:?}");
+            assert!(reader.patience().is_some(), "{begin:?}");
             assert_eq!(reader.give_up(), key_alone, "{begin:?}");
             assert_eq!(read(&mut reader, "q"), [key("q")], "{begin:?}");
+        }
+        assert_eq!(read(&mut reader, "\x1b\x1b\x1b[B"), [key("esc"), key("esc"), key("down")]);
+        for begun in ["\x1b[", "\x1b]x", "\x1bOM", "\u{80}"] {
+            assert_eq!(read(&mut reader, &format!("{begun}\x1b[B")).last(), Some(&key("down")), "{begun:?}");
         }
     }
 
     #[test]
     fn pasted_text_may_take_its_time_and_is_one_piece() {
-        let mut reader = Reader::default();
-        assert_eq!(read(&mut reader, "\x1b[200~X y\r"), []);
-        assert!(!reader.waits(), "its rest would act as keys");
-        assert_eq!(read(&mut reader, "z\x1b[201~q"), [Input::Paste("X y\rz".to_owned()), key("q")]);
+        // Keys that are none, and another that is not whole, stand before it.
+        for before in ["", "\x1bOM", "\x1b[", "\x1b"] {
+            for split in 3..PASTE.len() + 3 {
+                let mut reader = Reader::default();
+                read(&mut reader, before);
+                let (begin, rest) = "\x1b[200~X y\rz\x1b[201~q".split_at(split);
+                read(&mut reader, begin);
+                assert_eq!(reader.patience(), None, "its rest would act as keys: {before:?} {begin:?}");
+                assert_eq!(
+                    read(&mut reader, rest),
+                    [Input::Paste("X y\rz".to_owned()), key("q")],
+                    "{before:?} {begin:?}"
+                );
+            }
+        }
     }
 }

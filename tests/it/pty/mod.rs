@@ -59,7 +59,7 @@ fn the_begin_of_a_key_holds_nothing_up_and_swallows_nothing() {
     program.until_shown("alpha");
     // Alt-[ begins as an arrow key does.
     program.press("\x1b[");
-    program.press_until_shown("2", "┌ Images");
+    program.press_until_shown("3", "┌ Tasks");
     program.press("\x1b[");
     program.signal(rustix::process::Signal::TERM);
     program.ends(0);

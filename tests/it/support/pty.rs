@@ -12,6 +12,9 @@ use std::{
 /// How long anything on the screen may take to come: the machine that runs the tests may be busy.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// How long a person waits before a key is pressed again: longer than the program waits for the rest of one.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What the program wrote so far, as a terminal shows it.
 struct Screen {
     parser: vt100::Parser,
@@ -128,10 +131,10 @@ impl Program {
     /// Presses `keys` again and again until `text` shows: the program may take the first for part of something else.
     pub(crate) fn press_until_shown(&mut self, keys: &str, text: &str) {
         let screen = self.screen.clone();
-        for _ in 0..600 {
+        for _ in 0..100 {
             self.press(keys);
             let waits = |s: &mut Screen| !s.parser.screen().contents().contains(text) && !s.is_closed;
-            let shown = screen.1.wait_timeout_while(screen.0.lock().unwrap(), Duration::from_millis(100), waits);
+            let shown = screen.1.wait_timeout_while(screen.0.lock().unwrap(), PAUSE, waits);
             if !shown.unwrap().1.timed_out() {
                 return;
             }
