@@ -48,9 +48,7 @@ impl Order {
 /// Writes the journal of a fetch that nothing is done for yet. Refused while another makes the same name.
 pub fn ask(order: &Order, look: &Look, folder: &Path) -> Result<()> {
     let part = Part::open(folder, &look.name)?;
-    let begun = begin(order, look, folder, &part).map(drop);
-    part.let_go();
-    begun
+    begin(order, look, folder, &part).map(drop)
 }
 
 /// The journal of a new fetch; one that was left is thrown away with its part, unless it is the same.

@@ -106,15 +106,17 @@ impl Part {
         fs::rename(&self.path, &apart).map_err(at(&apart))
     }
 
-    /// Leaves it to another. The lock ends at once, and not when the last copy of the file is closed: a program that some
-    /// thread starts at this moment has one until it is that program.
-    pub(super) fn let_go(self) {
-        let _ = flock(&self.file, FlockOperation::Unlock);
-    }
-
     /// Removes it.
     pub(super) fn discard(self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Part {
+    /// Leaves it to another. The lock ends at once, and not when the last copy of the file is closed: a program that some
+    /// thread starts at this moment has one until it is that program.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -136,7 +138,7 @@ fn is_taken(file: &File) -> bool {
 pub(super) fn is_free(file: &File) -> bool {
     let is_free = flock(file, FlockOperation::NonBlockingLockShared).is_ok();
     if is_free {
-        // As in [`Part::let_go`].
+        // As where a part is dropped.
         let _ = flock(file, FlockOperation::Unlock);
     }
     is_free
@@ -161,6 +163,10 @@ pub fn move_to_free_name(from: &Path, to: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
 
     fn part(folder: &Path, name: &str, bytes: &[u8]) -> Part {
         let mut part = Part::open(folder, name).unwrap();
@@ -182,6 +188,26 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("a.iso.mismatch")).unwrap(), b"wrong");
         part(folder.path(), "a.iso", b"x").discard();
         assert!(!folder.path().join("a.iso.part").exists());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "programs that other threads start")]
+    fn one_that_is_left_is_free_whatever_programs_begin_at_that_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let is_over = AtomicBool::new(false);
+        let taken = thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let _ = std::process::Command::new("true").status();
+                    }
+                });
+            }
+            let taken = (0..300).filter(|_| Part::open(folder.path(), "a.iso").is_err()).count();
+            is_over.store(true, Ordering::Relaxed);
+            taken
+        });
+        assert_eq!(taken, 0);
     }
 
     #[test]
