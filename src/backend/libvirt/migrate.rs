@@ -103,8 +103,11 @@ impl Libvirt {
         Op::Migrate.allowed(before).map_err(|why| Error::conflict(format_args!("{vm}: {why}")))?;
         let description = client.xml(&domain, false).await?;
         let memory = description.memory;
-        // A machine that is forgotten when it ends has no such setting.
-        let starts = client.autostart(&domain).await.unwrap_or(false);
+        let starts = match client.autostart(&domain).await {
+            // A machine that is forgotten when it ends has no such setting.
+            Err(error) if !error.leaves_unknown() => Ok(false),
+            starts => starts,
+        };
         let leavings = match copy_disks {
             true => {
                 call.progress(Progress::note("looking at the other host"));
@@ -117,8 +120,13 @@ impl Libvirt {
         }
         let has_begun = AtomicBool::new(false);
         let flags = if copy_disks { FLAGS | COPY_DISKS } else { FLAGS };
-        if starts {
-            locked(&self.leaving).insert(vm.clone());
+        let lost = match &starts {
+            Ok(true) => Some(format!("{LEFT_BEHIND}: the connection was lost on the way")),
+            Ok(false) => None,
+            Err(why) => Some(untold(why)),
+        };
+        if let Some(lost) = lost {
+            locked(&self.leaving).insert(vm.clone(), lost);
         }
         let ended = tokio::select! {
             ended = client.migrate(&domain, to, flags) => ended,
@@ -130,8 +138,13 @@ impl Libvirt {
         let error = match ended {
             Err(error) if error.kind == ErrorKind::Cancelled => self.stayed(vm, before, error).await,
             Err(error) => explained(error, copy_disks),
-            Ok(()) if starts => return Ok(self.autostart_there(vm, to).await),
-            Ok(()) => return Ok(None),
+            Ok(()) => {
+                return Ok(match starts {
+                    Ok(true) => self.autostart_there(vm, to).await,
+                    Ok(false) => None,
+                    Err(why) => Some(untold(&why)),
+                });
+            }
         };
         // Where the machine is not as it was, nobody can tell what is needed where.
         let is_as_before = !error.leaves_unknown() && power(&client, &domain).await.is_ok_and(|now| now == before);
@@ -146,20 +159,26 @@ impl Libvirt {
     }
 
     /// Has a machine that started with this host start with the one where it is now: libvirt leaves that behind. Returns
-    /// what is to be told where it does not.
+    /// what is to be told where it does not, or may not.
     async fn autostart_there(&self, vm: &VmId, to: &str) -> Option<String> {
+        // From when it is sent until the other libvirt refuses it, it may be so.
+        let mut may_start = false;
         let set = async {
             let peer = self.peer(to).await?;
             let there = peer.client().lookup(vm).await?;
-            peer.client().set_autostart(&there, true).await?;
+            may_start = true;
+            let set = peer.client().set_autostart(&there, true).await;
+            may_start = set.as_ref().map_or_else(Error::leaves_unknown, |()| true);
+            set?;
             peer.client().autostart(&there).await
         };
-        let why = match in_time(set).await {
-            Ok(true) => return None,
-            Ok(false) => "the other libvirt has it off all the same".to_owned(),
-            Err(error) => error.message,
-        };
-        Some(format!("{LEFT_BEHIND}: {why}"))
+        let set = in_time(set).await;
+        match set {
+            Ok(true) => None,
+            Ok(false) => Some(format!("{LEFT_BEHIND}: the other libvirt has it off all the same")),
+            Err(why) if may_start => Some(untold(&why)),
+            Err(why) => Some(format!("{LEFT_BEHIND}: {}", why.message)),
+        }
     }
 
     /// What a move has come to that was stopped: libvirt said so, and the machine is looked at.
@@ -189,10 +208,8 @@ impl Libvirt {
             found => found?,
         };
         let is_gone = found == Verdict::Met(None);
-        Ok(match is_gone && locked(&self.leaving).remove(vm) {
-            true => Verdict::Met(Some(Reply::Remark(format!("{LEFT_BEHIND}: the connection was lost on the way")))),
-            false => found,
-        })
+        let lost = is_gone.then(|| locked(&self.leaving).remove(vm)).flatten();
+        Ok(lost.map_or(found, |lost| Verdict::Met(Some(Reply::Remark(lost)))))
     }
 
     async fn still_here(&self, vm: &VmId) -> Result<Verdict> {
@@ -207,6 +224,11 @@ impl Libvirt {
             _ => Verdict::NotMet("it still runs here".to_owned()),
         })
     }
+}
+
+/// What is told where nobody knows whether a machine's autostart has gone with it.
+fn untold(why: &Error) -> String {
+    format!("whether it starts with the other one is not known: {}", why.message)
 }
 
 fn number(n: i32) -> u64 {

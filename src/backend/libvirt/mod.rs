@@ -50,7 +50,7 @@ use calls::group;
 use client::{Client, Connection};
 use futures_util::{StreamExt, stream::iter};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
     time::Duration,
@@ -153,8 +153,8 @@ pub struct Libvirt {
     known: Mutex<HashMap<VmId, Known>>,
     samples: Mutex<HashMap<VmId, figures::Sample>>,
     readings: AtomicU32,
-    /// Machines that start with this host, and whose move nobody has seen end.
-    leaving: Mutex<HashSet<VmId>>,
+    /// Machines whose move nobody has seen end, and what is to be told of their start with the host then.
+    leaving: Mutex<HashMap<VmId, String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,9 +3,10 @@ use crate::support::{
     fake_libvirt_moves::{FakeMover, Says},
     qemu::eventually,
 };
+use tokio::sync::mpsc;
 use vmdeck::{
     backend::{Backend, Call, Machines},
-    domain::{Error, ErrorKind, Expect, Result, Verdict},
+    domain::{Error, ErrorKind, Expect, Reply, Result, Verdict},
 };
 
 const THERE: &str = "qemu+ssh://root@big/system";
@@ -134,4 +135,46 @@ async fn how_far_a_move_is_is_asked_for_while_it_goes_on() {
     let (ended, ()) = tokio::join!(libvirt.migrate(&vm, THERE, false, call), watching);
     assert_eq!(told(ended).0, ErrorKind::Cancelled);
     assert_eq!(progress.borrow().note.as_deref(), Some("asked to stop"));
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_a_start_with_the_other_host_is_not_told_as_no() {
+    let (here, there) = (FakeMover::new(), FakeMover::new());
+    here.world().moved = Some(Says::Yes);
+    here.world().autostart = Some(Says::Yes);
+    let libvirt = here.connected().await;
+    let moved = async || libvirt.migrate(&"web".into(), &there.peer_uri(), false, Call::new().0).await.unwrap();
+    let (no, unknown) =
+        ("it started with this host, and does not start", "whether it starts with the other one is not");
+    here.world().starts = Some(true);
+    for (set, read, wanted) in [
+        (Says::Yes, Some(true), None),
+        (Says::Yes, Some(false), Some(no)),
+        (Says::No(38, "no room for a link"), Some(true), Some(no)),
+        // It was sent, and nobody answered; it was set, and could not be read.
+        (Says::Nothing, Some(true), Some(unknown)),
+        (Says::Yes, None, Some(unknown)),
+    ] {
+        (there.world().autostart, there.world().starts) = (Some(set.clone()), read);
+        let told = moved().await;
+        assert!(
+            told.as_deref().map_or(wanted.is_none(), |told| wanted.is_some_and(|wanted| told.starts_with(wanted))),
+            "{set:?} {read:?}: {told:?}"
+        );
+    }
+    // Nothing is sent to one that does not have it.
+    there.world().machine = None;
+    assert!(moved().await.unwrap().starts_with(no));
+    // Nor where it has no such setting, or cannot be told whether it starts with this one.
+    here.world().autostart = None;
+    assert_eq!(moved().await, None);
+    (here.world().autostart, here.world().starts) = (Some(Says::Yes), None);
+    assert!(moved().await.unwrap().starts_with(unknown));
+    // The same is told where nobody has seen the move end.
+    here.world().moved = Some(Says::Nothing);
+    libvirt.migrate(&"web".into(), &there.peer_uri(), false, Call::new().0).await.unwrap_err();
+    here.world().machine = None;
+    libvirt.connect(mpsc::channel(64).0).await.unwrap();
+    let left = libvirt.look(&Expect::Left("web".into())).await;
+    assert!(matches!(&left, Verdict::Met(Some(Reply::Remark(told))) if told.starts_with(unknown)), "{left:?}");
 }

@@ -50,6 +50,10 @@ pub(crate) struct World {
     /// Where a move goes, and how: address and flags.
     pub sent: Vec<(String, u32)>,
     pub aborts: usize,
+    /// What a call to have the machine start with the host comes to; None: there is no such setting.
+    pub autostart: Option<Says>,
+    /// What the daemon says then of whether it does; None: an answer that breaks off.
+    pub starts: Option<bool>,
 }
 
 pub(crate) struct FakeMover {
@@ -70,6 +74,8 @@ impl FakeMover {
             job: Vec::new(),
             sent: Vec::new(),
             aborts: 0,
+            autostart: None,
+            starts: None,
         };
         let world = Arc::new(Mutex::new(world));
         let mut server = JoinSet::new();
@@ -85,6 +91,11 @@ impl FakeMover {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    /// Where a machine of another daemon on this computer goes, to come here.
+    pub(crate) fn peer_uri(&self) -> String {
+        format!("qemu+unix:///session?socket={}", self.socket().display())
     }
 
     fn socket(&self) -> PathBuf {
@@ -146,6 +157,10 @@ fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Op
                 return Vec::new();
             };
             (says, empty().u32(0))
+        }
+        p::SET_AUTOSTART if world.autostart.is_some() => (world.autostart.clone().unwrap(), empty()),
+        p::GET_AUTOSTART if world.autostart.is_some() => {
+            (Says::Yes, world.starts.map_or_else(empty, |starts| empty().i32(starts.into())))
         }
         p::ABORT_JOB => {
             world.aborts += 1;
