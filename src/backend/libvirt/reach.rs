@@ -312,6 +312,8 @@ mod tests {
         let error = local(std::slice::from_ref(&path), events).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unreachable);
         assert!(error.message.contains("no daemon answers behind"), "{error}");
+        // Who may write to it is else as this process makes files.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let denied = unreachable(&path, &io::Error::from(io::ErrorKind::PermissionDenied));
         let words = format!("permission denied: only root may use {}; ", path.display());
         assert!(denied.kind == ErrorKind::Unauthorized && denied.message.starts_with(&words), "{denied}");

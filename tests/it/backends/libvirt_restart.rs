@@ -57,13 +57,17 @@ impl Way {
                 let (reached, mut cuts) = (of_server.clone(), cuts.clone());
                 let is_first = !*cuts.borrow();
                 ways.spawn(async move {
-                    let ((calls, answers), (told, asked)) = (near.into_split(), far.into_split());
+                    let ((mut calls, mut answers), (mut told, mut asked)) = (near.into_split(), far.into_split());
                     let serial = watch::Sender::new(None);
-                    let held = is_first.then_some(held);
+                    let held_at = |place| Some(held).filter(|held| is_first && *held == place);
                     tokio::select! {
-                        () = pass(calls, asked, held.filter(|held| *held == Held::Call), &serial, &reached) => {}
-                        () = pass(told, answers, held.filter(|held| *held == Held::Answer), &serial, &reached) => {}
+                        () = pass(&mut calls, &mut asked, held_at(Held::Call), &serial, &reached) => {}
+                        () = pass(&mut told, &mut answers, held_at(Held::Answer), &serial, &reached) => {}
                         _ = cuts.wait_for(|cut| *cut && is_first) => {}
+                    }
+                    // That the daemon is gone is heard of when the way is cut, and not before.
+                    if is_first {
+                        let _ = cuts.wait_for(|cut| *cut).await;
                     }
                 });
             }
@@ -74,13 +78,13 @@ impl Way {
 
 /// Passes packets on, until the one that is to be held here. `serial`: the number of the change.
 async fn pass(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
     held: Option<Held>,
     serial: &watch::Sender<Option<u32>>,
     reached: &watch::Sender<bool>,
 ) {
-    while let Ok(Some(packet)) = Packet::read(&mut from).await {
+    while let Ok(Some(packet)) = Packet::read(from).await {
         if packet.kind == Kind::Call && packet.procedure == VOLUME_RESIZE {
             serial.send_replace(Some(packet.serial));
         }
@@ -119,10 +123,11 @@ async fn interrupted(held: Held) -> (vmdeck::domain::Result<Reply>, u64) {
     let task = stage.call("lab", Request::ResizeDisk { vm: vm.clone(), disk: "vda".into(), size });
     way.reached.subscribe().wait_for(|reached| *reached).await.unwrap();
     daemon.kill();
+    // What became of it is looked for during a few seconds, and a daemon may take longer to be up again.
+    daemon.start().await;
     way.cut.send_replace(true);
     let is_looking = |told: &Message| matches!(told, Message::TaskState(_, TaskState::Looking(_)));
     stage.until(|told| is_looking(told).then_some(())).await;
-    daemon.start().await;
     let ended = stage.end(task).await;
     stage.hosts.stop().await;
     let (libvirt, _heard) = daemon.connected().await;
