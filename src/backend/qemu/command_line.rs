@@ -55,10 +55,10 @@ fn owned_value(option: &str, value: &str) -> Option<&'static str> {
             .then_some("boot is a property"),
         "drive" => value.split(',').any(|part| part == "if=pflash").then_some("firmware is a property"),
         "global" => {
-            let kind = value.strip_prefix("driver=").unwrap_or(value);
-            DEVICES
-                .iter()
-                .any(|ours| kind.starts_with(ours))
+            // `kind.property=value`, or three keys in any order.
+            let mut kinds = value.split(',').filter_map(|part| part.strip_prefix("driver=")).chain([value]);
+            kinds
+                .any(|kind| DEVICES.iter().any(|ours| kind.starts_with(ours)))
                 .then_some("it would change the disks, cards and firmware that are vmdeck's")
         }
         _ => None,
@@ -306,6 +306,10 @@ mod tests {
                 "-global driver=cfi.pflash01,property=secure,value=on",
                 "it would change the disks, cards and firmware that are vmdeck's",
             ),
+            (
+                "-global property=drive,driver=virtio-blk-pci,value=x",
+                "it would change the disks, cards and firmware that are vmdeck's",
+            ),
         ] {
             assert_eq!(why(words), Some(format!("arguments: `{words}` cannot be given: {reason}")));
         }
@@ -318,6 +322,7 @@ mod tests {
             "-drive if=none,id=more,file=x",
             "-global ICH9-LPC.disable_s3=1",
             "-global driver=mc146818rtc,property=lost_tick_policy,value=slew",
+            "-global property=lost_tick_policy,value=slew,driver=mc146818rtc",
             "-rtc base=localtime",
             "-kernel x -append root=/dev/vda1",
         ] {
