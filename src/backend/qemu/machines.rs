@@ -97,7 +97,9 @@ impl Local {
                 if source.is_none() {
                     if value("disk").is_empty() {
                         let image = crate::domain::clean_line(image);
-                        return Err(Error::invalid(format_args!("disk: it is needed: {image} stands in the CD drive")));
+                        return Err(Error::invalid(format_args!(
+                            "disk: it is empty, and {image} stands in the CD drive: give a size, such as 20G"
+                        )));
                     }
                     record.cdrom = self.image_path(image)?.display().to_string();
                 }
@@ -202,7 +204,7 @@ impl Machines for Qemu {
             FieldSpec::new("disk", "Disk", disk)
                 .default("20G")
                 .unless("image")
-                .help("grows as it is filled; empty: as large as the image"),
+                .help("grows as it is filled; empty: as large as a disk image"),
             FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),
             FieldSpec::new("network", "Network", networks()).default("user"),
             FieldSpec::new("image", "Image", self.local.image_choices(false))

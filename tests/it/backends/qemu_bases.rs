@@ -176,6 +176,8 @@ async fn an_image_that_leads_elsewhere_becomes_no_disk() {
     assert_eq!(backing(&image(&world, "evil.qcow2")).as_deref(), Some(secret.as_path()));
     let no_disk = made(&world.qemu, "web", "cd.iso", "copy", "2M").await.unwrap_err();
     assert_eq!(no_disk.message, "image: cd.iso is no disk image but iso: put it into the CD drive");
+    let no_size = made(&world.qemu, "web", "cd.iso", "auto", "").await.unwrap_err();
+    assert_eq!(no_size.message, "disk: it is empty, and cd.iso stands in the CD drive: give a size, such as 20G");
     let small = made(&world.qemu, "web", "boot.qcow2", "overlay", "1K").await.unwrap_err();
     assert!(small.message.starts_with("size: 1 KiB is smaller than boot.qcow2, which has 1 MiB"), "{small}");
     assert!(!world.place("web").folder.exists(), "a failure leaves no half machine");
