@@ -172,7 +172,7 @@ async fn confirm(command: &str, streams: &mut Streams<'_>) -> Result<Option<bool
     let _ = write!(streams.out, "This would be run: {}\nRun it? [y/N] ", clean_line(command));
     let _ = streams.out.flush();
     let line = if streams.is_person {
-        answer(streams.out).await?
+        answer(streams.out, "nothing was installed").await?
     } else {
         let mut line = String::new();
         let read = BufReader::with_capacity(1, &mut *streams.input).take(1000).read_line(&mut line);

@@ -175,7 +175,7 @@ impl Local {
             return Err(unasked());
         }
         call.progress(Progress::note("waiting for an answer"));
-        let question = self.fetching.confirm(format!("With the new lists of packages, {caution}. Install it so?"));
+        let question = self.fetching.confirm(format!("Careful: {caution}. Install it so?"));
         let answer = tokio::select! {
             answer = question => answer,
             () = call.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "cancelled")),

@@ -78,18 +78,19 @@ pub(super) async fn secret(what: &str, to: &mut dyn Write) -> Result<String> {
     }
 }
 
-/// What is answered to a question that stands there already; None: Ctrl-D.
+/// What is answered to a question that stands there already; None: Ctrl-D. `kept`: what an interruption leaves as
+/// it was.
 ///
 /// # Errors
 /// Ctrl-C, which no longer ends the program by itself once a command has listened to it; no terminal that can be read.
-pub(in crate::runtime) async fn answer(to: &mut dyn Write) -> Result<Option<String>> {
+pub(in crate::runtime) async fn answer(to: &mut dyn Write, kept: &str) -> Result<Option<String>> {
     let unread = |why: io::Error| Error::from(why).context("the terminal cannot be read");
     let mut interrupts = signal(SignalKind::interrupt()).map_err(unread)?;
     tokio::select! {
         typed = line() => typed.map_err(unread),
         _ = interrupts.recv() => {
             let _ = writeln!(to);
-            Err(Error::new(ErrorKind::Cancelled, "interrupted: nothing was done"))
+            Err(Error::new(ErrorKind::Cancelled, format_args!("interrupted: {kept}")))
         }
     }
 }

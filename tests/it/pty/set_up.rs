@@ -16,7 +16,8 @@ fn a_downgrade_that_only_new_lists_show_is_asked_for_while_it_installs() {
         program.press("4U");
         program.until_shown("Install what local lacks?");
         program.press("y");
-        program.until_told("older versions replace newer ones: qemu-system-common, qemu-utils. Install it so?");
+        program
+            .until_told("Careful: older versions replace newer ones: qemu-system-common, qemu-utils. Install it so?");
         assert!(computer.installs().is_empty(), "{}", computer.asked());
         program.press(answer);
         program.until_shown(told);
@@ -28,11 +29,15 @@ fn a_downgrade_that_only_new_lists_show_is_asked_for_while_it_installs() {
 
 #[test]
 fn ctrl_c_at_the_question_of_the_command_ends_it() {
-    let computer = Computer::new(true);
-    let mut program = program(&computer, &["setup", "--yes"]);
-    program.until_shown("Run it? [y/N]");
-    program.press("\x03");
-    program.until_shown("vmdeck: interrupted: nothing was done");
-    program.ends(130);
-    assert!(!computer.is_installed());
+    // At the first one, and at one that came up when the lists of packages were new.
+    for has_lists in [true, false] {
+        let computer = Computer::new(has_lists);
+        let mut program = program(&computer, &["setup", "--yes"]);
+        program.until_shown("Run it? [y/N]");
+        program.press("\x03");
+        program.until_shown("vmdeck: interrupted: nothing was installed");
+        program.ends(130);
+        assert!(!computer.is_installed());
+        assert_eq!(computer.asked().contains("update"), !has_lists, "{}", computer.asked());
+    }
 }
