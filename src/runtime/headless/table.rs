@@ -15,6 +15,7 @@ struct Told {
     link: Option<Link>,
     /// Of the quick list first, which may lack states: the full one follows.
     vms: Option<Vec<Vm>>,
+    is_listed: bool,
     is_full: bool,
 }
 
@@ -33,8 +34,12 @@ impl Told {
             HostEvent::Link(Link::Connecting) if self.link.is_some() => {}
             HostEvent::Link(link) => self.link = Some(link),
             HostEvent::Inventory(inventory) => {
-                self.is_full = self.vms.is_some();
-                self.vms = inventory.vms.or(self.vms.take()).or(Some(Vec::new()));
+                // Images alone come when a fetch has ended, and nodes alone where the machines cannot be told.
+                if inventory.vms.is_some() || inventory.nodes.is_some() {
+                    self.is_full = self.is_listed;
+                    self.is_listed = true;
+                }
+                self.vms = inventory.vms.or(self.vms.take());
             }
             HostEvent::Stale { error, .. } => self.link = Some(Link::Down { error, retry_at: None }),
             _ => {}
@@ -53,7 +58,8 @@ impl Told {
             }
             Some(_) if self.is_full => one("no machines".to_owned()),
             // What the quick list lacks may still come.
-            _ if is_up => one("no answer yet".to_owned()),
+            _ if is_up && !self.is_full => one("no answer yet".to_owned()),
+            _ if is_up => one("its machines are not known".to_owned()),
             _ => one(self.link()),
         }
     }
@@ -156,9 +162,26 @@ mod tests {
         // Nothing in the quick list is not yet no machines.
         assert_eq!(told([up(), list(&[])]).1, [["far", "no answer yet"]]);
         assert_eq!(told([up(), list(&[]), list(&[])]).1, [["far", "no machines"]]);
+        // A fetch that ends meanwhile brings images alone, which are no list of machines.
+        let images = || HostEvent::Inventory(Inventory { images: Some(Vec::new()), ..Inventory::default() });
+        for events in [[up(), images(), names()], [up(), names(), images()]] {
+            let (is_done, rows) = told(events);
+            assert!(!is_done && rows.len() == 2, "{rows:?}");
+        }
+        assert_eq!(told([up(), images(), list(&[])]).1, [["far", "no answer yet"]]);
+        assert!(told([up(), list(&[]), images(), list(&[])]).0);
         let error = Error::new(ErrorKind::Timeout, "no answer within 10 s");
         let (is_done, rows) = told([up(), names(), HostEvent::Stale { since: Stamp(0), error }]);
         assert!(is_done);
         assert_eq!(rows, [["far", "down: no answer within 10 s"]]);
+    }
+
+    #[test]
+    fn a_host_that_tells_of_its_nodes_alone_is_not_waited_for_and_not_called_empty() {
+        let nodes = || HostEvent::Inventory(Inventory { nodes: Some(Vec::new()), ..Inventory::default() });
+        let up = HostEvent::Link(Link::Up(Box::<Capabilities>::default()));
+        let (is_done, rows) = told([up, nodes(), nodes()]);
+        assert!(is_done);
+        assert_eq!(rows, [["far", "its machines are not known"]]);
     }
 }
