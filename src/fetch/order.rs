@@ -164,7 +164,7 @@ mod tests {
         let look = crate::fetch::look(&order, folder, &crate::fetch::Options::default()).await.unwrap();
         let is_over = AtomicBool::new(false);
         let live = thread::scope(|scope| {
-            for _ in 0..4 {
+            for _ in 0..2 {
                 scope.spawn(|| {
                     while !is_over.load(Ordering::Relaxed) {
                         let _ = std::process::Command::new("true").status();
@@ -172,7 +172,7 @@ mod tests {
                 });
             }
             let is_held = |_: &u32| ask(&order, &look, folder).is_err() || is_live(folder, "a.iso");
-            let live = (0..2000).filter(is_held).count();
+            let live = (0..300).filter(is_held).count();
             is_over.store(true, Ordering::Relaxed);
             live
         });

@@ -16,6 +16,26 @@ pub(super) async fn keep(pipe: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8
     }
 }
 
+/// [`keep`], as far as `word`, which is not kept. Returns the rest of the pipe; None: it ended without.
+pub(super) async fn keep_until<R: AsyncRead + Unpin>(
+    word: &[u8],
+    pipe: Option<R>,
+    kept: &mut Vec<u8>,
+    limit: usize,
+) -> Option<R> {
+    let mut pipe = pipe?;
+    let mut chunk = vec![0; 16 << 10];
+    while let Ok(n @ 1..) = pipe.read(&mut chunk).await {
+        let room = limit.saturating_sub(kept.len());
+        kept.extend(chunk.iter().take(n.min(room)));
+        if let Some(at) = kept.windows(word.len()).position(|part| part == word) {
+            kept.drain(at..at + word.len());
+            return Some(pipe);
+        }
+    }
+    None
+}
+
 /// The lines of a pipe. A carriage return ends one too: progress bars use it.
 pub(super) struct Lines<R> {
     pipe: Option<BufReader<R>>,

@@ -19,7 +19,7 @@ pub use find::find_program;
 pub use known::Known;
 pub use output::Output;
 pub use password::Password;
-pub use pipe::{Pipe, Words};
+pub use pipe::{Fed, Pipe, Words};
 pub use process::{APART, Program};
 pub use storage::{at, free_space, real_size};
 pub use trust::{Trust, spaced};

@@ -1,5 +1,10 @@
 //! A program that is spoken to while it runs.
-use super::{Program, at, lines::keep, output::Output, process::PIPES};
+use super::{
+    Program, at,
+    lines::{keep, keep_until},
+    output::Output,
+    process::PIPES,
+};
 use crate::domain::{Error, ErrorKind, Result};
 use futures_util::FutureExt;
 use std::{path::Path, process::Stdio, time::Duration};
@@ -7,6 +12,7 @@ use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout},
+    sync::oneshot,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,6 +40,16 @@ pub struct Words {
     program: Program,
 }
 
+/// What a program is given to read, and what it makes of it.
+#[derive(Debug)]
+pub struct Fed<'a> {
+    pub path: &'a Path,
+    /// Kills it as long as it has not been told to go on.
+    pub cancel: &'a CancellationToken,
+    /// What it says when it has all and waits to be told to go on; no part of what is kept of its words.
+    pub word: &'a str,
+}
+
 impl Program {
     /// Starts it with both ways open.
     pub fn pipe(&self) -> Result<Pipe> {
@@ -45,29 +61,48 @@ impl Program {
         Ok(Pipe { to, from, words: Words { child, stderr, program: self.clone() } })
     }
 
-    /// Gives it a file to read, and runs it to its end. `each` hears of every piece that it has taken, and once a second
-    /// that it takes none. `cancel` kills it as long as it has not all; its patience counts from then on.
+    /// Gives it a file to read; once it has said its word, tells it to go on with an empty line, unless `go_on` fails: then
+    /// it is killed. Runs it to its end. `each` hears of every piece that it has taken, and once a second that it takes
+    /// none. Its patience counts from when it has all, and from when it goes on.
     pub async fn fed(
         &self,
-        path: &Path,
-        cancel: &CancellationToken,
+        fed: &Fed<'_>,
         mut each: impl FnMut(u64) + Send,
+        go_on: impl FnOnce() -> Result<()> + Send,
     ) -> Result<Output> {
-        let file = File::open(path).await.map_err(at(path))?;
+        let file = File::open(fed.path).await.map_err(at(fed.path))?;
         let mut child = self.start_with(Stdio::piped(), false)?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (to, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (ready, is_ready) = oneshot::channel();
         let code = {
-            let read = async { tokio::join!(keep(out, &mut stdout, WORDS), keep(err, &mut stderr, WORDS)) };
+            let words = async {
+                let rest = keep_until(fed.word.as_bytes(), out, &mut stdout, WORDS).await;
+                if rest.is_some() {
+                    let _ = ready.send(());
+                }
+                keep(rest, &mut stdout, WORDS).await;
+            };
+            let read = async { tokio::join!(words, keep(err, &mut stderr, WORDS)) };
             let read = read.fuse();
             tokio::pin!(read);
-            let feed = feed(file, child.stdin.take(), &mut each);
-            tokio::pin!(feed);
+            let give = async {
+                let Some(mut to) = to else { return Ok(()) };
+                feed(file, &mut to, &mut each).await.map_err(at(fed.path))?;
+                // One that ends without its word has other words.
+                if self.within(async { Ok(is_ready.await.is_ok()) }).await? {
+                    go_on()?;
+                    let _ = to.write_all(b"\n").await;
+                }
+                Ok::<_, Error>(())
+            };
+            tokio::pin!(give);
             loop {
                 tokio::select! {
-                    given = &mut feed => break given.map_err(at(path))?,
+                    given = &mut give => break given?,
                     _ = &mut read => {}
-                    () = cancel.cancelled() => {
+                    _ = child.wait() => break,
+                    () = fed.cancel.cancelled() => {
                         return Err(Error::new(ErrorKind::Cancelled, format_args!("{} was stopped", self.name())));
                     }
                 }
@@ -79,8 +114,7 @@ impl Program {
 }
 
 /// Passes a file on until its end, or until nobody takes it any more.
-async fn feed(mut file: File, to: Option<ChildStdin>, each: &mut (impl FnMut(u64) + Send)) -> std::io::Result<()> {
-    let Some(mut to) = to else { return Ok(()) };
+async fn feed(mut file: File, to: &mut ChildStdin, each: &mut (impl FnMut(u64) + Send)) -> std::io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         let size = file.read(&mut piece).await?;
@@ -142,22 +176,41 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, vec![b'x'; 300_000]).unwrap();
         let sh = |script: &str| Program::new("sh").args(["-c", script]);
-        let mut taken = 0;
-        let none = CancellationToken::new();
-        let output = sh("wc -c; echo done >&2; exit 3").fed(&path, &none, |size| taken += size).await.unwrap();
-        assert_eq!((output.code, taken, output.last_words().as_str()), (Some(3), 300_000, "done"));
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "300000");
-        // One that has enough before the end.
-        let output = sh("head -c 5; exit 1").fed(&path, &none, |_| {}).await.unwrap();
-        assert_eq!((output.code, &output.stdout[..]), (Some(1), &b"xxxxx"[..]));
-        // One that takes nothing until it is given up.
+        let (mut taken, mut goes_on) = (0, 0);
         let cancel = CancellationToken::new();
-        let (sleeper, told) = (sh("exec sleep 1000"), cancel.clone());
-        let fed = sleeper.fed(&path, &cancel, |size| {
-            if size == 0 {
-                told.cancel();
-            }
-        });
+        let given = Fed { path: &path, cancel: &cancel, word: "ready" };
+        // What a shell on the other side says before the program does is no word of it.
+        let program = sh("printf hello; head -c 300000 | wc -c; echo ready; read go; echo done >&2; exit 3");
+        let go_on = || {
+            goes_on += 1;
+            Ok(())
+        };
+        let output = program.fed(&given, |size| taken += size, go_on).await.unwrap();
+        assert_eq!((output.code, taken, goes_on, output.last_words().as_str()), (Some(3), 300_000, 1, "done"));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "hello300000");
+        // One that has enough before the end.
+        let never = || unreachable!();
+        let output = sh("head -c 5; exit 1").fed(&given, |_| {}, never).await.unwrap();
+        assert_eq!((output.code, &output.stdout[..]), (Some(1), &b"xxxxx"[..]));
+        // One that has all and says something else.
+        let output = sh("head -c 300000 >/dev/null; echo read; exit 1").fed(&given, |_| {}, never).await.unwrap();
+        assert_eq!((output.code, &output.stdout[..]), (Some(1), &b"read\n"[..]));
+        // One that may not go on.
+        let folder = folder.path().join("went-on");
+        let program = sh(&format!("head -c 300000 >/dev/null; echo ready; read go && touch {}", folder.display()));
+        let error = program.fed(&given, |_| {}, || Err(Error::conflict("no"))).await.unwrap_err();
+        assert_eq!((error.message.as_str(), folder.exists()), ("no", false));
+        // One that takes nothing until it is given up.
+        let sleeper = sh("exec sleep 1000");
+        let fed = sleeper.fed(
+            &given,
+            |size| {
+                if size == 0 {
+                    cancel.cancel();
+                }
+            },
+            never,
+        );
         assert_eq!(fed.await.unwrap_err().kind, ErrorKind::Cancelled);
     }
 

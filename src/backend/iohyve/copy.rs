@@ -4,7 +4,7 @@ use crate::{
     backend::{Call, iohyve::Place},
     domain::{Progress, Result},
     fetch::Meter,
-    transport::Output,
+    transport::{Fed, Output},
 };
 use std::{path::Path, time::Duration};
 use tokio::time::sleep;
@@ -15,6 +15,8 @@ pub(super) const COPIES: &str = "iohyve copies it into its library";
 const COPY: Duration = Duration::from_secs(3600);
 /// Between two looks at how far it is.
 const EVERY: Duration = Duration::from_secs(1);
+/// What the other side's script says when all has come and the name is free: it goes on when it is told to.
+const READY: &str = "vmdeck-may-copy";
 /// How the other side's script ends where the library has the name already.
 const TAKEN: i32 = 17;
 
@@ -25,8 +27,8 @@ pub(super) struct Copy<'a> {
     pub(super) name: &'a str,
     /// What has the name in the library is ours, and is written over.
     pub(super) replaces: bool,
-    /// Called when nothing is left to do but iohyve's own copy.
-    pub(super) begins: &'a (dyn Fn() + Sync),
+    /// Called when nothing is left to do but iohyve's own copy, which is not begun where this fails.
+    pub(super) begins: &'a (dyn Fn() -> Result<()> + Sync),
     pub(super) call: &'a Call,
 }
 
@@ -42,8 +44,8 @@ impl Copy<'_> {
         self.call.progress(Progress { note: Some(said.unwrap_or_else(|| note.to_owned())), ..progress });
     }
 
-    /// What a shell on the other side does. Nothing is written before the part is removed: it would end the script where
-    /// nobody listens any more.
+    /// What a shell on the other side does. It writes nothing itself: where nobody listens any more that would end it
+    /// before the part is removed.
     fn script(&self) -> Result<String> {
         let (name, size) = (quote(self.name)?, self.size);
         // While it was sent, somebody else may have put one of that name there.
@@ -54,8 +56,8 @@ impl Copy<'_> {
             ),
         };
         Ok(format!(
-            "d=$(mktemp -d) || exit 1; cat >$d/{name} && [ $(wc -c <$d/{name}) -eq {size} ] && {free}\
-            iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c"
+            "d=$(mktemp -d) || exit 1; head -c {size} >$d/{name} && [ $(wc -c <$d/{name}) -eq {size} ] && {free}\
+            (echo {READY}) && read go && iohyve cpiso $d/{name} </dev/null; c=$?; rm -rf $d; exit $c"
         ))
     }
 }
@@ -76,7 +78,7 @@ impl Shell {
 
     /// iohyve tells nothing while it copies: its file tells.
     async fn copy_here(&self, copy: &Copy<'_>) -> Result<Output> {
-        (copy.begins)();
+        (copy.begins)()?;
         let (mut meter, come) = (copy.meter(), copy.call.done());
         copy.tell(meter.report(), COPIES);
         let path = copy.path.to_string_lossy();
@@ -106,16 +108,18 @@ impl Shell {
         let each = |taken: u64| {
             sent += taken;
             let told = if taken == 0 { Some(meter.idle()) } else { meter.add(taken) };
+            let told = if sent == copy.size { Some(meter.report()) } else { told };
             if let Some(told) = told {
                 copy.tell(told, &note);
             }
-            // The other side waits for the end of it, which comes after this.
-            if sent == copy.size {
-                (copy.begins)();
-                copy.tell(meter.report(), COPIES);
-            }
         };
-        self.heard(program, None, async |program| program.fed(copy.path, &copy.call.cancel, each).await).await
+        let go_on = || {
+            (copy.begins)()?;
+            copy.call.progress(Progress::note(COPIES));
+            Ok(())
+        };
+        let fed = Fed { path: copy.path, cancel: &copy.call.cancel, word: READY };
+        self.heard(program, None, async |program| program.fed(&fed, each, go_on).await).await
     }
 
     /// How large iohyve's own file of an image is: each has a file system of its own, with one file of its name in it.

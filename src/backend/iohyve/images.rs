@@ -2,7 +2,7 @@ use super::{CHANGE, Iohyve, names};
 use crate::{
     backend::{Call, Images, fetching::wish},
     domain::{Error, ErrorKind, Fetches, Image, Prospect, Result, clean_line},
-    fetch::{Journal, Order, Wish},
+    fetch::{self, Journal, Order, Wish},
 };
 use std::sync::{
     OnceLock,
@@ -18,6 +18,12 @@ pub(super) fn missing(image: &str) -> Error {
 
 fn taken(name: &str) -> Error {
     Error::conflict(format_args!("{} is there already", clean_line(name)))
+}
+
+/// A name that a fetch may have: neither that of its part nor of what a checksum spoke against, which lie beside it.
+fn check_fetch(image: &str) -> Result<()> {
+    names::check_iso(image)?;
+    fetch::check_library_name(image).map_err(|why| Error::invalid(format_args!("image: {why}")))
 }
 
 impl Iohyve {
@@ -50,10 +56,11 @@ impl Iohyve {
         }
     }
 
-    /// Whether it is fetched no more, and iohyve has not taken it yet.
+    /// Whether it is fetched no more, and iohyve has not taken it yet. A journal that cannot be read is one.
     fn has_come(&self, image: &str) -> Result<bool> {
-        names::check_iso(image)?;
-        Ok(Journal::read(&self.settings.images, image)?.is_none() && self.incoming.waits(image))
+        check_fetch(image)?;
+        let is_over = Journal::read(&self.settings.images, image).is_ok_and(|journal| journal.is_none());
+        Ok(is_over && self.incoming.waits(image))
     }
 
     /// What has come becomes iohyve's.
@@ -100,7 +107,7 @@ impl Images for Iohyve {
     }
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
-        names::check_iso(image)?;
+        check_fetch(image)?;
         if self.isos().await?.iter().any(|iso| iso == image) {
             return Err(taken(image));
         }

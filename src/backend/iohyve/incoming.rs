@@ -45,9 +45,12 @@ impl Incoming {
         let whole = self.whole_at(name);
         let moved = fs::create_dir_all(self.folder.join("whole"));
         match moved.and_then(|()| fs::rename(self.folder.join(name), &whole)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&whole)(error)),
-            _ => Ok(whole),
+            // A mark that is there is of one that somebody has removed by hand.
+            Ok(()) => self.end(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(&whole)(error)),
         }
+        Ok(whole)
     }
 
     /// Whether it has come whole, and iohyve has not taken it yet.
@@ -130,10 +133,9 @@ impl Incoming {
         if !replaces && self.has(name).await? {
             return Err(not_ours(whole, name));
         }
-        let begins = || self.begin(name);
+        let begins = || self.begin(name).map_err(|why| why.context(format_args!("{name} was not copied")));
         let copy = Copy { path: whole, size, name, replaces, begins: &begins, call };
         let Some(output) = self.shell.copy_image(&copy).await? else {
-            self.end(name);
             return Err(not_ours(whole, name));
         };
         if call.cancel.is_cancelled() {
@@ -170,12 +172,10 @@ impl Incoming {
         self.mark_at(name).is_file() && self.whole_at(name).is_file()
     }
 
-    fn begin(&self, name: &str) {
-        // Without it, what is there is taken for somebody else's, and left alone.
+    /// Sets the mark: without one, what is there is somebody else's and is left alone, be it half an image.
+    fn begin(&self, name: &str) -> Result<()> {
         let path = self.mark_at(name);
-        if let Err(error) = fs::write(&path, "") {
-            tracing::warn!("{}: {error}", path.display());
-        }
+        fs::write(&path, "").map_err(at(&path))
     }
 
     fn end(&self, name: &str) {
@@ -220,7 +220,12 @@ impl Incoming {
         let (whole, call) = (self.set_aside(name)?, Call::new().0);
         let held = timeout(MOMENT, taken_hold_of(&whole, &call)).await;
         let copies = |_| Error::conflict(format_args!("iohyve copies {name} now: stop it where it was begun"));
-        let Some(_ours) = held.map_err(copies)?? else { return Ok(()) };
+        let Some(_ours) = held.map_err(copies)?? else {
+            return match self.isos().await?.iter().any(|iso| iso == name) {
+                true => Err(Error::conflict(format_args!("iohyve has taken {name} meanwhile: it is whole"))),
+                false => Ok(()),
+            };
+        };
         self.removed(name).await?;
         self.discard(name).map_err(at(&whole))
     }

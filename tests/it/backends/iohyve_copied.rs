@@ -151,3 +151,50 @@ async fn where_nobody_can_see_how_much_came_iohyve_is_believed() {
     rig.set("home", json!("tank/elsewhere"));
     assert_eq!(rig.here().fetch_image(&server.url("/a.iso"), None, Call::new().0).await.unwrap().name, "a.iso");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_does_not_outlive_what_it_was_for() {
+    let rig = Rig::new();
+    rig.set("copies", json!(PART));
+    let (first, url) = (rig.here(), rig.image());
+    tokio::select! {
+        ended = first.fetch_image(&url, None, Call::new().0) => panic!("{ended:?}"),
+        () = eventually("a part of it", async || there(&rig, "x.iso") == Some(PART)) => {}
+    }
+    drop(first);
+    // Somebody clears up by hand, and puts an image of that name there; then it comes once more.
+    fs::remove_file(rig.path("library/whole/x.iso")).unwrap();
+    fs::write(rig.path("library/x.iso"), "whole").unwrap();
+    let iohyve = rig.here();
+    iohyve.cancel_fetch("x.iso").await.unwrap();
+    assert_eq!((rig.sent(&["rmiso"]), names(&iohyve).await), (Vec::new(), vec!["x.iso".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_handed_over_meanwhile_is_not_cancelled() {
+    let rig = Rig::new();
+    let (iohyve, whole) = (rig.here(), rig.path("library/whole/x.iso"));
+    for is_taken in [true, false] {
+        fs::create_dir_all(rig.path("library/whole")).unwrap();
+        fs::write(&whole, "whole").unwrap();
+        let theirs = fs::File::open(&whole).unwrap();
+        theirs.lock().unwrap();
+        // The cancel has found it held by the time that this begins.
+        let ends = async {
+            if is_taken {
+                rig.set("isos", json!(["x.iso"]));
+            }
+            fs::remove_file(&whole).unwrap();
+        };
+        let (ended, ()) = tokio::join!(iohyve.cancel_fetch("x.iso"), ends);
+        match is_taken {
+            true => {
+                let error = ended.unwrap_err();
+                let told = "iohyve has taken x.iso meanwhile: it is whole";
+                assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Conflict, told));
+                rig.set("isos", json!([]));
+            }
+            false => ended.unwrap(),
+        }
+    }
+}

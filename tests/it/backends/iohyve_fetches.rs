@@ -92,3 +92,36 @@ async fn of_two_that_wait_for_the_same_image_one_hands_it_over() {
     assert_eq!(rig.0.sent(&["cpiso", "rmiso"]).len(), 1, "{:?}", rig.0.sent(&["cpiso", "rmiso"]));
     assert!(fs::read_dir(rig.0.path("library/whole")).unwrap().next().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_beside_a_fetch_is_no_image_that_has_come() {
+    let rig = Rig::new();
+    let iohyve = rig.here();
+    for name in ["x.iso.part", "x.iso.mismatch"] {
+        let file = rig.path("library").join(name);
+        fs::write(&file, "kept").unwrap();
+        let ended = [
+            iohyve.pause_fetch(name).await,
+            iohyve.cancel_fetch(name).await,
+            iohyve.resume_fetch(name, Call::new().0).await.map(drop),
+        ];
+        for error in ended.map(Result::unwrap_err) {
+            let told = format!("image: `{name}` must not end in ");
+            assert!(error.kind == ErrorKind::Invalid && error.message.starts_with(&told), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+    }
+    assert_eq!(rig.world()["isos"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_whose_journal_is_broken_can_be_cancelled() {
+    let rig = Rig::new();
+    let (iohyve, library) = (rig.here(), rig.path("library"));
+    fs::write(library.join(".x.iso.fetch"), "{").unwrap();
+    fs::write(library.join("x.iso.part"), "half").unwrap();
+    let error = iohyve.resume_fetch("x.iso", Call::new().0).await.unwrap_err();
+    assert_eq!(error.message, "the journal of x.iso cannot be read: cancel the fetch and begin it anew");
+    iohyve.cancel_fetch("x.iso").await.unwrap();
+    assert!(!library.join(".x.iso.fetch").exists() && !library.join("x.iso.part").exists());
+}

@@ -15,7 +15,7 @@ const M: u64 = 1 << 20;
 const SIZE: u64 = 8 * M + 333;
 
 /// A FreeBSD behind an ssh that passes on the first MiB of what it is sent, and the rest once there is a file `gate`; and
-/// that ends once there is a file `end`.
+/// that ends once there is a file `end`: without its last words where there is a file `lost`.
 async fn far() -> (Rig, Iohyve, String) {
     let rig = Rig::new();
     fs::create_dir(rig.path("tmp")).unwrap();
@@ -23,7 +23,9 @@ async fn far() -> (Rig, Iohyve, String) {
     let waits = |name: &str| format!("while [ -d $here/tmp ] && [ ! -e $here/{name} ]; do sleep 0.05; done");
     let slow = format!(
         "here={}\nfor line; do :; done\nexport TMPDIR=$here/tmp PATH=\"$here:$PATH\"\ncase \"$line\" in\n*cpiso*)\n\
-        {{ head -c {M}; {}; cat; }} | sh -c \"$line\"; c=$?; {}; exit $c;;\n*) exec sh -c \"$line\";;\nesac",
+        exec 3<&0; mkfifo $here/p.$$\n\
+         {{ head -c {M} <&3; {}; cat <&3; }} >$here/p.$$ 2>/dev/null &\n\
+         sh -c \"$line\" <$here/p.$$; c=$?; {}; [ -e $here/lost ] && exit 255; exit $c;;\n*) exec sh -c \"$line\";;\nesac",
         here.display(),
         waits("gate"),
         waits("end")
@@ -145,4 +147,38 @@ async fn what_somebody_else_has_put_there_while_it_was_sent_is_left_alone() {
         assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!(["far.iso"])));
         assert_eq!(inside(&rig, "library/whole"), usize::from(!stops));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_put_there_is_left_alone_where_the_way_is_lost_before_that_is_known() {
+    let (rig, iohyve, url) = far().await;
+    touch(&rig, "lost");
+    touch(&rig, "end");
+    let meanwhile = async {
+        eventually("the first of it", async || come(&rig) == M).await;
+        rig.set("isos", json!(["far.iso"]));
+        touch(&rig, "gate");
+    };
+    let (ended, ()) = tokio::join!(iohyve.fetch_image(&url, None, Call::new().0), meanwhile);
+    assert_eq!(ended.unwrap_err().kind, ErrorKind::Unreachable);
+    assert_eq!(iohyve.images().await.unwrap().len(), 1, "it is an image, and no half one of ours");
+    iohyve.cancel_fetch("far.iso").await.unwrap();
+    assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!(["far.iso"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_marked_as_ours_is_not_copied() {
+    let (rig, far, url) = far().await;
+    touch(&rig, "gate");
+    touch(&rig, "end");
+    // It cannot be written.
+    fs::create_dir_all(rig.path("library/whole/.far.iso.begun")).unwrap();
+    let sent = far.fetch_image(&url, None, Call::new().0).await.unwrap_err();
+    eventually("the end of the part", async || inside(&rig, "tmp") == 0).await;
+    let here = rig.here().resume_fetch("far.iso", Call::new().0).await.unwrap_err();
+    for error in [sent, here] {
+        assert!(error.message.starts_with("far.iso was not copied: ") && error.message.contains(".begun"), "{error}");
+    }
+    assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!([])));
+    assert!(rig.path("library/whole/far.iso").is_file());
 }
