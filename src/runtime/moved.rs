@@ -45,7 +45,7 @@ impl Place {
     pub(super) fn new(cell: &Cell, looks: &mut Looks) -> Self {
         let mut symbols = cell.symbol().chars();
         let symbol = match (symbols.next(), symbols.next()) {
-            (Some(symbol), None) if symbol.width() == Some(1) => symbol,
+            (Some(symbol), None) if matches!(symbol, ' '..='~') || symbol.width() == Some(1) => symbol,
             _ => '\0',
         };
         Self { symbol, look: looks.number((cell.fg, cell.bg, cell.modifier)) }

@@ -109,7 +109,7 @@ impl<W: Write> Terse<W> {
             self.rows.resize(y + 1, Vec::new());
         }
         let Some(row) = self.rows.get_mut(y) else { return };
-        let end = x + cell.symbol().width().max(1);
+        let end = x + columns(cell.symbol()).max(1);
         if row.len() < end {
             row.resize(end, Place::BLANK);
         }
@@ -149,7 +149,7 @@ impl<W: Write> Terse<W> {
                 }
             }
             run.push_str(cell.symbol());
-            if cell.symbol().width() != 1
+            if columns(cell.symbol()) != 1
                 && let Some((from, _, row, look, _)) = open.take()
             {
                 self.run(from, row, &run, look);
@@ -164,7 +164,7 @@ impl<W: Write> Terse<W> {
     /// The cells of one run: neighbours in one row, in one look.
     fn run(&mut self, x: u16, y: u16, text: &str, look: Look) {
         self.go(x, y);
-        let width = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        let width = u16::try_from(columns(text)).unwrap_or(u16::MAX);
         let is_blank = text.bytes().all(|b| b == b' ');
         // A blank shows its background alone.
         let look = match is_blank && !look.2.intersects(ON_BLANKS) && !self.look.2.intersects(ON_BLANKS) {
@@ -269,6 +269,11 @@ impl<W: Write> Backend for Terse<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
+}
+
+/// How many columns a text takes; nearly all of it has one for each byte.
+fn columns(text: &str) -> usize {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) { text.len() } else { text.width() }
 }
 
 /// The codes that lead from one look to another (ECMA-48, SGR): what is added, or everything anew.

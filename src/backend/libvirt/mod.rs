@@ -101,7 +101,7 @@ const OPS: OpSet = OpSet::of(&[
     Op::CheckSetup,
 ]);
 const WHOLE: &str = "settings change one by one here: run `virsh edit NAME` for the whole description";
-/// What is not made of libvirt's calls.
+/// What is done elsewhere.
 const NEVER: [(Op, &str); 3] =
     [(Op::ShowDescription, WHOLE), (Op::Define, WHOLE), (Op::SetUp, "libvirt is set up on its own host")];
 
