@@ -83,6 +83,8 @@ pub struct Libvirt {
     pub uri: String,
     /// How the libvirt of another host reaches it, where that is not `uri`.
     pub peer_uri: Option<String>,
+    /// It is there without being configured: since its daemon was found, which is nothing to start one for.
+    pub is_found: bool,
 }
 
 /// The `iohyve` command, here or through ssh.
@@ -179,7 +181,7 @@ impl HostConfig {
 
     /// The host of a libvirt daemon that was found.
     pub fn local_libvirt(uri: &str) -> Self {
-        let backend = BackendConfig::Libvirt(Libvirt { uri: uri.to_owned(), peer_uri: None });
+        let backend = BackendConfig::Libvirt(Libvirt { uri: uri.to_owned(), peer_uri: None, is_found: true });
         Self { name: HostId::from(LOCAL_LIBVIRT), enabled: true, backend }
     }
 
@@ -243,7 +245,11 @@ impl HostConfig {
                 let certificates = Certificates::read(table, &[&url])?;
                 BackendConfig::Velocity(Velocity { url, user, password, certificates })
             }
-            "libvirt" => BackendConfig::Libvirt(Libvirt { uri: libvirt_uri(table)?, peer_uri: peer_uri(table)? }),
+            "libvirt" => BackendConfig::Libvirt(Libvirt {
+                uri: libvirt_uri(table)?,
+                peer_uri: peer_uri(table)?,
+                is_found: false,
+            }),
             "iohyve" => BackendConfig::Iohyve(Iohyve { ssh: ssh(table)? }),
             "lochness" => {
                 let kv = table.need("kv", "write kv = \"http://127.0.0.1:4001\"")?;

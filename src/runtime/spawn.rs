@@ -79,7 +79,8 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 let staging = paths.images.join("libvirt").join(id.as_str());
                 let worker = worker(config);
                 let ssh = asking(paths);
-                let settings = libvirt::Settings { uri, ssh, headless, staging, fetch, fetch_at_once, worker };
+                let starts = !own.is_found;
+                let settings = libvirt::Settings { uri, starts, ssh, headless, staging, fetch, fetch_at_once, worker };
                 hosts.add(id, Libvirt::new(settings), policy);
             }
             Err(error) => hosts.add(id, Absent(error), policy),

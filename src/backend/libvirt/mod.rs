@@ -28,6 +28,7 @@ mod snapshots;
 mod staged;
 mod stream;
 mod upload;
+mod wake;
 pub mod wire;
 pub mod xdr;
 
@@ -44,7 +45,7 @@ use crate::{
         Verdict, Vm, VmId,
     },
     fetch,
-    transport::Program,
+    transport::{Program, find_program},
 };
 use calls::group;
 use client::{Client, Connection};
@@ -112,6 +113,8 @@ const SIDE_BY_SIDE: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub uri: Uri,
+    /// Whether this user's own daemon is started where nobody has yet.
+    pub starts: bool,
     /// How ssh asks a person.
     pub ssh: ssh::Settings,
     /// For one command without a screen: nobody is told of what others do.
@@ -308,7 +311,15 @@ impl Backend for Libvirt {
         drop(locked(&self.session).take());
         locked(&self.known).clear();
         self.fetching.ask_by(events.clone());
-        let connection = Self::open(&self.settings.uri, &self.ssh, &events, Some(&events)).await?;
+        let uri = &self.settings.uri;
+        let open = || Self::open(uri, &self.ssh, &events, Some(&events));
+        let connection = match open().await {
+            Err(error) if error.kind == ErrorKind::Unreachable && self.settings.starts && wake::is_due(uri).await => {
+                wake::wake(find_program).await?;
+                open().await?
+            }
+            opened => opened?,
+        };
         let client = connection.client.clone();
         let (versions, registered, folder) =
             tokio::join!(client.versions(), client.register(), self.own_folder(&client));

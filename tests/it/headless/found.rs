@@ -1,27 +1,13 @@
 //! What the program finds on this computer by itself.
-use crate::support::libvirt::ssh as script;
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
-use tokio::process::Command;
+use crate::support::{
+    libvirt::{Own, ssh as script},
+    program::vmdeck_as_user,
+};
+use std::{fs, os::unix::fs::PermissionsExt, os::unix::net::UnixListener, path::Path};
 
-/// What `vmdeck hosts` prints for a user of whom nothing is on this computer, with these variables too. Root's own files
-/// are the system's: for root it is another user.
-#[expect(clippy::disallowed_methods, reason = "the program itself is under test")]
+/// What `vmdeck hosts` prints for a user of whom nothing is on this computer, with these variables too.
 async fn hosts(folder: &Path, env: &[(&str, &Path)]) -> String {
-    let own = folder.join("vmdeck");
-    if !own.exists() {
-        // Where it was built, another user may not get to it.
-        let built = env!("CARGO_BIN_EXE_vmdeck");
-        fs::hard_link(built, &own).or_else(|_| fs::copy(built, &own).map(drop)).unwrap();
-    }
-    let mut program = Command::new(&own);
-    if rustix::process::geteuid().is_root() {
-        program = Command::new("setpriv");
-        program.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&own);
-    }
-    let path = std::env::join_paths([folder.join("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
-    program.arg("hosts").env_clear().env("PATH", path).env("HOME", folder.join("home")).envs(env.iter().copied());
-    let output = program.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    vmdeck_as_user(folder, "hosts", env).await.out
 }
 
 #[tokio::test]
@@ -41,4 +27,43 @@ async fn an_iohyve_of_this_computer_is_a_host_by_itself() {
     let home = folder.path().join("home");
     let said = hosts(folder.path(), &[("VMDECK_HOME", home.as_path())]).await;
     assert!(said.contains("local") && !said.contains("local-iohyve"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_own_libvirt_is_started_where_it_is_configured_and_only_there() {
+    let own = Own::new();
+    let env = [("XDG_RUNTIME_DIR", own.path("run"))];
+    let env: Vec<_> = env.iter().map(|(name, path)| (*name, path.as_path())).collect();
+    // One that ended without a word has left its socket: found it may be, meant it was not.
+    drop(UnixListener::bind(own.socket()).unwrap());
+    fs::set_permissions(own.socket(), fs::Permissions::from_mode(0o777)).unwrap();
+    let said = hosts(&own.path(""), &env).await;
+    assert!(said.contains("local-libvirt") && own.pid().is_none(), "{said}");
+
+    let home = own.path("home");
+    fs::write(home.join("config.toml"), "[[host]]\nname = \"lab\"\nbackend = \"libvirt\"\nuri = \"qemu:///session\"\n")
+        .unwrap();
+    let env = [env, vec![("VMDECK_HOME", home.as_path())]].concat();
+    let list = async || {
+        let said = vmdeck_as_user(&own.path(""), "call lab list", &env).await;
+        assert_eq!((said.code, said.out.trim()), (0, "NAME  STATE  CPUS  MEMORY  DISK  UP"), "{said:?}");
+        own.pid().unwrap()
+    };
+    let daemon = list().await;
+    // It lives on without vmdeck, in a session of its own without a terminal.
+    let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ours = rustix::process::getsid(None).unwrap().as_raw_nonzero().to_string();
+    assert!(fields[3] != ours && fields[4] == "0", "{stat}");
+    for stream in 0..=2 {
+        let to = fs::read_link(format!("/proc/{daemon}/fd/{stream}"));
+        assert!(to.as_ref().is_ok_and(|to| to == Path::new("/dev/null")), "{stream}: {to:?}");
+    }
+    assert_eq!(list().await, daemon, "the one that runs is used");
+
+    // Who keeps libvirt from it keeps vmdeck from it.
+    own.stop().await;
+    let env = [env, vec![("LIBVIRT_AUTOSTART", Path::new("0"))]].concat();
+    let said = vmdeck_as_user(&own.path(""), "call lab list", &env).await;
+    assert!(said.code != 0 && said.err.contains("no libvirt daemon runs here") && own.pid().is_none(), "{said:?}");
 }

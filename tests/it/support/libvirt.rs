@@ -45,6 +45,14 @@ fn ports() -> (TcpListener, u16) {
     all.find_map(|claim| Some((TcpListener::bind(("127.0.0.3", claim)).ok()?, claim + 1))).unwrap()
 }
 
+/// What QEMU can do takes seconds to find out, and is the same for all daemons.
+fn share_found_out(home: &Path) {
+    let found_out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libvirt-cache");
+    fs::create_dir_all(&found_out).unwrap();
+    let _ = fs::set_permissions(&found_out, fs::Permissions::from_mode(0o777));
+    symlink(found_out, home.join(".cache/libvirt/qemu/cache")).unwrap();
+}
+
 impl Daemon {
     /// Starts one and makes its pool.
     pub(crate) async fn new() -> Self {
@@ -54,11 +62,7 @@ impl Daemon {
         for name in ["run", "home/.config", "home/.cache/libvirt/qemu", "images"] {
             fs::create_dir_all(inside(name)).unwrap();
         }
-        // What QEMU can do takes seconds to find out, and is the same for all daemons.
-        let found_out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libvirt-cache");
-        fs::create_dir_all(&found_out).unwrap();
-        let _ = fs::set_permissions(&found_out, fs::Permissions::from_mode(0o777));
-        symlink(found_out, inside("home/.cache/libvirt/qemu/cache")).unwrap();
+        share_found_out(&inside("home"));
         // Machines move between two of these on one computer: each takes itself for a host of its own, at an address
         // that it does not know for the computer itself.
         let own = uuid::Uuid::new_v4();
@@ -214,12 +218,21 @@ pub(crate) fn staged_at(uri: &str, staging: PathBuf) -> Libvirt {
 pub(crate) fn settings(uri: &str) -> Settings {
     Settings {
         uri: Uri::parse(uri).unwrap(),
+        starts: false,
         ssh: asking(),
         headless: false,
         staging: "/nonexistent".into(),
         fetch: fetch::Options::default(),
         fetch_at_once: 2,
         worker: env!("CARGO_BIN_EXE_vmdeck").into(),
+    }
+}
+
+/// Ends the process that wrote a file with its number.
+fn end(file: &Path, signal: rustix::process::Signal) {
+    let pid = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }
 
@@ -230,10 +243,52 @@ impl Drop for Daemon {
         let machines = fs::read_dir(self.path("run/libvirt/qemu/run")).into_iter().flatten().flatten();
         let others = machines.map(|entry| entry.path()).chain([self.path("run/libvirt/virtlogd.pid")]);
         for file in others.filter(|path| path.extension().is_some_and(|end| end == "pid")) {
-            let pid = fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
-            if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
+            end(&file, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// A user's folders with room for a daemon that the test does not start itself; it ends with the test.
+pub(crate) struct Own(tempfile::TempDir);
+
+impl Own {
+    pub(crate) fn new() -> Self {
+        assert!(find_program("libvirtd").is_some(), "libvirtd is not installed: run tests/setup");
+        let own = Self(tempfile::Builder::new().prefix("vd").tempdir_in("/tmp").unwrap());
+        let folders = ["", "bin", "run", "run/libvirt", "home", "home/.cache", "home/.cache/libvirt"];
+        for name in folders.into_iter().chain(["home/.cache/libvirt/qemu"]) {
+            fs::create_dir_all(own.path(name)).unwrap();
+            fs::set_permissions(own.path(name), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        share_found_out(&own.path("home"));
+        own
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("run/libvirt/libvirt-sock")
+    }
+
+    /// The process of the daemon, as it wrote it down.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        let text = fs::read_to_string(self.path("run/libvirt/libvirtd.pid")).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Ends the daemon, and waits until it has put away what it wrote.
+    pub(crate) async fn stop(&self) {
+        end(&self.path("run/libvirt/libvirtd.pid"), rustix::process::Signal::TERM);
+        eventually("the end of the daemon", async || self.pid().is_none()).await;
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        for name in ["libvirtd.pid", "virtlogd.pid"] {
+            end(&self.path("run/libvirt").join(name), rustix::process::Signal::KILL);
         }
     }
 }
