@@ -1,11 +1,13 @@
 //! Machines as libvirt describes them: read from its XML, and written for a new one. Knows nothing of connections, so
 //! that every backend that meets such a description can use it.
+mod boot;
 mod check;
 mod copy;
 mod edit;
 mod read;
 mod write;
 
+pub use boot::with_cd_first;
 pub use check::{check_edited, differences};
 pub use copy::copied;
 pub use edit::{lasting, with_cpus, with_memory};

@@ -88,6 +88,8 @@ pub struct Description {
     pub machine: String,
     /// `hd`, `cdrom`, in their order.
     pub boot: Vec<String>,
+    /// The disks that are booted before the CD, by their names. None: it never boots from a CD.
+    pub before_cd: Option<Vec<String>>,
     pub drives: Vec<Drive>,
     pub networks: Vec<Network>,
     /// Where its screen can be had: `127.0.0.1:5900`, `unix:/path`. None: it has none, or is off.
@@ -213,6 +215,7 @@ impl Description {
             has_nvram: os.and_then(|os| child(os, "nvram")).is_some() || (is_uefi && !is_stateless),
             machine: attribute(os.and_then(|os| child(os, "type")), "machine").unwrap_or_default(),
             boot: boot.filter_map(|node| attribute(Some(node), "dev")).collect(),
+            before_cd: super::boot::before_cd(root),
             drives: of_kind("disk").filter_map(drive).collect(),
             networks: of_kind("interface").map(network).collect(),
             vnc: of_kind("graphics").filter(|node| node.attribute("type") == Some("vnc")).find_map(vnc),
@@ -223,6 +226,11 @@ impl Description {
     /// A drive by its name in the machine.
     pub fn drive(&self, target: &str) -> Option<&Drive> {
         self.drives.iter().find(|drive| drive.target == target)
+    }
+
+    /// Whether it boots from a CD before its disks.
+    pub fn is_cd_first(&self) -> bool {
+        self.before_cd.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// The first CD drive.

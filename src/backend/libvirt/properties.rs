@@ -8,15 +8,24 @@ use super::{
     wire::Domain,
 };
 use crate::{
-    backend::{Properties, domain_xml::Description},
-    domain::{ByteSize, Error, FieldKind, FieldSpec, Property, Result, Verdict, VmId},
+    backend::{
+        Properties,
+        domain_xml::{self, Description},
+    },
+    domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Property, Result, Verdict, VmId},
 };
 
+/// Why a machine keeps its boot order.
+const BOOT_WHILE_ON: &str = "it changes while the machine is off";
+
 fn specs(most: ByteSize) -> Vec<FieldSpec> {
+    let orders = [("disk", "disks, then the CD"), ("cdrom", "the CD, then disks")];
+    let orders = FieldKind::Choice(orders.iter().map(|(value, label)| Choice::new(value, label)).collect());
     vec![
         FieldSpec::new("description", "Description", FieldKind::Text).optional(),
         FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }),
         FieldSpec::new("memory", "Memory", FieldKind::Size { least: LEAST_MEMORY, most }),
+        FieldSpec::new("boot", "Boot order", orders),
         FieldSpec::new("autostart", "Autostart", FieldKind::Flag).help("started with the host"),
     ]
 }
@@ -27,6 +36,7 @@ fn value(description: &Description, autostart: bool, name: &str) -> Option<Strin
         "description" => description.description.clone(),
         "cpus" => description.current_cpus?.to_string(),
         "memory" => memory(description.current_memory?),
+        "boot" => if description.is_cd_first() { "cdrom" } else { "disk" }.to_owned(),
         _ => if autostart { "yes" } else { "no" }.to_owned(),
     })
 }
@@ -74,6 +84,14 @@ impl Libvirt {
                 set_cpus(&client, &domain, count).await
             }
             "memory" => set_memory(&client, &domain, kib(value)?).await,
+            "boot" => {
+                // A machine that is not kept would be kept from then on; one that is off is.
+                if is_active(&domain) {
+                    return Err(Error::conflict(format_args!("boot: {BOOT_WHILE_ON}")));
+                }
+                let xml = client.xml_text(&domain).await?;
+                client.define(&domain_xml::with_cd_first(&xml, value == "cdrom")?).await.map(drop)
+            }
             "autostart" => client.set_autostart(&domain, value == "yes").await,
             _ => Err(Error::invalid(format_args!("{name}: there is no such setting"))),
         }
@@ -134,7 +152,9 @@ impl Properties for Libvirt {
         let property = |spec: FieldSpec| {
             let own = value(next, starts, spec.name)?;
             let current = value(&drives.now, starts, spec.name).filter(|now| *now != own);
-            Some(Property { spec, value: own, current, read_only: None })
+            let is_kept = spec.name == "boot" && is_active(&domain);
+            let read_only = is_kept.then(|| BOOT_WHILE_ON.to_owned());
+            Some(Property { spec, value: own, current, read_only })
         };
         Ok(specs(most).into_iter().filter_map(property).collect())
     }

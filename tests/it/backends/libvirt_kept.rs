@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 use vmdeck::{
-    backend::{Backend, Call, Console, Images, Machines, Power, Snapshots, libvirt::Libvirt},
+    backend::{Backend, Call, Console, Images, Machines, Power, Properties, Snapshots, libvirt::Libvirt},
     domain::{ErrorKind, Expect, PowerState, SnapshotState, Verdict, Vm, VmId},
 };
 
@@ -114,4 +114,41 @@ async fn a_serial_line_is_carried_for_one_at_a_time_and_ends_with_its_machine() 
     eventually("the line is free again", async || libvirt.open_console(&vm).await.is_ok()).await;
     libvirt.power_off(&vm).await.unwrap();
     assert_eq!(libvirt.open_console(&vm).await.unwrap_err().kind, ErrorKind::Conflict, "it is off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_installation_starts_from_the_cd_or_not_at_all() {
+    let (daemon, libvirt, vm) = running().await;
+    libvirt.power_off(&vm).await.unwrap();
+    // The system of the first one.
+    let disk = daemon.path("images/web.qcow2");
+    let system = [fs::read(&disk).unwrap(), vec![1; 8 << 20]].concat();
+    fs::write(&disk, system).unwrap();
+    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert!(
+        error.message.contains("web boots from vda, which holds ") && error.message.contains("boot order"),
+        "{error}"
+    );
+    assert_eq!(found(&libvirt, &vm).await.power(), PowerState::Off);
+
+    let ordered = async |order: &str| {
+        libvirt.set_property(&vm, "boot", order).await.unwrap();
+        let expect = Expect::PropertyIs { vm: vm.clone(), name: "boot".into(), value: order.into() };
+        assert_eq!(libvirt.look(&expect).await, Verdict::Met(None));
+    };
+    ordered("cdrom").await;
+    libvirt.install(&vm, "tiny.iso").await.unwrap();
+    drop(speaks(&libvirt, &vm).await);
+    libvirt.power_off(&vm).await.unwrap();
+    ordered("disk").await;
+    assert_eq!(libvirt.install(&vm, "tiny.iso").await.unwrap_err().kind, ErrorKind::Conflict);
+
+    // One that never boots from a CD, as virt-install leaves it.
+    let connection = daemon.open().await;
+    let domain = connection.client.lookup(&vm).await.unwrap();
+    let xml = connection.client.xml_text(&domain).await.unwrap();
+    connection.client.define(&xml.replace("<boot dev='cdrom'/>", "")).await.unwrap();
+    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
+    assert!(error.message.contains("does not boot from its CD drive"), "{error}");
 }

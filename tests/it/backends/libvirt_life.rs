@@ -165,9 +165,16 @@ async fn settings_of_libvirt_hold_now_or_at_the_next_start() {
     let properties = libvirt.properties(&vm).await.unwrap();
     let told: Vec<_> =
         properties.iter().map(|p| (p.spec.name, p.value.as_str(), p.current.as_deref().unwrap_or("-"))).collect();
-    let wanted =
-        [("description", "a <b> & c", "-"), ("cpus", "2", "1"), ("memory", "48M", "32M"), ("autostart", "yes", "-")];
+    let wanted = [
+        ("description", "a <b> & c", "-"),
+        ("cpus", "2", "1"),
+        ("memory", "48M", "32M"),
+        ("boot", "disk", "-"),
+        ("autostart", "yes", "-"),
+    ];
     assert_eq!(told, wanted);
+    let error = libvirt.set_property(&vm, "boot", "cdrom").await.unwrap_err();
+    assert!(error.message.contains("while the machine is off"), "{error}");
     libvirt.power_off(&vm).await.unwrap();
     assert!(libvirt.properties(&vm).await.unwrap().iter().all(|property| property.current.is_none()));
     // Fewer again, and less.
