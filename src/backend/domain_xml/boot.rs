@@ -6,7 +6,7 @@ use roxmltree::Node;
 type Element<'a> = Node<'a, 'a>;
 
 /// The drives in their order; disks are those that are neither for CDs nor floppies.
-fn drives<'a>(root: Element<'a>, is_cdrom: bool) -> impl Iterator<Item = Element<'a>> {
+fn drives(root: Element<'_>, is_cdrom: bool) -> impl Iterator<Item = Element<'_>> {
     let devices = child(root, "devices");
     let drives = devices.into_iter().flat_map(|devices| devices.children()).filter(|node| node.has_tag_name("disk"));
     drives.filter(move |drive| match drive.attribute("device") {
@@ -75,7 +75,8 @@ pub fn with_cd_first(xml: &str, is_first: bool) -> Result<String> {
         let mut kinds = kinds(os);
         let [what, mark] = if is_first { ["cdrom", "hd"] } else { ["hd", "cdrom"] };
         moved(&mut kinds, what, |kind| *kind == mark);
-        let text: String = kinds.iter().map(|kind| format!("<boot dev='{}'/>", super::escape(kind))).collect();
+        let text: Vec<_> = kinds.iter().map(|kind| format!("<boot dev='{}'/>", super::escape(kind))).collect();
+        let text = text.concat();
         let old = os.children().filter(|node| node.has_tag_name("boot"));
         let mut parts: Vec<_> = old.map(|node| (node.range(), String::new())).collect();
         match (parts.first_mut(), child(os, "type")) {
