@@ -1,45 +1,30 @@
-//! One-line notices: the newest on the screen, the past ones in a log.
-use crate::domain::{Stamp, clean_line};
-use std::collections::VecDeque;
-
-/// How many past notices are kept.
-const KEPT: usize = 200;
+//! One-line notices: the newest is on the screen until a key puts it away.
+use crate::domain::clean_line;
 
 /// Something to be told in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    pub at: Stamp,
     pub text: String,
 }
 
-/// The notice on the screen and those before it.
+/// The notice on the screen.
 #[derive(Debug, Default)]
 pub struct Notices {
-    log: VecDeque<Notice>,
-    shown: bool,
+    shown: Option<Notice>,
 }
 
 impl Notices {
-    pub(super) fn say(&mut self, at: Stamp, text: &str) {
-        if self.log.len() == KEPT {
-            self.log.pop_front();
-        }
-        self.log.push_back(Notice { at, text: clean_line(text).into_owned() });
-        self.shown = true;
+    pub(super) fn say(&mut self, text: &str) {
+        self.shown = Some(Notice { text: clean_line(text).into_owned() });
     }
 
     /// Puts the notice away; whether there was one.
-    pub(super) const fn dismiss(&mut self) -> bool {
-        std::mem::replace(&mut self.shown, false)
+    pub(super) fn dismiss(&mut self) -> bool {
+        self.shown.take().is_some()
     }
 
     /// The notice on the screen.
-    pub fn current(&self) -> Option<&Notice> {
-        self.log.back().filter(|_| self.shown)
-    }
-
-    /// All that were said, oldest first.
-    pub fn log(&self) -> impl DoubleEndedIterator<Item = &Notice> {
-        self.log.iter()
+    pub const fn current(&self) -> Option<&Notice> {
+        self.shown.as_ref()
     }
 }

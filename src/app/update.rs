@@ -1,7 +1,7 @@
 //! Routes each message to the part that owns it.
 use super::{App, Column, Effect, Machine, Message, Overlay, Screen, TextField};
 use crate::{
-    domain::{HostEvent, HostId, Reply, Request, TaskId, VmId, clean_line},
+    domain::{HostEvent, HostId, Reply, Request, TaskId, VmId},
     input::{Action, Key},
 };
 use std::time::Duration;
@@ -227,7 +227,7 @@ impl App {
     }
 
     pub(super) fn say(&mut self, text: &str) {
-        self.notices.say(self.now, &clean_line(text));
+        self.notices.say(text);
         self.changed = true;
     }
 

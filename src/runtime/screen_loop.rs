@@ -162,7 +162,10 @@ where
                     let Ok(outside) = self.outside.try_recv() else { break };
                     self.take(outside).await?;
                 }
-                self.draw().await?;
+                // Nobody looks at another frame: the terminal may be gone, or the shell's again.
+                if !self.stopped {
+                    self.draw().await?;
+                }
             }
             () = sleep_until(due), if self.dirty => self.draw().await?,
             Some(Ok((host, vm, console))) = self.consoles.join_next() => self.console(host, vm, console).await?,

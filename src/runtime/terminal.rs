@@ -141,6 +141,7 @@ impl TerminalGuard {
     fn listen(&mut self) {
         let outside = self.outside.clone();
         self.input.spawn_local(async move {
+            let _stop = StopOnPanic(outside.clone().reserve_owned().await.ok());
             // No error is told: a terminal that is gone ends the program.
             let _ = keys(&outside).await;
             let _ = outside.send(Outside::Stop).await;
@@ -157,6 +158,20 @@ impl TerminalGuard {
         self.refresh()?;
         self.listen();
         Ok(())
+    }
+}
+
+/// Stops the program when the task that holds it panics: nobody waits for the task's end, and the terminal is the shell's
+/// by then. One that is aborted was only to read no more. Its place among what comes is kept, so that it is never full.
+struct StopOnPanic(Option<mpsc::OwnedPermit<Outside>>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if let Some(place) = self.0.take()
+            && thread::panicking()
+        {
+            place.send(Outside::Stop);
+        }
     }
 }
 
@@ -234,5 +249,32 @@ impl Stage for TerminalGuard {
         let edited = external::edit(name, text).await;
         self.retake()?;
         edited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keys_that_end_by_a_bug_end_the_program_and_those_that_are_no_more_read_do_not() {
+        for (is_bug, wanted) in [(true, Some(Outside::Stop)), (false, None)] {
+            let (outside, mut inlet) = mpsc::channel(2);
+            let stop = StopOnPanic(outside.clone().reserve_owned().await.ok());
+            // Whatever else came, there is room for it.
+            outside.try_send(Outside::Continued).unwrap();
+            let mut input = JoinSet::new();
+            input.spawn(async move {
+                let _stop = stop;
+                assert!(!is_bug, "rehearsed");
+                std::future::pending::<()>().await;
+            });
+            if !is_bug {
+                input.abort_all();
+            }
+            input.join_next().await.unwrap().unwrap_err();
+            drop(outside);
+            assert_eq!((inlet.recv().await, inlet.recv().await), (Some(Outside::Continued), wanted));
+        }
     }
 }

@@ -222,6 +222,16 @@ fn a_qemu_that_is_not_there_is_no_other_and_makes_no_machine() {
     assert!(out.contains("QEMU: missing: the `program` of the configuration is not there"), "{out}");
 }
 
+/// It is a package of its own: a host may have the one and not the other.
+#[test]
+fn a_missing_qemu_img_is_told_by_its_name() {
+    let home = Home::new(&format!("[[host]]\nname = \"local\"\nprogram = {:?}\n", env!("CARGO_BIN_EXE_vmdeck")));
+    let made = home.command("call local create vm=web").env("PATH", home.path()).output().unwrap();
+    let (code, out, err) = told(&made);
+    assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");
+    assert!(err.contains("qemu-img is missing: set up this host"), "{err}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn machines_that_want_it_are_started_with_the_computer() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -102,10 +102,10 @@ impl App {
                 return self.snapshot_action(host, vm, snapshot, &what);
             }
             (Purpose::TakeSnapshot(vm), Answer::Values(values)) => Request::TakeSnapshot { vm, name: named(values) },
-            (Purpose::Clone(vm), Answer::Values(values)) => {
+            (Purpose::Clone { vm, .. }, Answer::Values(values)) => {
                 return self.made(host, named(values), |name| Request::Clone { vm, name });
             }
-            (Purpose::RenameMachine(vm), Answer::Values(values)) => match named(values) {
+            (Purpose::RenameMachine { vm, .. }, Answer::Values(values)) => match named(values) {
                 name if name == vm.as_str() => return Vec::new(),
                 name => return self.made(host, name, |name| Request::Rename { vm, name }),
             },
@@ -234,7 +234,7 @@ impl App {
             (Purpose::AddDisk(_) | Purpose::AddNode, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, None, "add");
             }
-            (Purpose::Create { image }, Some(Reply::Form(fields))) => {
+            (Purpose::Create { image, .. }, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, image.as_deref(), "create");
                 dialog.tell();
             }

@@ -21,9 +21,10 @@ pub enum Purpose {
     ChooseDisk(VmId),
     /// The toggle: delete its file too, which is asked about once more.
     RemoveDisk(VmId, DiskId),
-    /// `image`: what the machine is to be installed from.
+    /// `image`: what the machine is to be installed from; `machines`: the names that are taken.
     Create {
         image: Option<String>,
+        machines: Vec<String>,
     },
     /// The toggle: keep the disks.
     Delete(VmId),
@@ -55,8 +56,14 @@ pub enum Purpose {
         snapshot: String,
     },
     TakeSnapshot(VmId),
-    RenameMachine(VmId),
-    Clone(VmId),
+    RenameMachine {
+        vm: VmId,
+        machines: Vec<String>,
+    },
+    Clone {
+        vm: VmId,
+        machines: Vec<String>,
+    },
     ReadDescription(VmId),
     CheckDescription(VmId),
     /// A yes defines what was written; anything but that edits it again.
@@ -108,10 +115,8 @@ impl Purpose {
             Self::Fetch { free, images, sight } => fetch(form, *free, images, sight),
             Self::Rename { image, images } => {
                 let name = form.value("name");
-                match name != *image && images.contains(&name) {
-                    true => vec![Note::warning(format!("{} is there already", clean_line(&name)))],
-                    false => vec![Note::aside(format!("{} → {}", clean_line(image), clean_line(&name)))],
-                }
+                let free = || Note::aside(format!("{} → {}", clean_line(image), clean_line(&name)));
+                vec![taken(form, images).filter(|_| name != *image).unwrap_or_else(free)]
             }
             Self::SetProperty { value, current, .. } => {
                 let Some(field) = form.fields.first() else { return Vec::new() };
@@ -123,9 +128,13 @@ impl Purpose {
                 }
                 notes
             }
-            Self::Create { .. } => {
+            Self::Create { machines, .. } => {
                 let bare = form.fields.iter().filter(|field| field.is_bare());
-                bare.map(|field| Note::aside(format!("{}: {}", field.spec.label, field.spec.nothing))).collect()
+                let bare = bare.map(|field| Note::aside(format!("{}: {}", field.spec.label, field.spec.nothing)));
+                taken(form, machines).into_iter().chain(bare).collect()
+            }
+            Self::RenameMachine { machines, .. } | Self::Clone { machines, .. } => {
+                taken(form, machines).into_iter().collect()
             }
             Self::Migrate { to, told, .. } => {
                 let is_copied = form.value("disks") == COPIED;
@@ -147,6 +156,12 @@ impl Purpose {
             _ => Vec::new(),
         }
     }
+}
+
+/// That the name in the form is one of `names`.
+fn taken(form: &Form, names: &[String]) -> Option<Note> {
+    let name = form.value("name");
+    names.contains(&name).then(|| Note::warning(format!("{} is there already", clean_line(&name))))
 }
 
 /// A list on one line.

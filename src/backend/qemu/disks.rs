@@ -1,12 +1,12 @@
 //! The disks of a machine: as QEMU has them while it runs, as their files say while it is off. How they grow.
-use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size, installed::missing};
+use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size, installed::image_tool};
 use crate::{
     backend::{Call, Disks},
     domain::{
         ByteSize, Disk, DiskId, DiskKind, Error, ErrorKind, Expect, FieldSpec, Reply, ResizePlan, Result, Values,
         Verdict, VmId,
     },
-    transport::{Program, find_program, real_size},
+    transport::{Program, real_size},
 };
 use serde_json::{Value, json};
 use std::path::{Component, Path};
@@ -139,7 +139,7 @@ impl Local {
         }
         let path = self.store.folder(vm)?.join(&disk.file);
         plan.check(id, virtual_size(&path, &disk.format))?;
-        let tool = find_program("qemu-img").ok_or_else(missing)?;
+        let tool = image_tool()?;
         let resize = Program::new(tool).args(["resize", "-q", "-f", &disk.format]).operand(&path)?;
         resize.arg(plan.to.0.to_string()).run().await.map(drop).map_err(|error| in_use(&path, error))
     }

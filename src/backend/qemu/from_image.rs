@@ -1,9 +1,9 @@
 //! Disks made of images of the library: copied, or as a layer that holds only what changes.
-use super::{ImageKind, Local, image_header::backing, installed::missing};
+use super::{ImageKind, Local, image_header::backing, installed::image_tool};
 use crate::{
     domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Progress, Result, clean_line},
     fetch::copy_file,
-    transport::{Program, at, find_program, free_space},
+    transport::{Program, at, free_space},
 };
 use std::{
     fs::{self, File},
@@ -119,7 +119,7 @@ impl FromImage {
     }
 
     async fn lay_over(&self, path: &Path) -> Result<()> {
-        let tool = find_program("qemu-img").ok_or_else(missing)?;
+        let tool = image_tool()?;
         let create = Program::new(tool).args(["create", "-q", "-f", "qcow2", "-F", self.kind.name(), "-b"]);
         let create = create.operand(&self.path)?.operand(path)?;
         let size = self.size.or(self.kind.disk_size()).unwrap_or_default();
@@ -157,7 +157,7 @@ impl FromImage {
         if self.format() == "raw" {
             return to.set_len(size).map_err(at(path));
         }
-        let tool = find_program("qemu-img").ok_or_else(missing)?;
+        let tool = image_tool()?;
         let resize = Program::new(tool).args(["resize", "-q", "-f", "qcow2"]).operand(path)?;
         resize.arg(size.to_string()).run().await.map(drop)
     }

@@ -20,6 +20,7 @@ const UEFI: &[(&str, &str)] = &[
     ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
     ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
     ("/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"),
+    ("/usr/local/share/edk2-qemu/QEMU_UEFI_CODE-x86_64.fd", "/usr/local/share/edk2-qemu/QEMU_UEFI_VARS-x86_64.fd"),
     ("/usr/local/share/qemu/edk2-x86_64-code.fd", "/usr/local/share/qemu/edk2-i386-vars.fd"),
     ("/opt/homebrew/share/qemu/edk2-x86_64-code.fd", "/opt/homebrew/share/qemu/edk2-i386-vars.fd"),
 ];
@@ -194,6 +195,11 @@ impl Local {
 /// QEMU is not here.
 pub(super) fn missing() -> Error {
     Error::conflict("QEMU is missing: set up this host")
+}
+
+/// What makes disks and grows them, which many distributions pack apart from QEMU.
+pub(super) fn image_tool() -> Result<PathBuf> {
+    find_program("qemu-img").ok_or_else(|| Error::conflict("qemu-img is missing: set up this host"))
 }
 
 #[cfg(test)]

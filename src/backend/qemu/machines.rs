@@ -2,7 +2,7 @@
 use super::{
     Boot, DiskRecord, Firmware, Local, Qemu, Record,
     from_image::{FromImage, ways},
-    installed::missing,
+    installed::image_tool,
     leftovers::{Work, take_apart},
     node, write_whole,
 };
@@ -10,7 +10,7 @@ use crate::{
     backend::{Call, Machines},
     domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Result, Values, Vm, VmId, check_vm_name},
     fetch::check_library_name,
-    transport::{Program, find_program},
+    transport::Program,
 };
 use std::{
     fs, io,
@@ -133,8 +133,7 @@ impl Local {
         if let Some(source) = source {
             source.make(&file, &call.cancel, |progress| call.progress(progress)).await?;
         } else {
-            let image_tool = find_program("qemu-img").ok_or_else(missing)?;
-            let create = Program::new(image_tool).args(["create", "-q", "-f", "qcow2"]);
+            let create = Program::new(image_tool()?).args(["create", "-q", "-f", "qcow2"]);
             create.operand(file)?.arg(size("disk")?.0.to_string()).run().await?;
         }
         write_whole(&made.path().join("machine.toml"), &record.to_toml())?;

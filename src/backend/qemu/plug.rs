@@ -3,13 +3,13 @@ use super::{
     DiskRecord, Local, Monitor, Record,
     disks::{find, in_use},
     from_image::{FromImage, ways, whole_sectors},
-    installed::missing,
+    installed::image_tool,
     leftovers::Work,
 };
 use crate::{
     backend::Call,
     domain::{ByteSize, Choice, DiskId, Error, ErrorKind, FieldKind, FieldSpec, Result, Values, VmId},
-    transport::{Program, at, find_program, free_space},
+    transport::{Program, at, free_space},
 };
 use serde_json::{Value, json};
 use std::{
@@ -169,7 +169,7 @@ async fn make(path: &Path, format: &str, size: ByteSize) -> Result<()> {
         let made = File::create_new(path).and_then(|file| file.set_len(size.0));
         return made.map_err(at(path));
     }
-    let tool = find_program("qemu-img").ok_or_else(missing)?;
+    let tool = image_tool()?;
     let create = Program::new(tool).args(["create", "-q", "-f", "qcow2"]).operand(path)?;
     let made = create.arg(size.0.to_string()).run().await;
     if made.is_err() {

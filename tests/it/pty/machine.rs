@@ -76,11 +76,15 @@ async fn a_machine_outlives_the_program() {
     program.press("s");
     until_row(&program, "● running");
     let pid = world.pid("tiny");
-    program.signal(Signal::KILL);
-    program.until_closed();
-    let mut program = Program::start(&world.path(""), &[]);
-    until_row(&program, "● running");
-    assert_eq!(world.pid("tiny"), pid);
+    // It is killed, and then the line drops that it is used over.
+    let ends: [fn(&Program); 2] = [|program| program.signal(Signal::KILL), Program::hang_up];
+    for end in ends {
+        end(&program);
+        program.until_closed();
+        program = Program::start(&world.path(""), &[]);
+        until_row(&program, "● running");
+        assert_eq!(world.pid("tiny"), pid);
+    }
     // The address of its screen, on the clipboard of the terminal.
     program.press("y");
     program.until_shown("copied unix:");
@@ -97,4 +101,22 @@ async fn a_machine_outlives_the_program() {
         program.until("the restored screen", is_restored);
         program.ends(0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_outlives_a_bug_of_the_program() {
+    let world = world().await;
+    let mut config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    config += "[[host]]\nname = \"home\"\nbackend = \"demo\"\nfault = \"screen\"\n";
+    std::fs::write(world.path("config.toml"), config).unwrap();
+    let started = vmdeck(&world.path(""), "call local start vm=tiny").await;
+    assert_eq!(started.code, 0, "{started:?}");
+    let pid = world.pid("tiny");
+    let mut program = Program::start(&world.path(""), &[]);
+    until_row(&program, "● running");
+    program.press("j");
+    program.until_shown("vmdeck: a bug ended the program");
+    assert!(!program.is_raw());
+    program.ends(101);
+    assert_eq!((world.place("tiny").alive().is_some(), world.pid("tiny")), (true, pid));
 }

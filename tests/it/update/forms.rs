@@ -41,6 +41,26 @@ fn no_action_key_works_while_text_is_typed() {
 }
 
 #[test]
+fn a_name_that_is_taken_is_told_as_it_is_typed() {
+    let mut create = new_machine();
+    text(&mut create, "web1");
+    let named = |key: &str| {
+        let mut app = world();
+        select(&mut app, "web2");
+        press(&mut app, key);
+        assert!(!screen(&mut app, 80, 24).contains("there already"), "what is offered is free, or its own");
+        press(&mut app, "ctrl-u w e b 1");
+        app
+    };
+    for mut app in [create, named("M"), named("C")] {
+        assert!(screen(&mut app, 80, 24).contains("web1 is there already"));
+        press(&mut app, "1");
+        let shown = screen(&mut app, 80, 24);
+        assert!(shown.contains("web11") && !shown.contains("there already"), "{shown}");
+    }
+}
+
+#[test]
 fn a_size_may_be_left_out_where_an_image_gives_it() {
     let mut app = world();
     select(&mut app, "web2");
