@@ -228,7 +228,7 @@ fn a_missing_qemu_img_is_told_by_its_name() {
     let home = Home::new(&format!("[[host]]\nname = \"local\"\nprogram = {:?}\n", env!("CARGO_BIN_EXE_vmdeck")));
     let made = home.command("call local create vm=web").env("PATH", home.path()).output().unwrap();
     let (code, out, err) = told(&made);
-    assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
     assert!(err.contains("qemu-img is missing: set up this host"), "{err}");
 }
 
