@@ -141,7 +141,7 @@ async fn watched(libvirt: &Libvirt) -> f64 {
             listed(libvirt).await;
         }
     }
-    (cpu() - before).as_secs_f64() / f64::from(WATCHED) * 100.0
+    cpu().saturating_sub(before).as_secs_f64() / f64::from(WATCHED) * 100.0
 }
 
 fn virsh(uri: &str, words: &[&str]) -> bool {
@@ -201,8 +201,12 @@ fn main() {
     runtime.block_on(libvirt.power_off(&vm)).unwrap();
 
     let run: Vec<VmId> = (0..RUNNING).map(|n| VmId::from(format!("m{n:02}"))).collect();
-    run.iter().for_each(|vm| runtime.block_on(libvirt.start(vm)).unwrap());
+    for vm in &run {
+        runtime.block_on(libvirt.start(vm)).unwrap();
+    }
     let share = runtime.block_on(watched(&libvirt));
     println!("50 watched each second:  {share:.3} % of a core, {RUNNING} of them run  [2 %]");
-    run.iter().for_each(|vm| runtime.block_on(libvirt.power_off(vm)).unwrap());
+    for vm in &run {
+        runtime.block_on(libvirt.power_off(vm)).unwrap();
+    }
 }
