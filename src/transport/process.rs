@@ -1,5 +1,5 @@
 //! The one place that starts programs: lists of arguments, never a shell; nothing on stdin; what they write is kept up to
-//! a limit; a time-out for each; killed when nobody waits for them any more.
+//! a limit; a time-out for each; killed when nobody waits for them any more, but those that write into a file.
 use super::{
     find::is_there,
     lines::{Lines, keep},
@@ -70,7 +70,8 @@ impl Program {
     }
 
     /// Has it write into this file, both streams, instead of to us: for a program that leaves others behind which go on
-    /// writing. [`Output::stdout`] is what the file holds when the program itself has ended.
+    /// writing. [`Output::stdout`] is what the file holds when the program itself has ended. One that is past its time, or
+    /// that nobody waits for any more, is left alone and goes on.
     #[must_use]
     pub fn log(mut self, path: impl Into<PathBuf>) -> Self {
         self.log = Some(path.into());
@@ -166,7 +167,7 @@ impl Program {
         command.args(&self.arguments).env("LC_ALL", "C");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = || if detached { Stdio::null() } else { Stdio::piped() };
-        command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached);
+        command.stdin(stdin).stdout(output()).stderr(output()).kill_on_drop(!detached && self.log.is_none());
         if let Some(path) = &self.log {
             let log = std::fs::File::create(path).map_err(super::at(path))?;
             command.stdout(log.try_clone()?).stderr(log);

@@ -23,6 +23,9 @@ pub enum Place {
     Ssh { program: PathBuf, host: String },
 }
 
+/// What follows a command that is left on the other side of ssh.
+pub(super) const LEFT: &str = ">$o";
+
 /// The way to run it.
 #[derive(Debug)]
 pub(super) struct Shell {
@@ -177,7 +180,8 @@ impl Shell {
         }
     }
 
-    /// Runs iohyve where it leaves something behind that goes on writing: into a file, which nobody has to read.
+    /// Runs iohyve where it leaves something behind that goes on writing: into a file, which nobody has to read. What is
+    /// not over in this time (a loader may wait for a person) goes on without us.
     pub(super) async fn leave(&self, arguments: &[&str], patience: Duration) -> Result<Output> {
         let command = self.command();
         let words: Vec<_> = std::iter::once(command.as_str()).chain(arguments.iter().copied()).collect();
@@ -188,8 +192,8 @@ impl Shell {
             }
             Place::Ssh { program: ssh, host } => {
                 let said = "o=$(mktemp) || exit 1; ";
-                let rest = " >$o 2>&1 </dev/null; c=$?; cat $o; rm -f $o; exit $c";
-                let script = format!("{said}{}{rest}", line(&words)?);
+                let rest = "2>&1 </dev/null; c=$?; cat $o; rm -f $o; exit $c";
+                let script = format!("{said}{} {LEFT} {rest}", line(&words)?);
                 self.ssh(ssh, host, line(&["/bin/sh", "-c", &script])?)?
             }
         };

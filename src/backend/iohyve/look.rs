@@ -1,5 +1,5 @@
 //! What there is after a change, whatever the command said of it.
-use super::{Iohyve, missing, sizes, values};
+use super::{IN_LOADER, Iohyve, Loader, missing, sizes, values};
 use crate::{
     backend::{Properties, Snapshots},
     domain::{ByteSize, DiskId, Error, ErrorKind, Expect, PowerState, Reply, Result, Verdict, VmId, clean_line},
@@ -35,7 +35,12 @@ impl Iohyve {
     async fn judge_machine(&self, vm: &VmId, expect: &Expect) -> Result<Verdict> {
         Ok(match expect {
             Expect::Power { state, .. } => {
-                let found = match self.seen.vm(&self.row(vm).await?.0).power() {
+                let row = self.row(vm).await?.0;
+                if *state == PowerState::Running && !row.is_running && row.loader == Loader::Grub {
+                    // How long that takes is up to whoever answers it.
+                    return Ok(Verdict::Met(Some(Reply::Remark(IN_LOADER.to_owned()))));
+                }
+                let found = match self.seen.vm(&row).power() {
                     PowerState::Stopping if *state == PowerState::Running => PowerState::Off,
                     found => found,
                 };

@@ -21,10 +21,16 @@ pub(in crate::backend) fn size_of(values: &Values, field: &str) -> Result<ByteSi
     text.parse().map_err(|why| Error::invalid(format_args!("{field}: {why}")))
 }
 
+/// That a machine is on its way up.
+pub(super) fn loading(vm: &VmId) -> Error {
+    Error::conflict(format_args!("{vm} is in its loader: answer that on its console, or power it off"))
+}
+
 impl Iohyve {
     /// Refuses a machine that runs, or that has ended and is still in memory under its name.
     pub(super) fn check_off(vm: &VmId, row: &Row) -> Result<()> {
         match (row.is_running, row.is_loaded) {
+            _ if row.is_loading() => Err(loading(vm)),
             (true, _) => Err(Error::conflict(format_args!("{vm} is running: shut it down first"))),
             (false, true) => {
                 Err(Error::conflict(format_args!("{vm} is still in the host's memory: power it off first")))
@@ -33,8 +39,14 @@ impl Iohyve {
         }
     }
 
-    /// Refuses a machine that iohyve would start with another one's disk.
-    pub(super) async fn check_start(&self, vm: &VmId, others: &[Row]) -> Result<()> {
+    /// Refuses a machine that is up or on its way, or that iohyve would start with another one's disk.
+    pub(super) async fn check_start(&self, vm: &VmId, row: &Row, others: &[Row]) -> Result<()> {
+        if row.is_running {
+            return Err(Error::conflict(format_args!("{vm} is running already")));
+        }
+        if row.is_loading() {
+            return Err(loading(vm));
+        }
         names::check_meant(vm.as_str(), others, self.version())?;
         match names::seeks_by_part(self.version()) {
             true => names::check_disks(vm.as_str(), &self.datasets_beside(vm).await?),
@@ -146,6 +158,9 @@ impl Machines for Iohyve {
         if names::seeks_by_part(self.version()) {
             names::check_datasets(vm.as_str(), &self.datasets_beside(vm).await?)?;
         }
+        if row.is_loading() {
+            return Err(loading(vm));
+        }
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: iohyve would delete it all the same")));
         }
@@ -161,10 +176,7 @@ impl Machines for Iohyve {
         names::check(vm.as_str())?;
         names::check_iso(image)?;
         let ((row, others), isos) = tokio::try_join!(self.row(vm), self.isos())?;
-        self.check_start(vm, &others).await?;
-        if row.is_running {
-            return Err(Error::conflict(format_args!("{vm} is running already")));
-        }
+        self.check_start(vm, &row, &others).await?;
         if !isos.iter().any(|iso| iso == image) {
             return Err(super::images::missing(image));
         }

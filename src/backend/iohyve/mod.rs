@@ -48,6 +48,22 @@ const READ: Duration = Duration::from_secs(10);
 /// What changes something at once.
 const CHANGE: Duration = Duration::from_secs(30);
 
+/// What brings up a machine that is in memory and does not run: for as long as it does, the guest has not begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loader {
+    /// Nobody told.
+    #[default]
+    Untold,
+    Nothing,
+    /// It goes on by itself.
+    Bhyveload,
+    /// It may ask on the machine's console, and waits there for as long as that takes.
+    Grub,
+}
+
+/// What the loader of a machine does that does not run yet.
+const IN_LOADER: &str = "grub-bhyve is at work, and may wait for an answer on the console";
+
 /// A machine of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -55,9 +71,17 @@ pub struct Row {
     /// Whether it is in the host's memory.
     pub is_loaded: bool,
     pub is_running: bool,
+    pub loader: Loader,
     /// Whether it starts with the host.
     pub starts_at_boot: bool,
     pub description: String,
+}
+
+impl Row {
+    /// Whether it is on its way up.
+    pub const fn is_loading(&self) -> bool {
+        !self.is_running && matches!(self.loader, Loader::Bhyveload | Loader::Grub)
+    }
 }
 
 /// Reads `YES`, `true`, `1` and their opposites.
@@ -95,15 +119,23 @@ impl Seen {
         let was_running = seen.get(&id).is_some_and(|since| since.elapsed() < STOPPING);
         let (power, remark) = match (row.is_loaded, row.is_running) {
             (_, true) => (PowerState::Running, None),
+            (true, false) if row.loader == Loader::Grub => (PowerState::Starting, Some("in its loader")),
+            (true, false) if row.is_loading() => (PowerState::Starting, None),
             (true, false) if was_running => (PowerState::Stopping, None),
-            (true, false) => (PowerState::Off, Some("stale".to_owned())),
+            (true, false) if row.loader == Loader::Nothing => (PowerState::Off, Some("stale")),
+            (true, false) => (PowerState::Off, Some("stale or loading")),
             (false, false) => (PowerState::Off, None),
         };
         let starts = if row.starts_at_boot { "yes" } else { "no" };
-        let stale = if remark.is_some() { "it has ended, and is still in the host's memory" } else { "" };
-        let details = [("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
+        let (stale, loader) = match (remark, row.loader) {
+            (None, _) => ("", ""),
+            (_, Loader::Grub) => ("", IN_LOADER),
+            (_, Loader::Untold) => ("it has ended, and is still in the host's memory; or its loader is at work", ""),
+            _ => ("it has ended, and is still in the host's memory", ""),
+        };
+        let details = [("Loader", loader), ("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.into(), v.to_owned()));
-        Vm { power: Some(power), remark, details: details.collect(), ..Vm::named(&row.name) }
+        Vm { power: Some(power), remark: remark.map(str::to_owned), details: details.collect(), ..Vm::named(&row.name) }
     }
 }
 
@@ -229,7 +261,19 @@ impl Iohyve {
     }
 
     async fn rows(&self) -> Result<Vec<Row>> {
-        read::rows(&self.read(&["list"]).await?)
+        let mut rows = read::rows(&self.read(&["list"]).await?)?;
+        if rows.iter().any(|row| row.is_loaded && !row.is_running) {
+            // Whoever is not root may see no processes of others.
+            let otherwise = if self.is_root() { Loader::Nothing } else { Loader::Untold };
+            let found = self.shell.other(&["pgrep", "-fl", "ioh-"]).await.ok();
+            if let Some(found) = found.filter(|found| matches!(found.code, Some(0 | 1))) {
+                let loaders = read::loaders(&String::from_utf8_lossy(&found.stdout));
+                for row in rows.iter_mut().filter(|row| row.is_loaded && !row.is_running) {
+                    row.loader = loaders.get(&row.name).copied().unwrap_or(otherwise);
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// One machine as it is now, and all others.
@@ -241,6 +285,11 @@ impl Iohyve {
 
     async fn isos(&self) -> Result<Vec<String>> {
         self.incoming.isos().await
+    }
+
+    fn is_root(&self) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.as_ref().is_some_and(|(_, capabilities)| capabilities.ops.contains(Op::Start))
     }
 
     fn version(&self) -> Option<names::Version> {

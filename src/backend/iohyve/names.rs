@@ -159,6 +159,7 @@ mod tests {
             name: name.to_owned(),
             is_loaded: false,
             is_running: false,
+            loader: super::super::Loader::Untold,
             starts_at_boot: false,
             description: String::new(),
         }

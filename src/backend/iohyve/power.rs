@@ -1,4 +1,10 @@
-use super::{CHANGE, Iohyve, READ, command::words, differs, names};
+use super::{
+    CHANGE, Iohyve, READ,
+    command::{LEFT, words},
+    differs,
+    machines::loading,
+    names,
+};
 use crate::{
     backend::{Console, Power},
     domain::{Error, Result, VmId, clean_line},
@@ -12,12 +18,19 @@ impl Iohyve {
         let found = self.shell.other(&["pgrep", "-fl", vm.as_str()]).await?;
         let own = format!("ioh-{vm}");
         let is_bhyve = |line: &str| line.split([' ', ':', '(', ')']).any(|word| word == own);
-        // The loop that starts it again after a restart, which has to go too; and consoles.
+        // The loop that starts it again after a restart, which has to go too; what waits for its loader, also as we sent
+        // it through ssh; and consoles.
         let is_script = |line: &str| {
             let words: Vec<_> = line.split_whitespace().collect();
             let is_iohyve = |word: &str| word.rsplit('/').next() == Some("iohyve");
-            matches!(words.as_slice(), [.., script, "start" | "install" | "console", name]
-                if is_iohyve(script) && *name == vm.as_str())
+            (0..words.len()).any(|at| match words.get(at..).unwrap_or_default() {
+                [script, what @ ("start" | "install" | "console"), name, rest @ ..] => {
+                    let rest = if *what == "install" { rest.get(1..).unwrap_or_default() } else { rest };
+                    let is_alone = rest.first().is_none_or(|next| *next == LEFT);
+                    is_iohyve(script) && *name == vm.as_str() && is_alone
+                }
+                _ => false,
+            })
         };
         let is_own = |line: &str| is_bhyve(line) || is_script(line);
         match String::from_utf8_lossy(&found.stdout).lines().find(|line| !line.is_empty() && !is_own(line)) {
@@ -34,10 +47,7 @@ impl Power for Iohyve {
     async fn start(&self, vm: &VmId) -> Result<()> {
         names::check(vm.as_str())?;
         let (row, others) = self.row(vm).await?;
-        self.check_start(vm, &others).await?;
-        if row.is_running {
-            return Err(Error::conflict(format_args!("{vm} is running already")));
-        }
+        self.check_start(vm, &row, &others).await?;
         let output = self.shell.leave(&["start", vm.as_str()], Duration::from_secs(45)).await?;
         if output.is_success() { Ok(()) } else { Err(Error::refused(words(&output))) }
     }
@@ -47,6 +57,9 @@ impl Power for Iohyve {
         let (row, others) = self.row(vm).await?;
         // It looks for the process by its whole name, in every version.
         names::check_pattern(vm.as_str(), &others)?;
+        if row.is_loading() {
+            return Err(loading(vm));
+        }
         if !row.is_running {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
@@ -59,7 +72,7 @@ impl Power for Iohyve {
         if !row.is_running && !row.is_loaded {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
-        if !row.is_running {
+        if !row.is_running && !row.is_loading() {
             // It has stopped, and is still in memory.
             let output = self.shell.run(&["destroy", vm.as_str()], CHANGE).await?;
             return match self.row(vm).await?.0.is_loaded {
@@ -74,7 +87,8 @@ impl Power for Iohyve {
     async fn open_console(&self, vm: &VmId) -> Result<Console> {
         let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
-        if !row.is_running {
+        // A loader asks there before the machine runs.
+        if !row.is_running && !row.is_loaded {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
         let program = self.shell.on_terminal(&["console", vm.as_str()])?;

@@ -1,5 +1,5 @@
 //! What the command prints: tables whose columns begin below their headings, and lists below a heading.
-use super::Row;
+use super::{Loader, Row};
 use crate::domain::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 
@@ -25,11 +25,27 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>> {
             name: name.to_owned(),
             is_loaded: super::yes(vmm_at)?,
             is_running: super::yes(running_at)?,
+            loader: Loader::Untold,
             starts_at_boot: super::yes(boot_at)?,
             description: part(description, None).unwrap_or_default().trim().to_owned(),
         })
     };
     Ok(lines.filter_map(row).filter(|row| !row.name.is_empty()).collect())
+}
+
+/// The machines that are being loaded, by their names: of `pgrep -fl`, which prints a number and a command line.
+pub(super) fn loaders(text: &str) -> BTreeMap<String, Loader> {
+    let loader = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, program, .., machine] = words.as_slice() else { return None };
+        let loader = match program.rsplit('/').next()? {
+            "grub-bhyve" => Loader::Grub,
+            "bhyveload" => Loader::Bhyveload,
+            _ => return None,
+        };
+        Some((machine.strip_prefix("ioh-")?.to_owned(), loader))
+    };
+    text.lines().filter_map(loader).collect()
 }
 
 /// The disks of `iohyve disks NAME`: number and size. None: there is no such machine.

@@ -95,6 +95,7 @@ pub fn rows(listvms: &Value) -> Result<Vec<Row>> {
             name: name.clone(),
             is_loaded: yes(value.get("vmm"))?,
             is_running: yes(value.get("running"))?,
+            loader: iohyve::Loader::Untold,
             starts_at_boot: yes(value.get("rcboot")).unwrap_or(false),
             description: clean_line(&text_of(value.get("description")).unwrap_or_default()).into_owned(),
         })

@@ -2,7 +2,8 @@
 
 Serves the calls of iohyve.sh in the folder that it is given. Prints what iohyve prints, ends as it ends, and keeps what
 it changed in `world.json` there, and each call in `calls.log`. Where the world holds `lies`, those commands say what they
-say and change nothing; those of its `hangs` never end. What runs a machine keeps the output open, as iohyve's does.
+say and change nothing; those of its `hangs` never end. What runs a machine keeps the output open, as iohyve's does. A
+machine whose loader is grub-bhyve is loaded until somebody writes `boot` on its console: an installation waits for that.
 """
 
 import fcntl
@@ -82,6 +83,33 @@ def copy(world, path, to):
     return f"head -c {part} {path} >{to}; {wait}" + ("" if world.all.get("cuts") else f"cp {path} {to}; ")
 
 
+def load(name, is_behind):
+    """What a shell does while the loader shows its menu, and after that. Only a start has it behind itself."""
+    with open(f"{FOLDER}/menu.{name}", "w"):
+        pass
+    wait = f"while [ -e {FOLDER}/menu.{name} ]; do sleep 0.05; done; [ ! -d {FOLDER} ] || {FOLDER}/bhyve {name}; "
+    return f"{{ {wait}}} & " if is_behind else wait
+
+
+def answer_menu(name):
+    with suppress(FileNotFoundError):
+        os.remove(f"{FOLDER}/menu.{name}")
+
+
+def processes(world, pattern):
+    """What `pgrep -fl` tells of machines."""
+    if "processes" in world.all:
+        return world.all["processes"]
+    found = []
+    if pattern in world.all["guests"]:
+        found = [f"4710 /bin/sh /usr/local/sbin/iohyve start {pattern}", f"4711 bhyve: ioh-{pattern}"]
+    for name, guest in world.all["guests"].items():
+        if "loading" in guest:
+            script = f"4720 /bin/sh /usr/local/sbin/iohyve {' '.join(guest['loading'])}"
+            found = [script, f"4721 grub-bhyve -m /iohyve/{name}/device.map -r cd0 -c /dev/nmdm0A -M 512M ioh-{name}"]
+    return [line for line in found if re.search(pattern, line)]
+
+
 def delete_by_pattern(world, pattern):
     """Destroys whatever has the pattern in its name, and all below it, as iohyve did before 0.7.6."""
     found = [name for name in datasets(world) if re.search(pattern, name)]
@@ -146,7 +174,11 @@ def iohyve(world, command, *words):
             print("Guest is already running.")
         case ["start" | "install", name, *_]:
             print(f"Starting {name}... (Takes 15 seconds for FreeBSD guests)" if command == "start" else "Installing...")
-            if not lies:
+            if not lies and guest["settings"]["loader"] == "grub-bhyve":
+                print("GRUB Process does not run in background....")
+                guest |= {"loaded": True, "loading": [command, *words]}
+                world.leaves = load(name, command == "start")
+            elif not lies:
                 disks = [one for one in sorted(datasets(world)) if "disk0" in one]
                 # The old one starts the first whose name it finds the machine's in.
                 own = rf"{name}" if world.all["version"] < "v0.7.6" else rf"/iohyve/{name}/disk0$"
@@ -162,6 +194,8 @@ def iohyve(world, command, *words):
             print("Destroying", name)
             if guest and not lies:
                 guest |= {"loaded": False, "running": False}
+                guest.pop("loading", None)
+                answer_menu(name)
         case ["delete", "-f", name] if guest is None:
             print(f"guest {name} doesn't exist")
             return 1
@@ -271,6 +305,8 @@ def console(name):
     """cu on the machine's line: it speaks until it reads `~.`."""
     print(f"Starting console on {name}...\n~~. to escape console [uses cu(1) for console]\nConnected", flush=True)
     for line in sys.stdin:
+        if line.strip() == "boot":
+            answer_menu(name)
         if line.strip() == "~.":
             print("Disconnected.")
             return 0
@@ -317,7 +353,14 @@ def run(called, words):
                     world.all["iohyve_enable"] = words[0].removeprefix("iohyve_enable=")
                     code = print("iohyve_enable: NO -> YES")
             case "pgrep":
-                code = print(*world.all.get("processes", [f"4710 /bin/sh /usr/local/sbin/iohyve start {words[-1]}", f"4711 bhyve: ioh-{words[-1]}"]), sep="\n")
+                found = processes(world, words[-1])
+                print(*found, sep="\n", end="\n" * bool(found))
+                code = 0 if found else 1
+            case "bhyve":
+                guest = world.all["guests"].get(words[0], {})
+                code = 0 if guest.pop("loading", None) else 4
+                if code == 0:
+                    guest["running"] = True
         return code or 0, world.leaves
 
 
