@@ -123,7 +123,7 @@ impl Seen {
             (true, false) if row.is_loading() => (PowerState::Starting, None),
             (true, false) if was_running => (PowerState::Stopping, None),
             (true, false) if row.loader == Loader::Nothing => (PowerState::Off, Some("stale")),
-            (true, false) => (PowerState::Off, Some("stale or loading")),
+            (true, false) => (PowerState::Off, Some("stale/loading")),
             (false, false) => (PowerState::Off, None),
         };
         let starts = if row.starts_at_boot { "yes" } else { "no" };
@@ -133,7 +133,12 @@ impl Seen {
             (_, Loader::Untold) => ("it has ended, and is still in the host's memory; or its loader is at work", ""),
             _ => ("it has ended, and is still in the host's memory", ""),
         };
-        let details = [("Loader", loader), ("Stale", stale), ("Description", row.description.as_str()), ("Starts with the host", starts)];
+        let details = [
+            ("Loader", loader),
+            ("Stale", stale),
+            ("Description", row.description.as_str()),
+            ("Starts with the host", starts),
+        ];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.into(), v.to_owned()));
         Vm { power: Some(power), remark: remark.map(str::to_owned), details: details.collect(), ..Vm::named(&row.name) }
     }

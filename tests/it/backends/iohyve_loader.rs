@@ -132,6 +132,6 @@ async fn a_machine_that_has_ended_is_told_from_one_that_is_loaded() {
     let other = rig.at(Place::Here(rig.path("iohyve")));
     other.connect(tokio::sync::mpsc::channel(8).0).await.unwrap();
     rig.set("processes", json!([]));
-    assert_eq!(shown(&other).await, (PowerState::Off, Some("stale or loading".to_owned())));
+    assert_eq!(shown(&other).await, (PowerState::Off, Some("stale/loading".to_owned())));
     let Console::Program { .. } = other.open_console(&web()).await.unwrap() else { panic!() };
 }

@@ -273,7 +273,7 @@ async fn states_are_told_as_they_are() {
         (guest.is_loaded, guest.is_running) = (loaded, running);
     };
     set(true, false);
-    assert_eq!(read().await, (PowerState::Off, Some("stale or loading".to_owned())));
+    assert_eq!(read().await, (PowerState::Off, Some("stale/loading".to_owned())));
     set(true, true);
     assert_eq!(read().await, (PowerState::Running, None));
     set(true, false);
