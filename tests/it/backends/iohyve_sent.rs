@@ -42,7 +42,7 @@ fn inside(rig: &Rig, folder: &str) -> usize {
     fs::read_dir(rig.path(folder)).into_iter().flatten().count()
 }
 
-/// How much has come on the other side.
+/// How much has come on the other side, but for what `head` has not written yet.
 fn come(rig: &Rig) -> u64 {
     let folders = fs::read_dir(rig.path("tmp")).unwrap().flatten();
     folders.filter_map(|folder| Some(folder.path().join("far.iso").metadata().ok()?.len())).sum()
@@ -61,7 +61,7 @@ async fn an_image_that_is_sent_tells_its_bytes_and_comes_whole() {
     let (rig, iohyve, url) = far().await;
     let (call, progress) = Call::new();
     let watch = async {
-        eventually("the first of it", async || come(&rig) == M).await;
+        eventually("the first of it", async || come(&rig) > M / 2).await;
         // While nothing goes on, that is told.
         let is_told_of = |progress: &Progress| progress.done.is_some_and(|done| done.0 >= M);
         eventually("how far it is", async || {
@@ -89,7 +89,7 @@ async fn one_that_is_stopped_on_the_way_leaves_no_part_anywhere() {
     let (call, _progress) = Call::new();
     let cancel = call.cancel.clone();
     let stop = async {
-        eventually("the first of it", async || come(&rig) == M).await;
+        eventually("the first of it", async || come(&rig) > M / 2).await;
         cancel.cancel();
     };
     let (ended, ()) = tokio::join!(iohyve.fetch_image(&url, None, call), stop);
@@ -129,7 +129,7 @@ async fn what_somebody_else_has_put_there_while_it_was_sent_is_left_alone() {
         let (call, _progress) = Call::new();
         let cancel = call.cancel.clone();
         let meanwhile = async {
-            eventually("the first of it", async || come(&rig) == M).await;
+            eventually("the first of it", async || come(&rig) > M / 2).await;
             rig.set("isos", json!(["far.iso"]));
             if stops {
                 cancel.cancel();
@@ -155,7 +155,7 @@ async fn what_somebody_else_has_put_there_is_left_alone_where_the_way_is_lost_be
     touch(&rig, "lost");
     touch(&rig, "end");
     let meanwhile = async {
-        eventually("the first of it", async || come(&rig) == M).await;
+        eventually("the first of it", async || come(&rig) > M / 2).await;
         rig.set("isos", json!(["far.iso"]));
         touch(&rig, "gate");
     };

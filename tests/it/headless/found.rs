@@ -51,10 +51,13 @@ async fn a_users_own_libvirt_is_started_where_it_is_configured_and_only_there() 
     };
     let daemon = list().await;
     // It lives on without vmdeck, in a session of its own without a terminal.
-    let stat = fs::read_to_string(format!("/proc/{daemon}/stat")).unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ours = rustix::process::getsid(None).unwrap().as_raw_nonzero().to_string();
-    assert!(fields[3] != ours && fields[4] == "0", "{stat}");
+    let session_and_terminal = |process: &str| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        (fields[3].to_owned(), fields[4].to_owned())
+    };
+    let (session, terminal) = session_and_terminal(&daemon.to_string());
+    assert!(session != session_and_terminal("self").0 && terminal == "0", "{session} {terminal}");
     for stream in 0..=2 {
         let to = fs::read_link(format!("/proc/{daemon}/fd/{stream}"));
         assert!(to.as_ref().is_ok_and(|to| to == Path::new("/dev/null")), "{stream}: {to:?}");
