@@ -41,6 +41,10 @@ pub(crate) struct World {
     pub machine: Option<(i32, i32)>,
     /// What its description says of its devices.
     pub devices: String,
+    /// How often that is read yet before they are gone, from the moment on when they are to be unplugged; None: there is no
+    /// unplugging.
+    pub unplugs: Option<usize>,
+    unplugging: bool,
     /// What a move comes to at once; None: it goes on.
     pub moved: Option<Says>,
     /// What the next attempts to stop it come to, each; a move that goes on then ends as the second says.
@@ -69,6 +73,8 @@ impl FakeMover {
         let world = World {
             machine: Some((1, 1)),
             devices: String::new(),
+            unplugs: None,
+            unplugging: false,
             moved: None,
             stops: Vec::new(),
             job: Vec::new(),
@@ -133,8 +139,19 @@ fn answers(world: &mut World, call: &Packet, moving: &mut Option<u32>) -> Vec<Op
             let (state, reason) = world.machine.unwrap();
             (Says::Yes, empty().i32(state).i32(reason))
         }
+        p::DETACH_FLAGS if world.unplugs.is_some() => {
+            world.unplugging = true;
+            (Says::Yes, empty())
+        }
         p::XML => {
-            let devices = &world.devices;
+            let mut reader = Reader::new(&call.body);
+            Domain::read(&mut reader).unwrap();
+            let is_next = reader.u32().unwrap() & 2 != 0;
+            let is_gone = world.unplugging && (is_next || world.unplugs == Some(0));
+            if let (true, false, Some(left)) = (world.unplugging, is_next, &mut world.unplugs) {
+                *left = left.saturating_sub(1);
+            }
+            let devices = if is_gone { "" } else { &world.devices };
             let xml = format!(
                 "<domain type='qemu'><name>web</name><memory unit='MiB'>32</memory><devices>{devices}</devices></domain>"
             );
