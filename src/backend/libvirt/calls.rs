@@ -1,7 +1,7 @@
 //! Libvirt's procedures as functions: what goes in, what comes out.
 use super::{
     client::Client,
-    hints::EVENTS,
+    hints::{EVENTS, POOL_EVENTS},
     stream::Stream,
     wire::{Domain, Pool, Stats, Volume, procedure as p},
     xdr::{Reader, Writer},
@@ -83,10 +83,13 @@ impl Client {
         self.done(p::CONNECT_OPEN, Writer::default().maybe(Some(driver)).u32(0)).await
     }
 
-    /// Asks for the events that make a machine worth a look. One that an old libvirt does not know is done without.
+    /// Asks for the events that make a machine or the pools worth a look. One that an old libvirt does not know, or that
+    /// has no storage daemon behind it, is done without.
     pub async fn register(&self) -> Result<()> {
-        let asked = EVENTS.map(|event| self.call(p::REGISTER_EVENT, Writer::default().u32(event.id).u32(0)));
-        let mut answers = join_all(asked).await;
+        let of_machines = EVENTS.iter().map(|event| (p::REGISTER_EVENT, event.id));
+        let of_pools = POOL_EVENTS.iter().map(|(id, _)| (p::REGISTER_POOL_EVENT, *id));
+        let ask = |(procedure, id)| self.call(procedure, Writer::default().u32(id).u32(0));
+        let mut answers = join_all(of_machines.chain(of_pools).map(ask)).await;
         answers.swap_remove(0).map(drop)
     }
 

@@ -1,6 +1,9 @@
 //! Which machines to look at again. Events of libvirt are hints alone: a start is told as two, the wrong way round, and
 //! much is told by none.
-use super::{wire::Domain, xdr::Reader};
+use super::{
+    wire::{Domain, Pool},
+    xdr::Reader,
+};
 use crate::{
     backend::EventSink,
     domain::{HostEvent, VmId},
@@ -9,8 +12,9 @@ use std::{
     collections::BTreeSet,
     mem,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::sleep};
 
 /// An event that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +54,20 @@ pub(super) const EVENTS: [Event; 13] = [
     event(23, 379),
 ];
 
+/// Of storage pools: made, started, stopped, removed; looked through anew. The number of each event in
+/// `virStoragePoolEventID`, and that of its message.
+pub(super) const POOL_EVENTS: [(u32, u32); 2] = [(0, 370), (1, 373)];
+/// Between two hints at pools. Each has the whole list read, and who fills a pool has it looked through after every file.
+const POOLS_EVERY: Duration = Duration::from_secs(1);
+
+/// Whether a message is about a pool.
+fn is_of_pool(message: u32, body: &[u8]) -> bool {
+    let mut reader = Reader::new(body);
+    POOL_EVENTS.iter().any(|(_, of_pool)| *of_pool == message)
+        && reader.u32().is_ok()
+        && Pool::read(&mut reader).is_ok()
+}
+
 /// The machine that a message is about; None: it was not asked for, or cannot be read.
 fn machine(message: u32, body: &[u8]) -> Option<VmId> {
     let event = EVENTS.iter().find(|event| event.message == message)?;
@@ -61,11 +79,12 @@ fn machine(message: u32, body: &[u8]) -> Option<VmId> {
     Domain::read(&mut reader).ok().map(|domain| VmId::from(domain.name))
 }
 
-/// Machines that something happened to, each once however much happened.
+/// Machines that something happened to, each once however much happened; and whether anything did to a pool.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     waiting: Mutex<BTreeSet<VmId>>,
     wake: Notify,
+    pools: Notify,
 }
 
 impl Hints {
@@ -74,11 +93,28 @@ impl Hints {
         if let Some(vm) = machine(message, body) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(vm);
             self.wake.notify_one();
+        } else if is_of_pool(message, body) {
+            self.pools.notify_one();
         }
     }
 
     /// Passes the hints on, as fast as they are taken, until it is aborted.
     pub(super) async fn tell(&self, events: &EventSink) {
+        tokio::join!(self.tell_machines(events), self.tell_pools(events));
+    }
+
+    /// What a pool has is part of the list.
+    async fn tell_pools(&self, events: &EventSink) {
+        loop {
+            self.pools.notified().await;
+            if events.send(HostEvent::Hint(None)).await.is_err() {
+                return;
+            }
+            sleep(POOLS_EVERY).await;
+        }
+    }
+
+    async fn tell_machines(&self, events: &EventSink) {
         loop {
             self.wake.notified().await;
             let vms = mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -126,5 +162,36 @@ mod tests {
         {
             assert_eq!(machine(message, &body), None, "{message}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_happens_to_pools_is_one_hint_a_second_at_most() {
+        let hints = Hints::default();
+        let (events, mut heard) = tokio::sync::mpsc::channel(64);
+        let pool = || Writer::default().i32(2).text("default").fixed(&[5; 16]);
+        let (refreshed, stopped) = (pool().done(), pool().i32(3).i32(0).done());
+        let telling = async {
+            tokio::select! {
+                () = hints.tell(&events) => {}
+                () = sleep(Duration::from_millis(2500)) => {}
+            }
+        };
+        let storm = async {
+            for _ in 0..100 {
+                hints.heard(373, &refreshed);
+                hints.heard(370, &stopped);
+                // Broken ones say nothing, nor do those of networks.
+                hints.heard(373, &refreshed[..8]);
+                hints.heard(366, &refreshed);
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::join!(telling, storm);
+        let mut told = 0;
+        while let Ok(event) = heard.try_recv() {
+            assert_eq!(event, HostEvent::Hint(None));
+            told += 1;
+        }
+        assert_eq!(told, 2, "the first at once, the rest together");
     }
 }

@@ -75,6 +75,7 @@ pub mod procedure {
     pub const STATS: u32 = 344;
     pub const DEFINE: u32 = 350;
     pub const RENAME: u32 = 358;
+    pub const REGISTER_POOL_EVENT: u32 = 368;
 }
 
 /// A machine as libvirt names it.

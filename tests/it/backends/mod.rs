@@ -28,6 +28,7 @@ mod libvirt_restart;
 mod libvirt_seen;
 mod libvirt_ssh;
 mod libvirt_sshd;
+mod libvirt_told;
 mod libvirt_unplug;
 mod libvirt_upload;
 mod libvirt_wire;
