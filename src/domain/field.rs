@@ -204,7 +204,8 @@ impl FieldSpec {
 }
 
 fn names(choices: &[Choice]) -> String {
-    choices.iter().map(|c| clean(&c.value, 40)).collect::<Vec<_>>().join(", ")
+    let named = choices.iter().filter(|c| !c.value.is_empty());
+    named.map(|c| clean(&c.value, 40)).collect::<Vec<_>>().join(", ")
 }
 
 /// A hardware address as most programs write it: small letters, `:` between the bytes. None: it is none.

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     backend::{Call, Disks},
-    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldKind, FieldSpec, ResizePlan, Result, Values, VmId, clean},
+    domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, ResizePlan, Result, Values, VmId, clean},
 };
 use std::collections::BTreeMap;
 
@@ -42,8 +42,7 @@ impl Disks for Iohyve {
     }
 
     async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
-        let pool = FieldSpec::new("pool", "Pool", FieldKind::Text).optional().help("empty: where the machine is");
-        Ok(vec![size_field("size", "Size").default("10G"), pool])
+        Ok(vec![size_field("size", "Size").default("10G"), self.pool_of_disk().await])
     }
 
     async fn add_disk(&self, vm: &VmId, values: &Values, _: Call) -> Result<DiskId> {

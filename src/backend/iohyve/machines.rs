@@ -78,8 +78,8 @@ impl Machines for Iohyve {
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
         let name = FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits and _");
-        let pool = FieldSpec::new("pool", "Pool", FieldKind::Text).optional().help("empty: the first that iohyve has");
-        Ok(vec![name, size_field("disk", "Disk").default("10G").help("the size of its first disk"), pool])
+        let disk = size_field("disk", "Disk").default("10G").help("the size of its first disk");
+        Ok(vec![name, disk, self.pool_of_machine().await])
     }
 
     async fn create(&self, values: &Values, _: Call) -> Result<()> {

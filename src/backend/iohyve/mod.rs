@@ -8,6 +8,7 @@ mod incoming;
 mod look;
 mod machines;
 pub(in crate::backend) mod names;
+mod pools;
 mod power;
 mod properties;
 mod read;

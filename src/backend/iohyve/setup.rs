@@ -1,9 +1,8 @@
-use super::{Iohyve, command::words, differs, names};
+use super::{Iohyve, command::words, differs, names, pools::field};
 use crate::{
     backend::{Call, Setup},
     domain::{
-        Choice, Error, FieldKind, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values, Verdict,
-        clean_line,
+        Choice, Error, FieldSpec, HostEvent, Progress, Result, SetupItem, SetupReport, Values, Verdict, clean_line,
     },
 };
 use std::{sync::PoisonError, time::Duration};
@@ -11,15 +10,6 @@ use std::{sync::PoisonError, time::Duration};
 const SET_UP: Duration = Duration::from_secs(120);
 const COMMAND: &str =
     "iohyve setup pool={pool} kmod=1 net={nic} && sysrc iohyve_enable=YES iohyve_flags=\"kmod=1 net={nic}\"";
-
-/// A choice of what there is, or a word to be typed.
-fn field(name: &'static str, label: &'static str, found: Vec<Choice>) -> FieldSpec {
-    match found.as_slice() {
-        [] => FieldSpec::new(name, label, FieldKind::Text),
-        [only] => FieldSpec::new(name, label, FieldKind::Choice(found.clone())).default(only.value.clone()),
-        _ => FieldSpec::new(name, label, FieldKind::Choice(found)),
-    }
-}
 
 fn unbridged(nic: &str) -> String {
     format!("no bridge has {nic}: machines will not reach the network")
@@ -32,7 +22,7 @@ impl Iohyve {
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    async fn told(&self, command: &[&str]) -> String {
+    pub(super) async fn told(&self, command: &[&str]) -> String {
         self.asked(command).await.unwrap_or_default()
     }
 
@@ -137,18 +127,11 @@ impl Setup for Iohyve {
     }
 
     async fn set_up_form(&self) -> Result<Vec<FieldSpec>> {
-        let (pools, nics) = tokio::join!(
-            self.told(&["zpool", "list", "-H", "-o", "name,free"]),
-            self.told(&["ifconfig", "-l", "ether"])
-        );
-        let pool = |line: &str| {
-            let mut words = line.split_whitespace();
-            Some(Choice::new(words.next()?, &format!("{} free", words.next()?)))
-        };
+        let (pools, nics) = tokio::join!(self.pools(), self.told(&["ifconfig", "-l", "ether"]));
         let inner = ["tap", "bridge", "epair", "lo"];
         let nics = nics.split_whitespace().filter(|name| !inner.iter().any(|kind| name.starts_with(kind)));
         Ok(vec![
-            field("pool", "Pool", pools.lines().filter_map(pool).collect()).help("where machines and images go"),
+            field("pool", "Pool", pools).help("where machines and images go"),
             field("nic", "Network", nics.map(|name| Choice::new(name, "")).collect())
                 .help("what machines reach the network by"),
         ])

@@ -13,6 +13,7 @@ mod iohyve_copied;
 mod iohyve_fetches;
 mod iohyve_loader;
 mod iohyve_names;
+mod iohyve_pools;
 mod iohyve_sent;
 mod libvirt_copies;
 mod libvirt_holders;

@@ -66,6 +66,7 @@ class World:
 def datasets(world):
     """What zfs lists: the pools, and what iohyve has made in its own."""
     home, found = world.all.get("home"), ["zroot", "zroot/usr", "tank"]
+    found += [f"{pool}/iohyve" for pool in world.all.get("more", [])]
     if home:
         found += [home, f"{home}/Firmware", f"{home}/ISO", *(f"{home}/ISO/{iso}" for iso in world.all["isos"])]
         for name, guest in world.all["guests"].items():
@@ -157,6 +158,9 @@ def iohyve(world, command, *words):
             print(f"Setting {name} {key}={value}...")
             if not lies:
                 guest["settings"][key] = value
+        case ["create" | "add", name, _, pool] if f"{pool}/iohyve" not in datasets(world):
+            print(f"cannot create '{pool}/iohyve/{name}': parent does not exist", file=sys.stderr)
+            return 1
         case ["create", name, size, *_]:
             print(f"Creating {name}...")
             if guest:
@@ -334,7 +338,7 @@ def run(called, words):
                 print(world.all.get("broken") or "", end="", file=sys.stderr)
                 code = 1 if world.all.get("broken") else 0
             case "zpool":
-                code = print("tank\t90G")
+                code = print(*world.all.get("pools", ["tank\t90G"]), sep="\n")
             case "ifconfig" if words[0] == "-a":
                 print("em0: flags=1008943<UP>\nbridge0: flags=1008843<UP>")
                 code = print(f"\tmember: {world.all['bridged']} flags=143<LEARNING>" if "bridged" in world.all else "")
