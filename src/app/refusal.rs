@@ -80,7 +80,7 @@ impl App {
         if let Some(task) = self.tasks.of(host.id(), &machine.vm.id).filter(|t| t.op == op && op.is_change()) {
             return Some(format!("{}: this is under way already", task.title));
         }
-        let why = op.allowed(power).err()?;
+        let why = machine.vm.allows(op).err()?;
         let is_resumed = op.instead(power).contains(&Op::Resume);
         let never = host.capabilities().and_then(|can| can.check(Op::Resume).err()).filter(|_| is_resumed);
         let never = never.map(|why| format!("; {why}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-use super::{Stamp, VmId};
+use super::{Op, Stamp, VmId};
 use std::borrow::Cow;
 
 /// What a machine is doing. A backend that cannot tell says [`PowerState::Unknown`].
@@ -47,6 +47,9 @@ pub struct Vm {
     pub power: Option<PowerState>,
     /// One or two words that say more than the state: `disk full`, `boot loop`, `watched by others`.
     pub remark: Option<String>,
+    /// It is told as off, and its host has it in memory all the same: it has ended, or a loader is at work that nobody can
+    /// see.
+    pub is_held: bool,
     pub cpus: Option<u32>,
     /// Memory in bytes.
     pub memory: Option<u64>,
@@ -68,6 +71,15 @@ impl Vm {
 
     pub fn power(&self) -> PowerState {
         self.power.unwrap_or_default()
+    }
+
+    /// Whether it can take the operation as it is now; the words say why not. What is held can be taken out of memory, and
+    /// its loader may ask on the console.
+    pub fn allows(&self, op: Op) -> Result<(), &'static str> {
+        match op {
+            Op::PowerOff | Op::OpenConsole if self.is_held => Ok(()),
+            _ => op.allowed(self.power()),
+        }
     }
 
     /// The group that its host keeps it in, where that has groups.
@@ -116,6 +128,15 @@ pub fn check_vm_name(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_off_and_held_in_memory_can_be_taken_out_of_there() {
+        let mut vm = Vm { power: Some(PowerState::Off), ..Vm::named("web") };
+        assert_eq!([Op::PowerOff, Op::OpenConsole].map(|op| vm.allows(op)), [Err("it is off"); 2]);
+        vm.is_held = true;
+        assert_eq!([Op::PowerOff, Op::OpenConsole, Op::Start].map(|op| vm.allows(op)), [Ok(()); 3]);
+        assert_eq!(vm.allows(Op::ShutDown), Err("it is off"));
+    }
 
     #[test]
     fn names_stay_in_their_folder() {

@@ -56,6 +56,8 @@ fn loss(op: Op, power: PowerState) -> &'static str {
         (Op::PowerOff, PowerState::Paused | PowerState::Blocked) => {
             "The machine is paused: what it holds in memory is lost."
         }
+        // It would be refused where the host does not hold it.
+        (Op::PowerOff, PowerState::Off) => "No guest runs: what the host's memory still holds of it is let go.",
         (Op::PowerOff, _) => "The guest is not asked: what it has not written to disk is lost.",
         _ => "The guest is not asked: it starts anew, and what it has not written to disk is lost.",
     }

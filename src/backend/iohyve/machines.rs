@@ -158,12 +158,11 @@ impl Machines for Iohyve {
         if names::seeks_by_part(self.version()) {
             names::check_datasets(vm.as_str(), &self.datasets_beside(vm).await?)?;
         }
-        if row.is_loading() {
-            return Err(loading(vm));
-        }
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: iohyve would delete it all the same")));
         }
+        // What is in memory stays there, and nothing has its name any more that it could be taken out by.
+        Self::check_off(vm, &row)?;
         let output = self.shell.run(&["delete", "-f", vm.as_str()], DELETE).await?;
         match self.row(vm).await {
             Ok(_) => Err(differs(&output, format_args!("{vm} is still there"))),

@@ -141,7 +141,13 @@ impl Seen {
             ("Starts with the host", starts),
         ];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.into(), v.to_owned()));
-        Vm { power: Some(power), remark: remark.map(str::to_owned), details: details.collect(), ..Vm::named(&row.name) }
+        Vm {
+            power: Some(power),
+            remark: remark.map(str::to_owned),
+            is_held: power == PowerState::Off && row.is_loaded,
+            details: details.collect(),
+            ..Vm::named(&row.name)
+        }
     }
 }
 

@@ -1,14 +1,20 @@
 //! Machines that grub-bhyve loads: it waits on the console, for as long as nobody answers there.
 use super::iohyve::{create, web};
-use crate::support::{freebsd::Rig, qemu::eventually};
+use crate::support::{
+    freebsd::Rig,
+    qemu::eventually,
+    sshd::{HOST, Sshd},
+};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use std::fs;
+use tokio::{io::AsyncWriteExt as _, sync::mpsc};
 use vmdeck::{
     backend::{
         Backend, Call, Console, Machines, Power,
         iohyve::{Iohyve, Place},
     },
-    domain::{ErrorKind, Expect, PowerState, Reply, Verdict, Vm},
+    domain::{ErrorKind, Expect, Op, PowerState, Reply, Verdict, Vm},
+    transport::Program,
 };
 
 const LOADER: &str = "grub-bhyve is at work, and may wait for an answer on the console";
@@ -123,6 +129,12 @@ async fn a_machine_that_has_ended_is_told_from_one_that_is_loaded() {
     };
     let stale = (PowerState::Off, Some("stale".to_owned()));
     assert_eq!(told(&[]).await, stale);
+    // What is asked for before it can be renamed or deleted can be done.
+    let why = "web is still in the host's memory: power it off first";
+    for refused in [iohyve.delete(&web(), false).await, iohyve.rename(&web(), "db").await] {
+        assert_eq!(refused.unwrap_err().message, why);
+    }
+    assert_eq!(iohyve.find(&web()).await.unwrap().allows(Op::PowerOff), Ok(()));
     // Another machine's loader, and what only speaks of one.
     assert_eq!(told(&["1 grub-bhyve -M 512M ioh-web2", "2 vi grub-bhyve ioh-web"]).await, stale);
     assert_eq!(told(&["1 bhyveload -m 512M -c /dev/nmdm0A ioh-web"]).await, (PowerState::Starting, None));
@@ -130,8 +142,42 @@ async fn a_machine_that_has_ended_is_told_from_one_that_is_loaded() {
     // Who is not root may see no processes of others, and both may be so.
     rig.set("user", json!(1001));
     let other = rig.at(Place::Here(rig.path("iohyve")));
-    other.connect(tokio::sync::mpsc::channel(8).0).await.unwrap();
+    other.connect(mpsc::channel(8).0).await.unwrap();
     rig.set("processes", json!([]));
     assert_eq!(shown(&other).await, (PowerState::Off, Some("stale/loading".to_owned())));
+    assert_eq!(other.find(&web()).await.unwrap().allows(Op::OpenConsole), Ok(()));
     let Console::Program { .. } = other.open_console(&web()).await.unwrap() else { panic!() };
+    iohyve.power_off(&web()).await.unwrap();
+    let vm = iohyve.find(&web()).await.unwrap();
+    assert_eq!((vm.allows(Op::PowerOff), rig.sent(&["destroy"])), (Err("it is off"), vec!["destroy web".to_owned()]));
+}
+
+/// Through a real ssh.
+#[tokio::test]
+async fn what_waits_for_its_loader_behind_ssh_goes_on_after_the_time_out_and_the_end_of_the_connection() {
+    let (rig, _here) = rig().await;
+    fs::create_dir(rig.path("tmp")).unwrap();
+    let there = format!("export TMPDIR={} PATH={}:$PATH", rig.path("tmp").display(), rig.path("").display());
+    let sshd = Sshd::running(&format!("{there}\nexec sh -c \"$SSH_ORIGINAL_COMMAND\"")).await;
+    sshd.trust("host");
+    let far = || rig.at(Place::Ssh { program: sshd.path("ssh"), host: HOST.to_owned() });
+    let iohyve = far();
+    iohyve.connect(mpsc::channel(8).0).await.unwrap();
+    install(&rig, &iohyve).await;
+    assert_eq!(shown(&iohyve).await, (PowerState::Starting, Some("in its loader".to_owned())));
+    assert_eq!(iohyve.look(&running()).await, Verdict::Met(Some(Reply::Remark(LOADER.to_owned()))));
+    let said = || fs::read_dir(rig.path("tmp")).unwrap().count();
+    assert_eq!(said(), 1, "what it says goes to a file of its own");
+    // The connection that all commands share is closed, with whatever hung on it.
+    drop(iohyve);
+    let kept = format!("ControlPath={}", rig.path("run/ssh-%C").display());
+    let exit = Program::new(sshd.path("ssh")).args(["-o", &kept, "-O", "exit"]).operand(HOST).unwrap();
+    assert!(exit.output().await.unwrap().is_success());
+    let later = far();
+    later.connect(mpsc::channel(8).0).await.unwrap();
+    assert_eq!(later.look(&running()).await, Verdict::Met(Some(Reply::Remark(LOADER.to_owned()))));
+    answer(&later).await;
+    assert_eq!(later.look(&running()).await, Verdict::Met(None));
+    eventually("the end of its file", async || said() == 0).await;
+    assert_eq!(rig.sent(&["start", "install", "forcekill", "destroy"]), ["install web x.iso"]);
 }

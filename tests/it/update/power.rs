@@ -1,4 +1,7 @@
-use crate::support::fleet::{fleet, offers, press, select, tell, vm};
+use crate::support::{
+    fleet::{fleet, offers, press, select, tell, vm},
+    screen::screen,
+};
 use std::borrow::Cow;
 use vmdeck::{
     app::{App, Effect},
@@ -46,6 +49,23 @@ fn the_state_is_looked_at_again_after_the_yes() {
     tell(&mut app, "local", HostEvent::Power("web1".into(), PowerState::Off));
     assert_eq!(press(&mut app, "y"), []);
     assert_eq!(said(&app), "web1: it is off");
+}
+
+#[test]
+fn what_is_off_and_still_in_memory_can_be_powered_off_and_its_console_opens() {
+    let mut app = fleet();
+    let capabilities = Capabilities { ops: offers().ops.with(Op::OpenConsole), ..offers() };
+    tell(&mut app, "local", HostEvent::Link(Link::Up(Box::new(capabilities))));
+    let held = Vm { remark: Some("stale".to_owned()), is_held: true, ..vm("web2", PowerState::Off) };
+    select(&mut app, "web2");
+    assert_eq!(press(&mut app, "X"), []);
+    assert_eq!(said(&app), "web2: it is off");
+    tell(&mut app, "local", HostEvent::Vm(Box::new(held)));
+    assert_eq!(press(&mut app, "c"), [Effect::Console { host: "local".into(), vm: "web2".into() }]);
+    press(&mut app, "X");
+    let shown = screen(&mut app, 80, 24);
+    assert!(shown.contains("No guest runs: what the host"), "{shown}");
+    assert_eq!(press(&mut app, "y"), call(Request::PowerOff("web2".into())));
 }
 
 #[test]
