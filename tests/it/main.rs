@@ -11,6 +11,7 @@ mod headless;
 mod layers;
 mod pty;
 mod screens;
+mod setup;
 mod support;
 mod terse;
 mod transport;
