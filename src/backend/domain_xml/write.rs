@@ -29,7 +29,7 @@ fn is_fit(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// A file as a disk.
+/// A file or a device of the host as a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskFile {
     pub path: String,
@@ -37,6 +37,8 @@ pub struct DiskFile {
     pub format: String,
     /// Its name in the machine: `vda`.
     pub target: String,
+    /// It is a device of the host: a logical volume.
+    pub is_device: bool,
 }
 
 /// A new machine.
@@ -58,9 +60,10 @@ pub struct NewMachine {
 
 /// A disk, as it is attached and detached.
 pub fn disk(file: &DiskFile) -> String {
-    let DiskFile { path, format, target } = file;
+    let DiskFile { path, format, target, is_device } = file;
+    let (kind, source) = if *is_device { ("block", "dev") } else { ("file", "file") };
     format!(
-        "<disk type='file' device='disk'><driver name='qemu' type='{}' discard='unmap'/><source file='{}'/>\
+        "<disk type='{kind}' device='disk'><driver name='qemu' type='{}' discard='unmap'/><source {source}='{}'/>\
         <target dev='{}' bus='virtio'/></disk>",
         escape(format),
         escape(path),
@@ -140,7 +143,12 @@ mod tests {
             memory: ByteSize(1 << 30),
             is_uefi: true,
             network: "bridge br'0".into(),
-            disk: DiskFile { path: "/p/it's.qcow2".into(), format: "qcow2".into(), target: "vda".into() },
+            disk: DiskFile {
+                path: "/p/it's.qcow2".into(),
+                format: "qcow2".into(),
+                target: "vda".into(),
+                is_device: false,
+            },
             cdrom: Some("/iso/a&b.iso".into()),
         }
     }
@@ -153,6 +161,9 @@ mod tests {
         assert_eq!(read.drives[0].path(), Some("/p/it's.qcow2"));
         assert_eq!(read.cdrom().unwrap().path(), Some("/iso/a&b.iso"));
         assert_eq!(read.networks[0].place, "bridge br'0");
+        let device = DiskFile { path: "/dev/vg/web".into(), is_device: true, ..machine().disk };
+        let read = Description::parse(&NewMachine { disk: device, ..machine() }.to_xml()).unwrap();
+        assert_eq!(read.drives[0].path(), Some("/dev/vg/web"));
         let plain = NewMachine { is_uefi: false, network: "none".into(), cdrom: None, ..machine() };
         let read = Description::parse(&plain.to_xml()).unwrap();
         assert_eq!((read.is_uefi, read.networks.len(), read.cdrom().unwrap().path()), (false, 0, None));

@@ -56,7 +56,12 @@ fn description(values: &Values) -> Result<(NewMachine, String)> {
         memory: value("memory").parse().map_err(|_| wrong("memory"))?,
         is_uefi: value("firmware") == "uefi",
         network: value("network").to_owned(),
-        disk: DiskFile { path: value("disk").to_owned(), format: value("format").to_owned(), target: "vda".to_owned() },
+        disk: DiskFile {
+            path: value("disk").to_owned(),
+            format: value("format").to_owned(),
+            target: "vda".to_owned(),
+            is_device: false,
+        },
         cdrom: Some(value("image").to_owned()).filter(|path| !path.is_empty()),
     };
     let xml = machine.to_xml();

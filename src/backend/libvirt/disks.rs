@@ -1,12 +1,5 @@
 //! The disks of a machine: as it has them while it runs, as it will have them at its next start. How they grow.
-use super::{
-    Libvirt,
-    calls::Extent,
-    client::Client,
-    machines::{pool_field, size_field},
-    pools,
-    wire::Domain,
-};
+use super::{Libvirt, calls::Extent, client::Client, machines::size_field, pools, wire::Domain};
 use crate::{
     backend::{
         Call, Disks,
@@ -110,7 +103,7 @@ fn with_extent(drive: &Drive, pending: Option<&str>, extent: Option<Extent>) -> 
 impl Libvirt {
     pub(super) async fn list_disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
         let (client, domain) = self.domain(vm).await?;
-        let (drives, places) = tokio::join!(Drives::read(&client, &domain), pools::places(&client));
+        let (drives, places) = tokio::join!(Drives::read(&client, &domain), pools::all(&client));
         let (drives, places) = (drives?, places.unwrap_or_default());
         let each = drives.all().map(async |(drive, pending)| Disk {
             pool: drive.source.as_ref().and_then(|source| pool(source, &places)),
@@ -189,7 +182,7 @@ impl Disks for Libvirt {
     }
 
     async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
-        let places = pools::places(&*self.client()?).await?;
+        let places = pools::all(&*self.client()?).await?;
         let formats = FieldKind::Choice(vec![
             Choice::new("qcow2", "takes only what is written, can have snapshots"),
             Choice::new("raw", "the plain bytes"),
@@ -198,7 +191,7 @@ impl Disks for Libvirt {
             size_field("size", "Size").help("20G, 512M, 1.5T"),
             FieldSpec::new("format", "Format", formats).default("qcow2"),
         ];
-        fields.extend(pool_field(&places));
+        fields.extend(pools::field(&places));
         Ok(fields)
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backend::{
         Call, Machines,
-        domain_xml::{DiskFile, Drive, NewMachine, Source},
+        domain_xml::{Drive, NewMachine, Source},
     },
     domain::{
         ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, PowerState, Result, Values, Vm, VmId, check_vm_name,
@@ -36,13 +36,6 @@ pub(super) fn answer<'a>(values: &'a Values, name: &str) -> &'a str {
 pub(super) fn size(values: &Values, name: &str) -> Result<ByteSize> {
     let size: ByteSize = answer(values, name).parse().map_err(|why| Error::invalid(format_args!("{name}: {why}")))?;
     Ok(ByteSize(size.0.checked_next_multiple_of(512).unwrap_or(size.0)))
-}
-
-/// The field of the pool: only where there is a choice.
-pub(super) fn pool_field(places: &[pools::Place]) -> Option<FieldSpec> {
-    let (first, _) = places.split_first().filter(|(_, others)| !others.is_empty())?;
-    let choices = FieldKind::Choice(places.iter().map(pools::Place::choice).collect());
-    Some(FieldSpec::new("pool", "Pool", choices).default(first.pool.name.as_str()))
 }
 
 /// What runs machines here: the best that libvirt offers.
@@ -100,7 +93,7 @@ impl Libvirt {
         let (memory, disk) = (size(values, "memory")?, size(values, "disk")?);
         let place = self.pool(&client, answer(values, "pool")).await?;
         let capabilities = client.capabilities().await?;
-        let volume = pools::make_disk(&client, &place.pool, &format!("{name}.qcow2"), "qcow2", disk).await?;
+        let disk = place.make_disk(&client, name, "qcow2", disk).await?;
         let machine = NewMachine {
             name: name.to_owned(),
             description: answer(values, "description").to_owned(),
@@ -109,12 +102,12 @@ impl Libvirt {
             memory,
             is_uefi: answer(values, "firmware") == "uefi",
             network: answer(values, "network").to_owned(),
-            disk: DiskFile { path: volume.key.clone(), format: "qcow2".to_owned(), target: "vda".to_owned() },
+            disk: disk.plugged("vda".to_owned()),
             cdrom,
         };
         let defined = client.define(&machine.to_xml()).await;
         if defined.as_ref().is_err_and(|error| !error.leaves_unknown()) {
-            let _ = client.volume_delete(&volume).await;
+            let _ = client.volume_delete(&disk.volume).await;
         }
         defined.map(drop)
     }
@@ -213,7 +206,7 @@ impl Machines for Libvirt {
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
         let client = self.client()?;
         let (networks, places, images, node) =
-            tokio::join!(self.networks(&client), pools::places(&client), super::images::list(&client), client.node());
+            tokio::join!(self.networks(&client), pools::all(&client), super::images::list(&client), client.node());
         let most = ByteSize(node?.1.saturating_mul(1024));
         let mut choices = vec![Choice::new("", "none")];
         choices.extend(images?.iter().map(|image| Choice::new(&image.name, "")));
@@ -225,7 +218,7 @@ impl Machines for Libvirt {
             FieldSpec::new("memory", "Memory", FieldKind::Size { least: LEAST_MEMORY, most }).default("2G"),
             size_field("disk", "Disk").help("grows as it is filled; can be made larger later"),
         ];
-        fields.extend(pool_field(&places?));
+        fields.extend(pools::field(&places?));
         fields.extend([
             FieldSpec::new("firmware", "Firmware", firmwares).default("bios"),
             FieldSpec::new("network", "Network", FieldKind::Choice(networks)).default(usual),

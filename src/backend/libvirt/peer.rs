@@ -44,7 +44,7 @@ impl Peer {
             }
             Source::Path(path) => {
                 let (folder, name) = path.rsplit_once('/').ok_or_else(untold)?;
-                let mut places = pools::places(client).await?.into_iter();
+                let mut places = pools::all(client).await?.into_iter();
                 let place = places.find(|place| Path::new(&place.path) == Path::new(folder)).ok_or_else(untold)?;
                 (place.pool, name)
             }

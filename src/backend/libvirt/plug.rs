@@ -10,7 +10,7 @@ use super::{
     wire::{Domain, Volume, procedure as p},
 };
 use crate::{
-    backend::domain_xml::{self, DiskFile, Drive},
+    backend::domain_xml::{self, Drive},
     domain::{DiskId, Error, ErrorKind, Result, Values, VmId},
 };
 use std::time::Duration;
@@ -53,20 +53,21 @@ impl Libvirt {
         let drives = Drives::read(&client, &domain).await?;
         let target = free_target(&drives).ok_or_else(|| Error::conflict(format_args!("{vm} has too many disks")))?;
         let place = self.pool(&client, answer(values, "pool")).await?;
-        let mut volume = Err(Error::conflict(format_args!("{} has no free name for a disk of {vm}", place.pool.name)));
+        place.makes_disks()?;
+        let mut made = Err(Error::conflict(format_args!("{} has no free name for a disk of {vm}", place.pool.name)));
         for n in 1..=999 {
-            volume = pools::make_disk(&client, &place.pool, &format!("{vm}-{n}.{format}"), format, size).await;
+            made = place.make_disk(&client, &format!("{vm}-{n}"), format, size).await;
             let is_taken = |error: &Error| error.kind == ErrorKind::Conflict || error.message.contains("exist");
-            if !volume.as_ref().is_err_and(is_taken) {
+            if !made.as_ref().is_err_and(is_taken) {
                 break;
             }
         }
-        let volume = volume?;
-        let file = DiskFile { path: volume.key.clone(), format: format.to_owned(), target: target.clone() };
+        let made = made?;
         let to = both(&drives, &domain);
-        let plugged = client.device(p::ATTACH_FLAGS, &domain, &domain_xml::disk(&file), to).await;
+        let xml = domain_xml::disk(&made.plugged(target.clone()));
+        let plugged = client.device(p::ATTACH_FLAGS, &domain, &xml, to).await;
         if plugged.as_ref().is_err_and(|error| !error.leaves_unknown()) {
-            let _ = client.volume_delete(&volume).await;
+            let _ = client.volume_delete(&made.volume).await;
         }
         plugged.map_err(|error| match error.message.contains("No more available PCI slots") {
             true => Error::conflict("all ports for disks are taken: shut the machine down, then disks can be added"),

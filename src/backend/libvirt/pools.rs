@@ -7,8 +7,8 @@ use super::{
     wire::{Pool, Volume},
 };
 use crate::{
-    backend::domain_xml::escape,
-    domain::{Amount, ByteSize, Choice, Error, ErrorKind, Node, Result, clean_line},
+    backend::domain_xml::{DiskFile, escape},
+    domain::{Amount, ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, Node, Result, clean_line},
 };
 use std::path::{Path, PathBuf};
 
@@ -33,13 +33,74 @@ impl Place {
         Ok(Self { pool, kind, path, info: info? })
     }
 
-    /// Whether files can be made in it.
-    fn holds_files(&self) -> bool {
+    /// Whether its volumes are files in a folder: images can be there, and disks of any format.
+    pub(super) fn holds_files(&self) -> bool {
         matches!(self.kind.as_str(), "dir" | "fs" | "netfs") && !self.path.is_empty()
     }
 
-    pub(super) fn choice(&self) -> Choice {
-        Choice::new(&self.pool.name, &format!("{} free", ByteSize(self.info.available)))
+    /// Why libvirt makes no disks in it; None: it does.
+    pub(super) fn why_no_disks(&self) -> Option<&'static str> {
+        match self.kind.as_str() {
+            "logical" | "zfs" => None,
+            _ if self.holds_files() => None,
+            "disk" => Some("its disks are the partitions of a drive, which are made on that host"),
+            "rbd" | "sheepdog" | "gluster" | "iscsi-direct" => {
+                Some("its disks are on the network: a machine gets one by its description")
+            }
+            "iscsi" | "scsi" | "mpath" => Some("its disks are made on the storage itself, not by libvirt"),
+            _ => Some("libvirt makes no disks there"),
+        }
+    }
+
+    /// Refuses a pool that no disk can be made in.
+    pub(super) fn makes_disks(&self) -> Result<()> {
+        let name = clean_line(&self.pool.name);
+        let refused = |why| Error::conflict(format_args!("no disk can be made in the pool {name}: {why}"));
+        self.why_no_disks().map_or(Ok(()), |why| Err(refused(why)))
+    }
+
+    /// As a place for a new disk.
+    fn choice(&self) -> Choice {
+        let raw = if self.holds_files() { "" } else { ", as raw disks" };
+        Choice::new(&self.pool.name, &format!("{} free{raw}", ByteSize(self.info.available)))
+    }
+
+    /// What it is and what is left there.
+    fn told(&self) -> String {
+        let (free, all) = (ByteSize(self.info.available), ByteSize(self.info.capacity));
+        let place = match (self.holds_files(), clean_line(&self.path)) {
+            (true, path) => path.into_owned(),
+            (false, path) if path.is_empty() => clean_line(&self.kind).into_owned(),
+            (false, path) => format!("{}, {path}", clean_line(&self.kind)),
+        };
+        let not = self.why_no_disks().map(|why| format!("; {why}")).unwrap_or_default();
+        format!("{place}, {free} free of {all}{not}")
+    }
+
+    /// Makes an empty disk, which takes no room yet where it is a file. Refused where the name is taken.
+    pub(super) async fn make_disk(&self, client: &Client, name: &str, format: &str, size: ByteSize) -> Result<NewDisk> {
+        self.makes_disks()?;
+        let is_file = self.holds_files();
+        let format = if is_file { format } else { "raw" };
+        let name = format!("{name}.{format}");
+        let xml = if is_file { disk_xml(&name, format, size) } else { device_xml(&name, size) };
+        let volume = client.volume_make(&self.pool, &xml).await?;
+        Ok(NewDisk { volume, format: format.to_owned(), is_device: !is_file })
+    }
+}
+
+/// A volume that was made for a disk.
+#[derive(Clone, Debug)]
+pub(super) struct NewDisk {
+    pub(super) volume: Volume,
+    pub(super) format: String,
+    is_device: bool,
+}
+
+impl NewDisk {
+    /// As a machine has it.
+    pub(super) fn plugged(&self, target: String) -> DiskFile {
+        DiskFile { path: self.volume.key.clone(), format: self.format.clone(), target, is_device: self.is_device }
     }
 }
 
@@ -53,14 +114,30 @@ fn parse(xml: &str) -> (String, String) {
     (root.attribute("type").unwrap_or_default().to_owned(), path.trim().to_owned())
 }
 
-/// The pools that files can be made in, the usual one first, then the roomier ones.
-pub(super) async fn places(client: &Client) -> Result<Vec<Place>> {
+/// All pools: those of files first, of these the usual one, then the roomier ones.
+pub(super) async fn all(client: &Client) -> Result<Vec<Place>> {
     let pools = client.pools().await?;
     let read = futures_util::future::join_all(pools.into_iter().map(|pool| Place::read(client, pool))).await;
     // One that is stopped meanwhile is left out.
-    let mut places: Vec<_> = read.into_iter().flatten().filter(Place::holds_files).collect();
-    places.sort_by_key(|place| (place.pool.name != USUAL, std::cmp::Reverse(place.info.available)));
+    let mut places: Vec<_> = read.into_iter().flatten().collect();
+    places
+        .sort_by_key(|place| (!place.holds_files(), place.pool.name != USUAL, std::cmp::Reverse(place.info.available)));
     Ok(places)
+}
+
+/// The pools that files can be made in, in that order.
+pub(super) async fn places(client: &Client) -> Result<Vec<Place>> {
+    let mut places = all(client).await?;
+    places.retain(Place::holds_files);
+    Ok(places)
+}
+
+/// The field of the pool for a new disk: only where there is a choice, or where the disk would be no file.
+pub(super) fn field(places: &[Place]) -> Option<FieldSpec> {
+    let places: Vec<_> = places.iter().filter(|place| place.why_no_disks().is_none()).collect();
+    let first = places.first().filter(|first| places.len() > 1 || !first.holds_files())?;
+    let choices = FieldKind::Choice(places.iter().map(|place| place.choice()).collect());
+    Some(FieldSpec::new("pool", "Pool", choices).default(first.pool.name.as_str()))
 }
 
 /// The volume behind a path. Libvirt knows what it saw when it last looked, so where it knows none it looks again.
@@ -70,7 +147,7 @@ pub(super) async fn volume_at(client: &Client, path: &str) -> Result<Volume> {
         found => return found,
     }
     let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
-    for place in places(client).await? {
+    for place in all(client).await? {
         if Path::new(&place.path) == folder {
             client.pool_refresh(&place.pool).await?;
             return client.volume_at(path).await;
@@ -90,15 +167,10 @@ pub(super) fn disk_xml(name: &str, format: &str, size: ByteSize) -> String {
     )
 }
 
-/// Makes a disk file. Refused where the name is taken.
-pub(super) async fn make_disk(
-    client: &Client,
-    pool: &Pool,
-    name: &str,
-    format: &str,
-    size: ByteSize,
-) -> Result<Volume> {
-    client.volume_make(pool, &disk_xml(name, format, size)).await
+/// The description of a disk that is a device of its host, with all of its room: one that takes it by and by fails its
+/// machine when the pool is full.
+fn device_xml(name: &str, size: ByteSize) -> String {
+    format!("<volume><name>{}</name><capacity unit='bytes'>{}</capacity></volume>", escape(name), size.0)
 }
 
 /// The format of a volume's file, as libvirt sees it; empty: it tells none.
@@ -118,16 +190,15 @@ pub(super) fn backing(xml: &str) -> Option<String> {
 }
 
 impl Libvirt {
-    /// The pool called `name`; without a name the usual one, made where there is none yet.
+    /// The pool called `name`; without a name the usual one for files, made where there is none yet.
     pub(super) async fn pool(&self, client: &Client, name: &str) -> Result<Place> {
-        let mut places = places(client).await?;
+        let mut places = all(client).await?;
         if !name.is_empty() {
             let found = places.into_iter().find(|place| place.pool.name == name);
-            return found.ok_or_else(|| {
-                Error::not_found(format_args!("there is no active pool of files called {}", clean_line(name)))
-            });
+            return found
+                .ok_or_else(|| Error::not_found(format_args!("there is no active pool called {}", clean_line(name))));
         }
-        if !places.is_empty() {
+        if places.first().is_some_and(Place::holds_files) {
             return Ok(places.swap_remove(0));
         }
         let folder = self.usual_folder().ok_or_else(|| {
@@ -169,7 +240,7 @@ impl Libvirt {
     /// The computer that libvirt runs on.
     pub(super) async fn node(&self, client: &Client) -> Result<Node> {
         let (name, node, memory, places) =
-            tokio::join!(client.hostname(), client.node(), client.node_memory(), places(client));
+            tokio::join!(client.hostname(), client.node(), client.node_memory(), all(client));
         let (name, (cpus, kib)) = (name?, node?);
         let total = ByteSize(kib.saturating_mul(1024));
         // What the system keeps files in is given back when it is needed.
@@ -182,17 +253,13 @@ impl Libvirt {
         let storage = places
             .first()
             .map(|place| amount(place.info.capacity.saturating_sub(place.info.available), place.info.capacity));
-        let told = |place: &Place| {
-            let (free, all) = (ByteSize(place.info.available), ByteSize(place.info.capacity));
-            (format!("Pool {}", place.pool.name), format!("{}, {free} free of {all}", place.path))
-        };
         Ok(Node {
             id: name.as_str().into(),
             name,
             cpus: Some(cpus),
             memory: free.map(|free| amount(total.0.saturating_sub(free), total.0)),
             storage,
-            details: places.iter().map(told).collect(),
+            details: places.iter().map(|place| (format!("Pool {}", place.pool.name), place.told())).collect(),
             ..Node::default()
         })
     }

@@ -275,7 +275,7 @@ impl Sending {
         let info = client.pool_info(pool).await?;
         check_room(&self.name, staged.size, info.available, &pool.name)?;
         let size = ByteSize(staged.size);
-        let part = pools::make_disk(client, pool, &self.part_name(), "raw", size).await?;
+        let part = client.volume_make(pool, &pools::disk_xml(&self.part_name(), "raw", size)).await?;
         let mut trace = Trace { pool: pool.name.clone(), copying: false };
         staged.note(&trace)?;
         self.transfer(staged, &part).await?;

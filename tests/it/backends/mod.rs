@@ -25,6 +25,7 @@ mod libvirt_migrate;
 mod libvirt_migrate_ends;
 mod libvirt_networks;
 mod libvirt_password;
+mod libvirt_pools;
 mod libvirt_restart;
 mod libvirt_seen;
 mod libvirt_ssh;

@@ -34,6 +34,11 @@ pub(crate) enum Upload {
 pub(crate) struct World {
     /// Of the pool `default`; a volume that was only made has as many zeros as it is to hold.
     pub volumes: BTreeMap<String, Vec<u8>>,
+    /// Other pools, each of a kind that holds no files, with a volume `trap.iso`.
+    pub devices: Vec<(&'static str, &'static str)>,
+    /// The pools of what was made in those, and how it was described; how machines were.
+    pub made: Vec<(String, String)>,
+    pub defined: Vec<String>,
     /// Machines with the volume `tiny.iso` in their drive.
     pub machines: Vec<&'static str>,
     pub available: u64,
@@ -60,6 +65,9 @@ impl FakeLibvirt {
         let listener = UnixListener::bind(folder.path().join(name)).unwrap();
         let world = World {
             volumes: BTreeMap::new(),
+            devices: Vec::new(),
+            made: Vec::new(),
+            defined: Vec::new(),
             machines: Vec::new(),
             available: 1 << 30,
             upload: Upload::Works,
@@ -107,12 +115,19 @@ struct Served {
     streams: HashMap<u32, (String, Vec<u8>)>,
 }
 
-fn pool() -> Pool {
-    Pool { name: "default".to_owned(), uuid: [5; 16] }
+const FILES: &str = "default";
+
+fn pool(name: &str) -> Pool {
+    Pool { name: name.to_owned(), uuid: [5; 16] }
+}
+
+/// A volume of a pool that holds no files.
+fn device(pool: &str, name: &str) -> Volume {
+    Volume { pool: pool.to_owned(), name: name.to_owned(), key: format!("/dev/{pool}/{name}") }
 }
 
 fn volume(name: &str) -> Volume {
-    Volume { pool: "default".to_owned(), name: name.to_owned(), key: format!("/nonexistent/pool/{name}") }
+    Volume { pool: FILES.to_owned(), name: name.to_owned(), key: format!("/nonexistent/pool/{name}") }
 }
 
 fn refused(code: i32, words: &str) -> Vec<u8> {
@@ -202,14 +217,28 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
     let (mut args, out) = (Reader::new(&packet.body), Writer::default());
     let named = |args: &mut Reader<'_>| Volume::read(args).unwrap().name;
     let write_pool = |out: Writer, pool: &Pool| out.text(&pool.name).fixed(&pool.uuid);
+    let of_pool = |args: &mut Reader<'_>| Pool::read(args).unwrap().name;
     Ok(match packet.procedure {
         p::AUTH_LIST => out.list(&[0], |out, way| out.u32(*way)),
         p::LIB_VERSION => out.u64(9_000_000),
         p::CAPABILITIES => out.text("<capabilities/>"),
         p::VERSION => out.u64(10_000_002),
-        p::LIST_POOLS => out.list(&[pool()], write_pool),
-        p::POOL_XML => out.text("<pool type='dir'><target><path>/nonexistent/pool</path></target></pool>"),
+        p::LIST_POOLS => {
+            let all = [FILES].into_iter().chain(world.devices.iter().map(|(name, _)| *name));
+            out.list(&all.map(pool).collect::<Vec<_>>(), write_pool)
+        }
+        p::POOL_XML => {
+            let name = of_pool(&mut args);
+            let kind = world.devices.iter().find(|(device, _)| *device == name).map(|(_, kind)| *kind);
+            let (kind, path) =
+                kind.map_or(("dir", "/nonexistent/pool".to_owned()), |kind| (kind, format!("/dev/{name}")));
+            out.text(&format!("<pool type='{kind}'><target><path>{path}</path></target></pool>"))
+        }
         p::POOL_INFO => out.i32(2).u64(1 << 40).u64(0).u64(world.available),
+        p::LIST_VOLUMES if of_pool(&mut args) != FILES => {
+            let pool = Pool::read(&mut Reader::new(&packet.body)).unwrap().name;
+            out.list(&[device(&pool, "trap.iso")], |out, volume| volume.write(out))
+        }
         p::LIST_VOLUMES => {
             let volumes: Vec<_> = world.volumes.keys().map(|name| volume(name)).collect();
             out.list(&volumes, |out, volume| volume.write(out))
@@ -224,14 +253,24 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             out.text(&format!("<domain><name>{name}</name><devices>{drive}</devices></domain>"))
         }
         p::LIST_NETWORKS => out.u32(0),
+        p::NODE_INFO => (0..32).fold(out, |out, _| out.u32(0)).u64(8 << 20).u32(4),
+        p::HOSTNAME => out.text("far"),
+        p::DEFINE => {
+            world.defined.push(args.text().unwrap());
+            Domain { name: "new".to_owned(), uuid: [3; 16], id: -1 }.write(out)
+        }
         p::STATS => {
             let machine = Domain { name: "web".to_owned(), uuid: [1; 16], id: 1 };
             let state = |out: Writer, name: &str| out.text(name).u32(1).i32(1);
             out.list(&[machine], |out, machine| machine.write(out).list(&["state.state"], |out, name| state(out, name)))
         }
         p::VOLUME_CREATE => {
-            Pool::read(&mut args).unwrap();
-            let (name, size) = described(&args.text().unwrap());
+            let (pool, xml) = (of_pool(&mut args), args.text().unwrap());
+            let (name, size) = described(&xml);
+            if pool != FILES {
+                world.made.push((pool.clone(), xml));
+                return Ok(device(&pool, &name).write(out));
+            }
             if world.volumes.contains_key(&name) {
                 return Err((90, format!("storage volume '{name}' exists already")));
             }
