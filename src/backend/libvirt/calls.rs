@@ -3,7 +3,7 @@ use super::{
     client::Client,
     hints::{EVENTS, POOL_EVENTS},
     stream::Stream,
-    wire::{Domain, Pool, Stats, Volume, procedure as p},
+    wire::{Domain, Interface, Pool, Stats, Volume, procedure as p},
     xdr::{Reader, Writer},
 };
 use crate::{
@@ -333,5 +333,14 @@ impl Client {
     pub async fn networks(&self) -> Result<Vec<String>> {
         let body = self.call(p::LIST_NETWORKS, Writer::default().i32(1).u32(2)).await?;
         Ok(Reader::new(&body).list(Pool::read)?.into_iter().map(|network| network.name).collect())
+    }
+
+    /// The network interfaces of the host, up or down.
+    pub async fn interfaces(&self) -> Result<Vec<Interface>> {
+        Reader::new(&self.call(p::LIST_INTERFACES, Writer::default().i32(1).u32(0)).await?).list(Interface::read)
+    }
+
+    pub async fn interface_xml(&self, interface: &Interface) -> Result<String> {
+        self.text(p::INTERFACE_XML, interface.arg().u32(0)).await
     }
 }

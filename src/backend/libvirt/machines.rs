@@ -16,7 +16,6 @@ use crate::{
         clean_line,
     },
 };
-use std::fs;
 
 pub(super) const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
 /// An empty disk of any format takes less than this of the storage.
@@ -61,20 +60,6 @@ async fn is_off(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
 }
 
 impl Libvirt {
-    async fn networks(&self, client: &Client) -> Vec<Choice> {
-        let named = client.networks().await.unwrap_or_default();
-        let of_libvirt = named.iter().map(|name| Choice::new(&format!("network {name}"), "a network of libvirt"));
-        let mut choices: Vec<_> = of_libvirt.collect();
-        choices.push(Choice::new("user", "out through the host, not reachable from outside"));
-        let bridges = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-        for entry in bridges.filter(|entry| self.settings.uri.is_local() && entry.path().join("bridge").is_dir()) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            choices.push(Choice::new(&format!("bridge {name}"), "a bridge of this host"));
-        }
-        choices.push(Choice::new("none", "no network card"));
-        choices
-    }
-
     async fn make(&self, values: &Values) -> Result<()> {
         let client = self.client()?;
         let name = answer(values, "name");
@@ -91,6 +76,7 @@ impl Libvirt {
         };
         let cpus = answer(values, "cpus").parse().map_err(|_| Error::invalid("cpus: a number"))?;
         let (memory, disk) = (size(values, "memory")?, size(values, "disk")?);
+        let network = super::networks::chosen(values)?;
         let place = self.pool(&client, answer(values, "pool")).await?;
         let capabilities = client.capabilities().await?;
         let disk = place.make_disk(&client, name, "qcow2", disk).await?;
@@ -101,7 +87,7 @@ impl Libvirt {
             cpus,
             memory,
             is_uefi: answer(values, "firmware") == "uefi",
-            network: answer(values, "network").to_owned(),
+            network,
             disk: disk.plugged("vda".to_owned()),
             cdrom,
         };
@@ -205,12 +191,15 @@ impl Machines for Libvirt {
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
         let client = self.client()?;
-        let (networks, places, images, node) =
-            tokio::join!(self.networks(&client), pools::all(&client), super::images::list(&client), client.node());
+        let (networks, places, images, node) = tokio::join!(
+            self.network_fields(&client),
+            pools::all(&client),
+            super::images::list(&client),
+            client.node()
+        );
         let most = ByteSize(node?.1.saturating_mul(1024));
         let mut choices = vec![Choice::new("", "none")];
         choices.extend(images?.iter().map(|image| Choice::new(&image.name, "")));
-        let usual = networks.first().map(|choice| choice.value.clone()).unwrap_or_default();
         let firmwares = FieldKind::Choice(vec![Choice::new("bios", "SeaBIOS"), Choice::new("uefi", "OVMF")]);
         let mut fields = vec![
             FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
@@ -219,9 +208,9 @@ impl Machines for Libvirt {
             size_field("disk", "Disk").help("grows as it is filled; can be made larger later"),
         ];
         fields.extend(pools::field(&places?));
+        fields.push(FieldSpec::new("firmware", "Firmware", firmwares).default("bios"));
+        fields.extend(networks);
         fields.extend([
-            FieldSpec::new("firmware", "Firmware", firmwares).default("bios"),
-            FieldSpec::new("network", "Network", FieldKind::Choice(networks)).default(usual),
             FieldSpec::new("image", "Image", FieldKind::Choice(choices)).optional().help("stands in the CD drive"),
             FieldSpec::new("description", "Description", FieldKind::Text).optional(),
         ]);

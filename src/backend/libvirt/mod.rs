@@ -16,6 +16,7 @@ mod leavings;
 mod look;
 mod machines;
 mod migrate;
+mod networks;
 pub mod packet;
 mod peer;
 mod plug;

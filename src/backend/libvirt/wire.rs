@@ -39,6 +39,7 @@ pub mod procedure {
     pub const VOLUME_XML: u32 = 99;
     pub const VOLUME_PATH: u32 = 100;
     pub const VOLUME_COPY: u32 = 125;
+    pub const INTERFACE_XML: u32 = 130;
     pub const LIB_VERSION: u32 = 157;
     pub const ABORT_JOB: u32 = 164;
     pub const UPDATE_DEVICE: u32 = 174;
@@ -69,6 +70,7 @@ pub mod procedure {
     pub const LIST_POOLS: u32 = 281;
     pub const LIST_VOLUMES: u32 = 282;
     pub const LIST_NETWORKS: u32 = 283;
+    pub const LIST_INTERFACES: u32 = 284;
     pub const JOB_STATS: u32 = 298;
     pub const MIGRATE_PERFORM: u32 = 305;
     pub const REGISTER_EVENT: u32 = 316;
@@ -118,6 +120,23 @@ impl Pool {
 
     pub fn arg(&self) -> Writer {
         Writer::default().text(&self.name).fixed(&self.uuid)
+    }
+}
+
+/// A network interface of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    pub name: String,
+    pub mac: String,
+}
+
+impl Interface {
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        Ok(Self { name: reader.text()?, mac: reader.text()? })
+    }
+
+    pub fn arg(&self) -> Writer {
+        Writer::default().text(&self.name).text(&self.mac)
     }
 }
 

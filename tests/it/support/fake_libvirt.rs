@@ -39,6 +39,8 @@ pub(crate) struct World {
     /// The pools of what was made in those, and how it was described; how machines were.
     pub made: Vec<(String, String)>,
     pub defined: Vec<String>,
+    /// The interfaces of the host, each with its kind; None: it tells of none.
+    pub interfaces: Option<Vec<(&'static str, &'static str)>>,
     /// Machines with the volume `tiny.iso` in their drive.
     pub machines: Vec<&'static str>,
     pub available: u64,
@@ -65,6 +67,7 @@ impl FakeLibvirt {
         let listener = UnixListener::bind(folder.path().join(name)).unwrap();
         let world = World {
             volumes: BTreeMap::new(),
+            interfaces: None,
             devices: Vec::new(),
             made: Vec::new(),
             defined: Vec::new(),
@@ -253,6 +256,16 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             out.text(&format!("<domain><name>{name}</name><devices>{drive}</devices></domain>"))
         }
         p::LIST_NETWORKS => out.u32(0),
+        p::LIST_INTERFACES => {
+            let unsupported = || (3, "this function is not supported by the connection driver".to_owned());
+            let interfaces = world.interfaces.as_ref().ok_or_else(unsupported)?;
+            out.list(interfaces, |out, (name, _)| out.text(name).text("52:54:00:00:00:01")).u32(0)
+        }
+        p::INTERFACE_XML => {
+            let name = args.text().unwrap();
+            let (name, kind) = world.interfaces.iter().flatten().find(|(known, _)| *known == name).unwrap();
+            out.text(&format!("<interface type='{kind}' name='{name}'/>"))
+        }
         p::NODE_INFO => (0..32).fold(out, |out, _| out.u32(0)).u64(8 << 20).u32(4),
         p::HOSTNAME => out.text("far"),
         p::DEFINE => {

@@ -159,18 +159,8 @@ impl Daemon {
     /// Its URI from another computer: the real helper of libvirt behind a stand-in for ssh, which writes down what it
     /// was called with into the file `words`.
     pub(crate) fn far(&self) -> String {
-        let user = if rustix::process::geteuid().is_root() {
-            "setpriv --reuid=65534 --regid=65534 --clear-groups"
-        } else {
-            ""
-        };
-        // The other side's shell gets the last word, as from ssh.
-        let script = format!(
-            "echo \"$*\" > {}\nfor far; do :; done\nexport XDG_RUNTIME_DIR={}\nexec {user} sh -c \"$far\"",
-            self.path("words").display(),
-            self.path("run").display()
-        );
-        ssh(&self.path("ssh"), &script)
+        let words = format!("echo \"$*\" > {}", self.path("words").display());
+        behind_ssh(&self.path("ssh"), &words, &self.path("run"))
     }
 
     /// A backend on another computer, not connected yet, which fetches into the folder `staging` first.
@@ -197,6 +187,17 @@ pub(crate) fn ssh(path: &Path, script: &str) -> String {
     fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     format!("qemu+ssh://me@far.example:2222/session?command={}", path.display())
+}
+
+/// The URI of a daemon with its socket in the folder `run`: the real helper of libvirt behind a stand-in for ssh, which does
+/// `first` before.
+pub(crate) fn behind_ssh(path: &Path, first: &str, run: &Path) -> String {
+    // For root it would be the daemon of the whole computer.
+    let user =
+        if rustix::process::geteuid().is_root() { "setpriv --reuid=65534 --regid=65534 --clear-groups" } else { "" };
+    // The other side's shell gets the last word, as from ssh.
+    let run = run.display();
+    ssh(path, &format!("{first}\nfor far; do :; done\nexport XDG_RUNTIME_DIR={run}\nexec {user} sh -c \"$far\""))
 }
 
 /// How every ssh of the tests asks: through the program, with its sockets among the temporary files.
