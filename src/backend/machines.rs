@@ -49,8 +49,9 @@ pub trait Machines {
         unsupported(Op::Delete)
     }
 
-    /// Requires [`Op::Install`]. Starts it with `image` in its drive: an empty disk falls through to the drive.
-    fn install(&self, _vm: &VmId, _image: &str) -> impl Future<Output = Result<()>> + Send {
+    /// Requires [`Op::Install`]. Starts it with `image` in its drive: an empty disk falls through to the drive. What else
+    /// is to be known of that run is returned.
+    fn install(&self, _vm: &VmId, _image: &str) -> impl Future<Output = Result<Option<String>>> + Send {
         unsupported(Op::Install)
     }
 }

@@ -4,7 +4,7 @@ use crate::{
         App, Effect,
         dialog::{Body, Choose, Confirm, Dialog, Note, Purpose},
     },
-    domain::{ByteSize, Choice, DiskKind, HostId, Image, Request, VmId, clean_line},
+    domain::{ByteSize, Choice, DiskKind, HostId, Image, Op, Request, VmId, clean_line},
 };
 
 /// An empty disk of any format takes less than this of the storage.
@@ -62,9 +62,9 @@ impl App {
         if used.is_empty() {
             return self.call(host, request);
         }
-        let confirm = Confirm::new(question, "install")
-            .note(Note::warning(format!("{}: the installer may overwrite it.", used.join(", "))))
-            .note(Note::aside("A disk that can boot is booted first; the image is what comes after it."));
+        let mut confirm = Confirm::new(question, "install")
+            .note(Note::warning(format!("{}: the installer may overwrite it.", used.join(", "))));
+        confirm.notes.extend(self.caution(&host, Op::Install));
         let dialog = Dialog::new("Install", host, Purpose::Call(request), Body::Confirm(confirm));
         self.open(dialog)
     }

@@ -116,7 +116,7 @@ impl Machines for Demo {
         Ok(())
     }
 
-    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+    async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {
         if !self.world(Op::Install)?.library.contains_key(image) {
             return Err(super::images::missing(image));
         }
@@ -129,6 +129,6 @@ impl Machines for Demo {
         if let Some(drive) = machine.drive() {
             drive.medium = Some(image.to_owned());
         }
-        Ok(())
+        Ok(None)
     }
 }

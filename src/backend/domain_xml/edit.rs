@@ -30,6 +30,18 @@ pub(super) fn replaced(xml: &str, mut parts: Vec<(Range<usize>, String)>) -> Str
     out
 }
 
+/// The description of a machine that powers off where its guest restarts.
+pub fn ending_at_restart(xml: &str) -> Result<String> {
+    let document = parsed(xml)?;
+    let root = document.root_element();
+    let part = match (child(root, "on_reboot"), child(root, "name")) {
+        (Some(old), _) => (old.range(), "<on_reboot>destroy</on_reboot>".to_owned()),
+        (None, Some(name)) => (name.range().end..name.range().end, "<on_reboot>destroy</on_reboot>".to_owned()),
+        (None, None) => return Err(Error::invalid("name: the description has none")),
+    };
+    Ok(replaced(xml, vec![part]))
+}
+
 /// The description with this many CPUs, from the next start on.
 pub fn with_cpus(xml: &str, cpus: u32) -> Result<String> {
     let document = parsed(xml)?;
@@ -150,6 +162,14 @@ mod tests {
         let numa = LIVE.replace("<devices>", "<cpu><numa><cell cpus='0-1'/></numa></cpu><devices>");
         assert!(with_cpus(&numa, 4).is_err() && with_memory(&numa, ByteSize(1 << 30)).is_err());
         assert!(with_cpus("<pool/>", 4).is_err() && with_cpus("<domain", 4).is_err());
+    }
+
+    #[test]
+    fn a_restart_becomes_an_end() {
+        let ends = "<on_reboot>destroy</on_reboot>";
+        assert_eq!(ending_at_restart(LIVE).unwrap(), LIVE.replace("</name>", &format!("</name>{ends}")));
+        let restarts = LIVE.replace("</name>", "</name><on_reboot>restart</on_reboot>");
+        assert_eq!(ending_at_restart(&restarts).unwrap(), restarts.replace(">restart<", ">destroy<"));
     }
 
     #[test]

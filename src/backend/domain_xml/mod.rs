@@ -10,6 +10,6 @@ mod write;
 pub use boot::with_cd_first;
 pub use check::{check_edited, differences};
 pub use copy::copied;
-pub use edit::{lasting, with_cpus, with_memory};
+pub use edit::{ending_at_restart, lasting, with_cpus, with_memory};
 pub use read::{Description, Drive, Network, Source};
 pub use write::{DiskFile, NewMachine, cdrom, disk, escape};

@@ -171,7 +171,7 @@ impl Machines for Iohyve {
         }
     }
 
-    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+    async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {
         names::check(vm.as_str())?;
         names::check_iso(image)?;
         let ((row, others), isos) = tokio::try_join!(self.row(vm), self.isos())?;
@@ -180,6 +180,6 @@ impl Machines for Iohyve {
             return Err(super::images::missing(image));
         }
         let output = self.shell.leave(&["install", vm.as_str(), image], INSTALL).await?;
-        if output.is_success() { Ok(()) } else { Err(Error::refused(super::command::words(&output))) }
+        if output.is_success() { Ok(None) } else { Err(Error::refused(super::command::words(&output))) }
     }
 }

@@ -192,6 +192,17 @@ impl Client {
         Domain::read(&mut Reader::new(&body))
     }
 
+    /// Starts a machine as `xml` describes it. One that is there, with the same name and UUID, is kept as it was, and is
+    /// that again once this run has ended.
+    pub async fn create(&self, xml: &str) -> Result<()> {
+        self.done(p::CREATE_XML, Writer::default().text(xml).u32(0)).await
+    }
+
+    /// Whether its memory was saved, which it goes on with at its next start.
+    pub async fn is_saved(&self, domain: &Domain) -> Result<bool> {
+        Ok(Reader::new(&self.call(p::HAS_MANAGED_SAVE, domain.arg().u32(0)).await?).i32()? != 0)
+    }
+
     /// Forgets a machine, its saved state, what is kept of its snapshots, and its UEFI variables.
     pub async fn undefine(&self, domain: &Domain) -> Result<()> {
         self.done(p::UNDEFINE, domain.arg().u32(1 | 2 | 4)).await

@@ -13,13 +13,10 @@ use crate::{
     },
     domain::{
         ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, PowerState, Result, Values, Vm, VmId, check_vm_name,
-        clean_line,
     },
 };
 
 pub(super) const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
-/// An empty disk of any format takes less than this of the storage.
-const EMPTY_DISK: ByteSize = ByteSize(4 << 20);
 const LARGEST_DISK: ByteSize = ByteSize(1 << 50);
 
 /// The field of a disk's size.
@@ -50,7 +47,7 @@ fn accelerator(capabilities: &str) -> &'static str {
 }
 
 /// Refuses what is only done to a machine that is off.
-async fn is_off(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
+pub(super) async fn is_off(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
     let (state, reason) = client.state(domain).await?;
     let number = |n: i32| u64::try_from(n).unwrap_or(0);
     match super::describe::power(number(state), number(reason)).0 {
@@ -156,30 +153,6 @@ impl Libvirt {
     }
 }
 
-impl Libvirt {
-    /// Refuses what would start the system of a disk instead of that of a CD.
-    async fn boots_from_cd(&self, vm: &VmId) -> Result<()> {
-        let (client, domain) = self.domain(vm).await?;
-        let next = client.xml(&domain, true).await?;
-        let remedy = "set its boot order to `cdrom` before";
-        let Some(disks) = next.before_cd else {
-            return Err(Error::conflict(format_args!("{vm} does not boot from its CD drive: {remedy}")));
-        };
-        for disk in disks {
-            let extent = client.extent(&domain, &disk).await;
-            let untold = |error: Error| error.context(format_args!("what {} holds cannot be told", clean_line(&disk)));
-            let held = extent.map_err(untold)?.allocation;
-            if held > EMPTY_DISK.0 {
-                let (disk, held) = (clean_line(&disk), ByteSize(held));
-                return Err(Error::conflict(format_args!(
-                    "{vm} boots from {disk}, which holds {held}, before the CD: {remedy}"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Machines for Libvirt {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
         self.find_vm(vm).await
@@ -235,10 +208,8 @@ impl Machines for Libvirt {
         self.forget(vm, keep_disks).await
     }
 
-    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
-        self.boots_from_cd(vm).await?;
-        self.set_medium(vm, Some(image)).await?;
-        crate::backend::Power::start(self, vm).await
+    async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {
+        self.install_from(vm, image).await
     }
 }
 

@@ -12,6 +12,7 @@ mod figures;
 mod hints;
 mod holders;
 mod images;
+mod install;
 mod leavings;
 mod look;
 mod machines;
@@ -302,7 +303,8 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
     }
     let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
     let copied = "without its snapshots; its UEFI variables, if it has any, begin anew";
-    let cautions = [(Op::Delete, told), (Op::Migrate, migrate::CAUTION), (Op::Clone, copied)];
+    let cautions =
+        [(Op::Delete, told), (Op::Migrate, migrate::CAUTION), (Op::Clone, copied), (Op::Install, install::CAUTION)];
     found.cautions.extend(cautions.map(|(op, what)| (op, what.into())));
     found
 }

@@ -10,6 +10,7 @@ pub mod procedure {
     pub const VERSION: u32 = 4;
     pub const NODE_INFO: u32 = 6;
     pub const CAPABILITIES: u32 = 7;
+    pub const CREATE_XML: u32 = 10;
     pub const ATTACH_FLAGS: u32 = 160;
     pub const DETACH_FLAGS: u32 = 161;
     pub const GET_AUTOSTART: u32 = 15;
@@ -44,6 +45,7 @@ pub mod procedure {
     pub const ABORT_JOB: u32 = 164;
     pub const UPDATE_DEVICE: u32 = 174;
     pub const MANAGED_SAVE: u32 = 182;
+    pub const HAS_MANAGED_SAVE: u32 = 183;
     pub const SNAPSHOT_CREATE: u32 = 185;
     pub const SNAPSHOT_XML: u32 = 186;
     pub const SNAPSHOT_BY_NAME: u32 = 189;

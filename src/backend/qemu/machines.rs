@@ -226,8 +226,8 @@ impl Machines for Qemu {
         Ok(())
     }
 
-    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+    async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {
         let path = self.local.image_path(image)?;
-        self.local.start(vm, Some(path.display().to_string())).await
+        self.local.start(vm, Some(path.display().to_string())).await.map(|()| None)
     }
 }

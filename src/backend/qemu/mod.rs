@@ -198,7 +198,8 @@ impl Local {
             }
         }
         let kept = format!("Disks that are kept go to {}", self.kept_disks().display());
-        found.cautions.push((Op::Delete, kept.into()));
+        let order = "A disk that can boot comes before the CD, unless the machine's boot order says otherwise";
+        found.cautions.extend([(Op::Delete, kept.into()), (Op::Install, order.into())]);
         found
     }
 }

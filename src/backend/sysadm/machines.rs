@@ -92,7 +92,7 @@ impl Machines for Sysadm {
         self.iohyve("delete", &[("name", vm.as_str())]).await.map(drop)
     }
 
-    async fn install(&self, vm: &VmId, image: &str) -> Result<()> {
+    async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {
         self.check(Op::Install)?;
         names::check(vm.as_str())?;
         names::check_iso(image)?;
@@ -103,6 +103,6 @@ impl Machines for Sysadm {
         if !isos.iter().any(|iso| iso == image) {
             return Err(super::images::missing(image));
         }
-        self.iohyve("install", &[("name", vm.as_str()), ("iso", image)]).await.map(drop)
+        self.iohyve("install", &[("name", vm.as_str()), ("iso", image)]).await.map(|_| None)
     }
 }

@@ -81,7 +81,7 @@ async fn a_start_tells_of_its_loader_and_nothing_comes_between() {
     assert_eq!(iohyve.look(&running()).await, Verdict::Met(Some(Reply::Remark(LOADER.to_owned()))));
     let refused = [
         iohyve.start(&web()).await,
-        iohyve.install(&web(), "x.iso").await,
+        iohyve.install(&web(), "x.iso").await.map(drop),
         iohyve.shut_down(&web()).await,
         iohyve.rename(&web(), "db").await,
         iohyve.delete(&web(), false).await,

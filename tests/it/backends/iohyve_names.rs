@@ -106,7 +106,7 @@ async fn an_old_iohyve_starts_and_sets_nothing_that_it_may_take_for_another() {
     put_beside(&rig, "aweb");
     let refused = [
         iohyve.start(&web()).await,
-        iohyve.install(&web(), "x.iso").await,
+        iohyve.install(&web(), "x.iso").await.map(drop),
         iohyve.set_property(&web(), "memory", "1G").await,
     ];
     for refused in refused {

@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 use vmdeck::{
-    backend::{Backend, Call, Console, Images, Machines, Power, Properties, Snapshots, libvirt::Libvirt},
+    backend::{Backend, Call, Console, Disks, Images, Machines, Power, Properties, Snapshots, libvirt::Libvirt},
     domain::{ErrorKind, Expect, PowerState, SnapshotState, Verdict, Vm, VmId},
 };
 
@@ -116,39 +116,93 @@ async fn a_serial_line_is_carried_for_one_at_a_time_and_ends_with_its_machine() 
     assert_eq!(libvirt.open_console(&vm).await.unwrap_err().kind, ErrorKind::Conflict, "it is off");
 }
 
+/// What the machine is kept as.
+async fn kept(daemon: &Daemon, vm: &VmId) -> String {
+    let connection = daemon.open().await;
+    let domain = connection.client.lookup(vm).await.unwrap();
+    connection.client.xml_text(&domain).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_installation_starts_from_the_cd_or_not_at_all() {
+async fn a_second_installation_starts_from_the_cd_this_once() {
     let (daemon, libvirt, vm) = running().await;
+    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Conflict, "web is not off: power it off first"));
     libvirt.power_off(&vm).await.unwrap();
-    // The system of the first one.
+    // The system of the first one, and the password of its screen.
     let disk = daemon.path("images/web.qcow2");
     let system = [fs::read(&disk).unwrap(), vec![1; 8 << 20]].concat();
     fs::write(&disk, system).unwrap();
-    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Conflict);
-    assert!(
-        error.message.contains("web boots from vda, which holds ") && error.message.contains("boot order"),
-        "{error}"
-    );
-    assert_eq!(found(&libvirt, &vm).await.power(), PowerState::Off);
+    let connection = daemon.open().await;
+    let with_password = kept(&daemon, &vm).await.replace("<graphics type='vnc'", "<graphics type='vnc' passwd='guess'");
+    connection.client.define(&with_password).await.unwrap();
+    let before = kept(&daemon, &vm).await;
+    assert!(before.contains("passwd='guess'"), "{before}");
 
-    let ordered = async |order: &str| {
-        libvirt.set_property(&vm, "boot", order).await.unwrap();
-        let expect = Expect::PropertyIs { vm: vm.clone(), name: "boot".into(), value: order.into() };
-        assert_eq!(libvirt.look(&expect).await, Verdict::Met(None));
+    let order = async || {
+        let all = libvirt.properties(&vm).await.unwrap();
+        let boot = all.into_iter().find(|property| property.spec.name == "boot").unwrap();
+        (boot.value, boot.current)
     };
-    ordered("cdrom").await;
-    libvirt.install(&vm, "tiny.iso").await.unwrap();
+    let once = "it starts from the CD this once: when its installer restarts it, it powers off instead; start it then";
+    assert_eq!(libvirt.install(&vm, "tiny.iso").await.unwrap().as_deref(), Some(once));
+    drop(speaks(&libvirt, &vm).await);
+    assert_eq!(order().await, ("disk".to_owned(), Some("cdrom".to_owned())));
+    // The installer is done.
+    libvirt.reset(&vm).await.unwrap();
+    eventually("the end of that run", async || found(&libvirt, &vm).await.power() == PowerState::Off).await;
+    assert_eq!(order().await, ("disk".to_owned(), None));
+    assert_eq!(kept(&daemon, &vm).await, before, "it is what it was");
+    libvirt.start(&vm).await.unwrap();
+    assert_eq!(order().await, ("disk".to_owned(), None), "from its disk again");
+    libvirt.power_off(&vm).await.unwrap();
+
+    // Where the CD comes first for good, a restart is one.
+    libvirt.set_property(&vm, "boot", "cdrom").await.unwrap();
+    let expect = Expect::PropertyIs { vm: vm.clone(), name: "boot".into(), value: "cdrom".into() };
+    assert_eq!(libvirt.look(&expect).await, Verdict::Met(None));
+    assert_eq!(libvirt.install(&vm, "tiny.iso").await.unwrap(), None);
+    drop(speaks(&libvirt, &vm).await);
+    libvirt.reset(&vm).await.unwrap();
     drop(speaks(&libvirt, &vm).await);
     libvirt.power_off(&vm).await.unwrap();
-    ordered("disk").await;
-    assert_eq!(libvirt.install(&vm, "tiny.iso").await.unwrap_err().kind, ErrorKind::Conflict);
+}
 
-    // One that never boots from a CD, as virt-install leaves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_never_boots_from_a_cd_does_this_once_and_one_with_a_kernel_of_its_own_does_not() {
+    let (daemon, libvirt, vm) = running().await;
+    libvirt.power_off(&vm).await.unwrap();
     let connection = daemon.open().await;
-    let domain = connection.client.lookup(&vm).await.unwrap();
-    let xml = connection.client.xml_text(&domain).await.unwrap();
-    connection.client.define(&xml.replace("<boot dev='cdrom'/>", "")).await.unwrap();
+    let xml = kept(&daemon, &vm).await;
+    // As virt-install leaves it, without a drive.
+    let (start, rest) = xml.split_once("<disk type='file' device='cdrom'>").unwrap();
+    let plain = format!("{start}{}", rest.split_once("</disk>").unwrap().1).replace("<boot dev='cdrom'/>", "");
+    connection.client.define(&plain).await.unwrap();
+    assert!(libvirt.install(&vm, "tiny.iso").await.unwrap().is_some());
+    drop(speaks(&libvirt, &vm).await);
+    libvirt.power_off(&vm).await.unwrap();
+
+    libvirt.eject_image(&vm).await.unwrap();
+    let now = kept(&daemon, &vm).await;
+    connection.client.define(&now.replace("<os>", "<os><kernel>/nowhere</kernel>")).await.unwrap();
+    let before = kept(&daemon, &vm).await;
     let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
-    assert!(error.message.contains("does not boot from its CD drive"), "{error}");
+    assert!(error.message.contains("boots a kernel that its description names"), "{error}");
+    assert_eq!(kept(&daemon, &vm).await, before, "its drive is as empty as it was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_machine_is_not_installed_anew_but_would_go_on() {
+    let (mut daemon, libvirt, vm) = running().await;
+    libvirt.save(&vm, Call::new().0).await.unwrap();
+    eventually("the saved machine", async || found(&libvirt, &vm).await.power() == PowerState::Off).await;
+    let before = kept(&daemon, &vm).await;
+    // Also where the daemon was started anew since.
+    daemon.stop();
+    daemon.start().await;
+    let (libvirt, _heard) = daemon.connected().await;
+    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
+    let why = "web: it goes on with the memory that was saved, not from a CD: start it, then shut it down";
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Conflict, why));
+    assert_eq!((found(&libvirt, &vm).await.power(), kept(&daemon, &vm).await), (PowerState::Off, before));
 }
