@@ -32,6 +32,17 @@ pub fn check_edited(xml: &str, name: &str, uuid: &str) -> Result<Description> {
     Err(Error::invalid(wrong))
 }
 
+/// Refuses what was written over `before` where the machine `name` is described by something else `now`.
+pub fn check_begun(name: &str, before: &str, now: &str) -> Result<()> {
+    match before == now {
+        true => Ok(()),
+        false => Err(Error::conflict(format_args!(
+            "{} was changed meanwhile: look at what it has now and what you wrote",
+            clean_line(name)
+        ))),
+    }
+}
+
 /// What is not there of what was described, in words; what libvirt adds of its own is no difference.
 pub fn differences(wanted: &Description, found: &Description) -> Option<String> {
     let number = |n: Option<u32>| n.map_or_else(|| "unknown".to_owned(), |n| n.to_string());

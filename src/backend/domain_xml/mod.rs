@@ -5,11 +5,13 @@ mod check;
 mod copy;
 mod edit;
 mod read;
+mod secret;
 mod write;
 
 pub use boot::with_cd_first;
-pub use check::{check_edited, differences};
+pub use check::{check_begun, check_edited, differences};
 pub use copy::copied;
 pub use edit::{ending_at_restart, lasting, with_cpus, with_memory};
 pub use read::{Description, Drive, Network, Source};
+pub use secret::{masked, unmasked};
 pub use write::{DiskFile, NewMachine, cdrom, disk, escape};

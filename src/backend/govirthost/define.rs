@@ -1,8 +1,8 @@
 //! The description of a machine as it will be at its next start: read, looked through, defined.
 use super::{Govirthost, Pending, Session, locked, wire};
 use crate::{
-    backend::domain_xml::{Description, check_edited, lasting},
-    domain::{Error, PowerState, Result, VmId},
+    backend::domain_xml::{Description, check_begun, check_edited, lasting},
+    domain::{PowerState, Result, VmId},
     transport::http::Method,
 };
 use serde_json::json;
@@ -49,13 +49,10 @@ impl Govirthost {
         let session = self.session()?;
         let row = session.row(vm).await?;
         check_edited(text, vm.as_str(), &row.uuid)?;
-        if let Some(before) = before
-            && session.lasting(vm, &row).await? != before
-        {
-            let why = format_args!("{vm} was changed meanwhile: look at what it has now and what you wrote");
-            return Err(Error::conflict(why));
+        match before {
+            Some(before) => check_begun(vm.as_str(), before, &session.lasting(vm, &row).await?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) async fn define_anew(&self, vm: &VmId, text: &str) -> Result<()> {

@@ -198,6 +198,11 @@ impl Client {
         self.done(p::CREATE_XML, Writer::default().text(xml).u32(0)).await
     }
 
+    /// Whether it is there after its end too.
+    pub async fn is_kept(&self, domain: &Domain) -> Result<bool> {
+        Ok(Reader::new(&self.call(p::IS_KEPT, domain.arg()).await?).i32()? != 0)
+    }
+
     /// Whether its memory was saved, which it goes on with at its next start.
     pub async fn is_saved(&self, domain: &Domain) -> Result<bool> {
         Ok(Reader::new(&self.call(p::HAS_MANAGED_SAVE, domain.arg().u32(0)).await?).i32()? != 0)

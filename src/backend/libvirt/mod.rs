@@ -6,6 +6,7 @@ pub mod calls;
 pub mod client;
 mod console;
 mod copies;
+mod define;
 mod describe;
 mod disks;
 mod figures;
@@ -91,6 +92,8 @@ const OPS: OpSet = OpSet::of(&[
     Op::RemoveSnapshot,
     Op::ListProperties,
     Op::SetProperty,
+    Op::ShowDescription,
+    Op::Define,
     Op::OpenConsole,
     Op::ListImages,
     Op::ProbeImage,
@@ -103,10 +106,8 @@ const OPS: OpSet = OpSet::of(&[
     Op::RemoveImage,
     Op::CheckSetup,
 ]);
-const WHOLE: &str = "settings change one by one here: run `virsh edit NAME` for the whole description";
 /// What is done elsewhere.
-const NEVER: [(Op, &str); 3] =
-    [(Op::ShowDescription, WHOLE), (Op::Define, WHOLE), (Op::SetUp, "libvirt is set up on its own host")];
+const NEVER: [(Op, &str); 1] = [(Op::SetUp, "libvirt is set up on its own host")];
 
 /// How many machines are asked for at a time.
 const SIDE_BY_SIDE: usize = 32;
@@ -303,8 +304,13 @@ fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) 
     }
     let told = "its saved state, its snapshots and its UEFI variables go too; disks that are kept stay in their pools";
     let copied = "without its snapshots; its UEFI variables, if it has any, begin anew";
-    let cautions =
-        [(Op::Delete, told), (Op::Migrate, migrate::CAUTION), (Op::Clone, copied), (Op::Install, install::CAUTION)];
+    let cautions = [
+        (Op::Delete, told),
+        (Op::Migrate, migrate::CAUTION),
+        (Op::Clone, copied),
+        (Op::Install, install::CAUTION),
+        (Op::Define, define::CAUTION),
+    ];
     found.cautions.extend(cautions.map(|(op, what)| (op, what.into())));
     found
 }

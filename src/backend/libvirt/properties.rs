@@ -162,6 +162,18 @@ impl Properties for Libvirt {
     async fn set_property(&self, vm: &VmId, name: &str, value: &str) -> Result<()> {
         self.set(vm, name, value).await
     }
+
+    async fn description(&self, vm: &VmId) -> Result<String> {
+        self.described(vm).await
+    }
+
+    async fn check_description(&self, vm: &VmId, before: Option<&str>, text: &str) -> Result<()> {
+        self.check_anew(vm, before, text).await
+    }
+
+    async fn define(&self, vm: &VmId, text: &str) -> Result<()> {
+        self.define_anew(vm, text).await
+    }
 }
 
 #[cfg(test)]

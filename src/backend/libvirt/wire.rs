@@ -41,6 +41,7 @@ pub mod procedure {
     pub const VOLUME_PATH: u32 = 100;
     pub const VOLUME_COPY: u32 = 125;
     pub const INTERFACE_XML: u32 = 130;
+    pub const IS_KEPT: u32 = 151;
     pub const LIB_VERSION: u32 = 157;
     pub const ABORT_JOB: u32 = 164;
     pub const UPDATE_DEVICE: u32 = 174;

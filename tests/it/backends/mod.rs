@@ -16,6 +16,7 @@ mod iohyve_names;
 mod iohyve_pools;
 mod iohyve_sent;
 mod libvirt_copies;
+mod libvirt_described;
 mod libvirt_holders;
 mod libvirt_images;
 mod libvirt_kept;

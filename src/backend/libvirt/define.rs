@@ -1,0 +1,49 @@
+//! The description of a machine as it is at its next start: shown without its secrets, looked through, defined.
+use super::{Libvirt, client::Client, disks::is_active, wire::Domain};
+use crate::{
+    backend::domain_xml::{Description, check_begun, check_edited, differences, masked, unmasked},
+    domain::{Error, Reply, Result, Verdict, VmId},
+};
+
+/// What is told before a description is sent.
+pub(super) const CAUTION: &str = "***** stands for a password that it has: left as it is, it stays.";
+
+/// Defining a machine that is forgotten when it ends would keep it.
+async fn is_kept(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
+    match client.is_kept(domain).await? {
+        true => Ok(()),
+        false => Err(Error::conflict(format_args!("{vm} is forgotten when it ends: it has no next start"))),
+    }
+}
+
+impl Libvirt {
+    pub(super) async fn described(&self, vm: &VmId) -> Result<String> {
+        let (client, domain) = self.domain(vm).await?;
+        masked(&client.xml_text(&domain).await?)
+    }
+
+    pub(super) async fn check_anew(&self, vm: &VmId, before: Option<&str>, text: &str) -> Result<()> {
+        let (client, domain) = self.domain(vm).await?;
+        is_kept(&client, vm, &domain).await?;
+        let own = client.xml_text(&domain).await?;
+        check_edited(&unmasked(text, &own)?, vm.as_str(), &Description::parse(&own)?.uuid)?;
+        before.map_or(Ok(()), |before| check_begun(vm.as_str(), before, &masked(&own)?))
+    }
+
+    pub(super) async fn define_anew(&self, vm: &VmId, text: &str) -> Result<()> {
+        let (client, domain) = self.domain(vm).await?;
+        let xml = unmasked(text, &client.xml_text(&domain).await?)?;
+        client.define(&xml).await.map(drop)
+    }
+
+    /// Whether a machine is as `text` describes it, and since when.
+    pub(super) async fn look_defined(&self, vm: &VmId, text: &str) -> Result<Verdict> {
+        let (client, domain) = self.domain(vm).await?;
+        let (wanted, next) = (Description::parse(text)?, client.xml(&domain, true).await?);
+        if let Some(other) = differences(&wanted, &next) {
+            return Ok(Verdict::NotMet(other));
+        }
+        let is_later = is_active(&domain) && differences(&next, &client.xml(&domain, false).await?).is_some();
+        Ok(Verdict::Met(is_later.then(|| Reply::Remark("at the next start".to_owned()))))
+    }
+}
