@@ -18,6 +18,29 @@ pub(in crate::app) struct Draft {
     text: String,
 }
 
+/// What is shown of a description: a password that a person wrote there is theirs alone to see.
+fn hidden(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("passwd=") {
+        shown.push_str(before);
+        shown.push_str("passwd=");
+        let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+        let value = quote.and_then(|quote| after.get(1..)?.split_once(quote));
+        rest = match (quote, value) {
+            (Some(quote), Some((password, rest))) => {
+                let told = if matches!(password, "" | "*****") { password } else { "(hidden)" };
+                shown.push(quote);
+                shown.push_str(told);
+                shown.push(quote);
+                rest
+            }
+            _ => after,
+        };
+    }
+    shown + rest
+}
+
 impl Draft {
     fn is_of(&self, host: &HostId, vm: &VmId) -> bool {
         self.host == *host && self.vm == *vm
@@ -77,7 +100,7 @@ impl App {
             confirm.is_yes = true;
             Body::Confirm(confirm)
         } else {
-            let mut review = Review::new(diff(&draft.before, &draft.text), "define");
+            let mut review = Review::new(diff(&hidden(&draft.before), &hidden(&draft.text)), "define");
             let machine = self.hosts.get(&draft.host).and_then(|host| host.machine(&draft.vm));
             if machine.is_some_and(|machine| machine.vm.power().is_alive()) {
                 review.notes.push(Note::plain("It is running: this counts from its next start."));

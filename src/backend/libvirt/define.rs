@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// What is told before a description is sent.
-pub(super) const CAUTION: &str = "***** stands for a password that it has: left as it is, it stays.";
+pub(super) const CAUTION: &str = "A password of its screen is shown as *****: left so, it stays.";
 
 /// Defining a machine that is forgotten when it ends would keep it.
 async fn is_kept(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
