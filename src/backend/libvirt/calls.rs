@@ -287,10 +287,17 @@ impl Client {
     pub async fn pool_make(&self, xml: &str) -> Result<Pool> {
         let body = self.call(p::POOL_DEFINE, Writer::default().text(xml).u32(0)).await?;
         let pool = Pool::read(&mut Reader::new(&body))?;
-        self.done(p::POOL_BUILD, pool.arg().u32(0)).await?;
-        self.done(p::POOL_CREATE, pool.arg().u32(0)).await?;
-        self.done(p::POOL_SET_AUTOSTART, pool.arg().i32(1)).await?;
-        Ok(pool)
+        let made = async {
+            self.done(p::POOL_BUILD, pool.arg().u32(0)).await?;
+            self.done(p::POOL_CREATE, pool.arg().u32(0)).await?;
+            self.done(p::POOL_SET_AUTOSTART, pool.arg().i32(1)).await
+        };
+        let made = made.await;
+        if made.as_ref().is_err_and(|error| !error.leaves_unknown()) {
+            // What was only defined keeps the name from the next attempt; a pool that is active is not undefined.
+            let _ = self.done(p::POOL_UNDEFINE, pool.arg()).await;
+        }
+        made.map(|()| pool)
     }
 
     pub async fn volumes(&self, pool: &Pool) -> Result<Vec<Volume>> {

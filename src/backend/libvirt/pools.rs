@@ -85,7 +85,15 @@ impl Place {
         let name = format!("{name}.{format}");
         let xml = if is_file { disk_xml(&name, format, size) } else { device_xml(&name, size) };
         let volume = client.volume_make(&self.pool, &xml).await?;
-        Ok(NewDisk { volume, format: format.to_owned(), is_device: !is_file })
+        // The key of a logical volume is no path.
+        let path = if is_file { Ok(volume.key.clone()) } else { client.volume_path(&volume).await };
+        match path {
+            Ok(path) => Ok(NewDisk { volume, path, format: format.to_owned(), is_device: !is_file }),
+            Err(error) => {
+                let _ = client.volume_delete(&volume).await;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -93,14 +101,15 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(super) struct NewDisk {
     pub(super) volume: Volume,
-    pub(super) format: String,
+    path: String,
+    format: String,
     is_device: bool,
 }
 
 impl NewDisk {
     /// As a machine has it.
     pub(super) fn plugged(&self, target: String) -> DiskFile {
-        DiskFile { path: self.volume.key.clone(), format: self.format.clone(), target, is_device: self.is_device }
+        DiskFile { path: self.path.clone(), format: self.format.clone(), target, is_device: self.is_device }
     }
 }
 

@@ -27,6 +27,7 @@ pub mod procedure {
     pub const POOL_DEFINE: u32 = 77;
     pub const POOL_CREATE: u32 = 78;
     pub const POOL_BUILD: u32 = 79;
+    pub const POOL_UNDEFINE: u32 = 82;
     pub const POOL_REFRESH: u32 = 83;
     pub const POOL_OF_VOLUME: u32 = 86;
     pub const POOL_INFO: u32 = 87;

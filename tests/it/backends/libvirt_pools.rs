@@ -1,7 +1,7 @@
 //! Storage that is no folder: what is left there is told, disks are made where libvirt makes any, images are never there.
 use crate::support::{
     fake_libvirt::FakeLibvirt,
-    libvirt::{at, small},
+    libvirt::{Daemon, at, small},
 };
 use tokio::sync::mpsc;
 use vmdeck::{
@@ -101,4 +101,14 @@ async fn where_no_disk_can_be_made_none_is_asked_for() {
     let san = "no disk can be made in the pool san: its disks are made on the storage itself, not by libvirt";
     assert_eq!(refused("san").await, (ErrorKind::Conflict, san.to_owned()));
     assert_eq!(refused("gone").await, (ErrorKind::NotFound, "there is no active pool called gone".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_cannot_be_made_leaves_its_name_free() {
+    let daemon = Daemon::new().await;
+    let connection = daemon.open().await;
+    let xml = |path: &str| format!("<pool type='dir'><name>more</name><target><path>{path}</path></target></pool>");
+    let error = connection.client.pool_make(&xml("/proc/none")).await.unwrap_err();
+    assert!(error.message.contains("/proc/none"), "{error}");
+    connection.client.pool_make(&xml(&daemon.path("run/more").display().to_string())).await.unwrap();
 }

@@ -124,9 +124,9 @@ fn pool(name: &str) -> Pool {
     Pool { name: name.to_owned(), uuid: [5; 16] }
 }
 
-/// A volume of a pool that holds no files.
+/// A volume of a pool that holds no files; its key is no path, as that of a logical volume.
 fn device(pool: &str, name: &str) -> Volume {
-    Volume { pool: pool.to_owned(), name: name.to_owned(), key: format!("/dev/{pool}/{name}") }
+    Volume { pool: pool.to_owned(), name: name.to_owned(), key: "N84Cy2-9pXM-Uxer".to_owned() }
 }
 
 fn volume(name: &str) -> Volume {
@@ -223,9 +223,6 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
     let of_pool = |args: &mut Reader<'_>| Pool::read(args).unwrap().name;
     Ok(match packet.procedure {
         p::AUTH_LIST => out.list(&[0], |out, way| out.u32(*way)),
-        p::LIB_VERSION => out.u64(9_000_000),
-        p::CAPABILITIES => out.text("<capabilities/>"),
-        p::VERSION => out.u64(10_000_002),
         p::LIST_POOLS => {
             let all = [FILES].into_iter().chain(world.devices.iter().map(|(name, _)| *name));
             out.list(&all.map(pool).collect::<Vec<_>>(), write_pool)
@@ -256,18 +253,6 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             out.text(&format!("<domain><name>{name}</name><devices>{drive}</devices></domain>"))
         }
         p::LIST_NETWORKS => out.u32(0),
-        p::LIST_INTERFACES => {
-            let unsupported = || (3, "this function is not supported by the connection driver".to_owned());
-            let interfaces = world.interfaces.as_ref().ok_or_else(unsupported)?;
-            out.list(interfaces, |out, (name, _)| out.text(name).text("52:54:00:00:00:01")).u32(0)
-        }
-        p::INTERFACE_XML => {
-            let name = args.text().unwrap();
-            let (name, kind) = world.interfaces.iter().flatten().find(|(known, _)| *known == name).unwrap();
-            out.text(&format!("<interface type='{kind}' name='{name}'/>"))
-        }
-        p::NODE_INFO => (0..32).fold(out, |out, _| out.u32(0)).u64(8 << 20).u32(4),
-        p::HOSTNAME => out.text("far"),
         p::DEFINE => {
             world.defined.push(args.text().unwrap());
             Domain { name: "new".to_owned(), uuid: [3; 16], id: -1 }.write(out)
@@ -304,6 +289,10 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             world.volumes.get(&name).ok_or_else(missing)?;
             volume(&name).write(out)
         }
+        p::VOLUME_PATH => {
+            let volume = Volume::read(&mut args).unwrap();
+            out.text(&format!("/dev/{}/{}", volume.pool, volume.name))
+        }
         p::VOLUME_INFO => {
             let size = world.volumes.get(&named(&mut args)).ok_or_else(missing)?.len() as u64;
             out.i32(0).u64(size).u64(size)
@@ -313,6 +302,27 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             world.volumes.remove(&named(&mut args)).ok_or_else(missing)?;
             out
         }
+        _ => return told_of_host(world, packet.procedure, args, out),
+    })
+}
+
+fn told_of_host(world: &World, procedure: u32, mut args: Reader<'_>, out: Writer) -> Result<Writer, (i32, String)> {
+    Ok(match procedure {
+        p::LIB_VERSION => out.u64(9_000_000),
+        p::CAPABILITIES => out.text("<capabilities/>"),
+        p::VERSION => out.u64(10_000_002),
+        p::LIST_INTERFACES => {
+            let unsupported = || (3, "this function is not supported by the connection driver".to_owned());
+            let interfaces = world.interfaces.as_ref().ok_or_else(unsupported)?;
+            out.list(interfaces, |out, (name, _)| out.text(name).text("52:54:00:00:00:01")).u32(0)
+        }
+        p::INTERFACE_XML => {
+            let name = args.text().unwrap();
+            let (name, kind) = world.interfaces.iter().flatten().find(|(known, _)| *known == name).unwrap();
+            out.text(&format!("<interface type='{kind}' name='{name}'/>"))
+        }
+        p::NODE_INFO => (0..32).fold(out, |out, _| out.u32(0)).u64(8 << 20).u32(4),
+        p::HOSTNAME => out.text("far"),
         _ => out.i32(1),
     })
 }
