@@ -19,10 +19,12 @@ pub enum Effect {
         host: HostId,
         task: TaskId,
     },
-    /// What is on the screen: figures are asked for `vms` only, details for `selected` only.
+    /// What is on the screen: figures are asked for `vms` only, those of the host's own machine for `node` only, details
+    /// for `selected` only.
     Watch {
         host: HostId,
         vms: Vec<VmId>,
+        node: bool,
         selected: Option<Focus>,
     },
     /// Read this host's list again now, or try the connection again now.

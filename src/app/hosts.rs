@@ -1,53 +1,13 @@
 //! The hosts: their links, and what they have, merged from polls and pushes.
-use super::{series::Usage, shown::settle};
+use super::{
+    machine::Machine,
+    shown::{settle, settle_node},
+};
 use crate::domain::{
-    ByteSize, Capabilities, Disk, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId,
-    NodeReport, Op, Property, Question, Stamp, Vm, VmId, clean_line,
+    ByteSize, Capabilities, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId, NodeReport,
+    Op, Question, Stamp, Vm, VmId, clean_line,
 };
 use std::collections::{HashMap, HashSet};
-
-/// A machine as it is known: the host's last word and what was read of it besides.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Machine {
-    pub vm: Vm,
-    /// The power state is from before the last list, which did not tell it.
-    pub old_power: bool,
-    /// Rounded as they are shown. Apart, since thousands of machines are off and have none.
-    pub figures: Option<Box<Figures>>,
-    /// What graphs are drawn from; None: nothing was measured since it runs.
-    pub usage: Option<Box<Usage>>,
-    /// None: not read yet.
-    pub disks: Option<Vec<Disk>>,
-    /// None: not read yet.
-    pub properties: Option<Vec<Property>>,
-    /// Why disks or settings could not be read.
-    pub unread: Vec<(Op, Error)>,
-}
-
-impl Machine {
-    /// Why what `op` reads is not known: the host offers no such thing, or could not tell. None: it is being read.
-    pub fn why_unread<'a>(&'a self, host: &'a HostState, op: Op) -> Option<&'a str> {
-        if let Some(Err(why)) = host.capabilities().map(|capabilities| capabilities.check(op)) {
-            return Some(why);
-        }
-        self.unread.iter().find(|(unread, _)| *unread == op).map(|(_, error)| error.message.as_str())
-    }
-
-    /// What `op` reads could not be read, or (None) it was.
-    fn take_unread(&mut self, op: Op, error: Option<Error>) -> bool {
-        let before = self.unread.clone();
-        self.unread.retain(|(unread, _)| *unread != op);
-        self.unread.extend(error.map(|error| (op, error)));
-        self.unread != before
-    }
-}
-
-impl Machine {
-    /// What it used counts no more: it does not run.
-    fn forget_figures(&mut self) {
-        (self.figures, self.usage) = (None, None);
-    }
-}
 
 /// A host and what is known of it.
 #[derive(Clone, Debug)]
@@ -59,6 +19,8 @@ pub struct HostState {
     /// What is known is as old as this: the link is down, or a poll failed, and why.
     pub stale: Option<(Stamp, Error)>,
     nodes: Vec<Node>,
+    /// When they were last told of.
+    nodes_at: Stamp,
     /// Where each stands among them.
     node_at: HashMap<NodeId, usize>,
     /// Whether the host keeps nodes as others keep machines.
@@ -109,6 +71,7 @@ impl HostState {
             asks: None,
             stale: None,
             nodes: Vec::new(),
+            nodes_at: Stamp::default(),
             node_at: HashMap::new(),
             keeps_nodes: false,
             is_wary: false,
@@ -172,6 +135,16 @@ impl HostState {
         }
     }
 
+    /// Of when the figures of its machine are, where they are not those of now: it is away, or does not answer.
+    pub fn figures_of(&self) -> Option<Stamp> {
+        self.stale.is_some().then_some(self.nodes_at)
+    }
+
+    /// [`Self::storage_free`], where that is as of now.
+    pub fn storage_left(&self) -> Option<ByteSize> {
+        self.storage_free().filter(|_| self.figures_of().is_none())
+    }
+
     /// What was last read of one node and what hangs on it.
     pub fn report(&self, node: &NodeId) -> Option<&NodeReport> {
         self.reports.get(node)
@@ -194,7 +167,7 @@ impl HostState {
         }
         let changes = match event {
             HostEvent::Link(link) => self.take_link(link),
-            HostEvent::Inventory(inventory) => self.take_inventory(inventory),
+            HostEvent::Inventory(inventory) => self.take_inventory(inventory, now),
             HostEvent::Vm(vm) => Changes::rows(self.take_vm(*vm)),
             HostEvent::Gone(vm) => Changes::rows(self.machines.remove(&vm).is_some()),
             HostEvent::Power(vm, power) => self.machines.get_mut(&vm).map_or_else(Changes::default, |machine| {
@@ -221,6 +194,7 @@ impl HostState {
                 }))
             }
             HostEvent::Node(report) => self.take_report(*report),
+            HostEvent::OwnNode(node) => self.take_nodes(vec![*node], now),
             HostEvent::Unread(vm, op, error) => {
                 Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| machine.take_unread(op, Some(error))))
             }
@@ -266,17 +240,12 @@ impl HostState {
         Changes::ROWS
     }
 
-    fn take_inventory(&mut self, inventory: Inventory) -> Changes {
+    fn take_inventory(&mut self, inventory: Inventory, now: Stamp) -> Changes {
         let mut changes = Changes::rows(self.stale.take().is_some());
         if let Some(nodes) = inventory.nodes {
-            let is_news = self.nodes != nodes;
-            self.nodes = nodes;
-            if is_news {
-                self.node_at = self.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
-                self.reports.retain(|id, _| self.node_at.contains_key(id));
-            }
-            changes.visible |= is_news;
-            changes.nodes |= is_news;
+            let of_nodes = self.take_nodes(nodes, now);
+            changes.visible |= of_nodes.visible;
+            changes.nodes |= of_nodes.nodes;
         }
         if let Some(images) = inventory.images {
             changes.visible |= self.images.as_ref() != Some(&images);
@@ -296,6 +265,20 @@ impl HostState {
             changes.rows |= is_news;
         }
         changes
+    }
+
+    fn take_nodes(&mut self, mut nodes: Vec<Node>, now: Stamp) -> Changes {
+        self.nodes_at = now;
+        if let ([old], [new]) = (self.nodes.as_slice(), nodes.as_mut_slice()) {
+            settle_node(old, new);
+        }
+        let is_news = self.nodes != nodes;
+        self.nodes = nodes;
+        if is_news {
+            self.node_at = self.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
+            self.reports.retain(|id, _| self.node_at.contains_key(id));
+        }
+        Changes { visible: is_news, nodes: is_news, ..Changes::default() }
     }
 
     /// Takes what was read of one node, whose record may be newer than the list.

@@ -203,15 +203,16 @@ impl App {
         id.and_then(|id| self.hosts.get(&id)).or_else(|| self.hosts.at(0))
     }
 
-    /// How many images there are, what they take together if that is known, and what is free where one host is shown.
-    pub fn image_sum(&self) -> (usize, Option<ByteSize>, Option<ByteSize>) {
+    /// How many images there are, and what they take together if that is known.
+    pub fn image_sum(&self) -> (usize, Option<ByteSize>) {
         let images = || self.image_hosts().flat_map(|h| h.images.iter().flatten());
         let size = images().map(|i| i.size.map(|s| s.0)).sum::<Option<u64>>().map(ByteSize);
+        (images().count(), size)
+    }
+
+    /// The host of the images, where one is shown: what its storage still holds is told.
+    pub fn image_room(&self) -> Option<&HostState> {
         let mut hosts = self.image_hosts();
-        let free = match (hosts.next(), hosts.next()) {
-            (Some(one), None) => one.storage_free(),
-            _ => None,
-        };
-        (images().count(), size, free)
+        hosts.next().filter(|_| hosts.next().is_none())
     }
 }

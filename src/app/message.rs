@@ -3,6 +3,15 @@ use crate::{
     input::Key,
 };
 
+/// What a frame showed of what moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visible {
+    /// Rows of machines.
+    pub vms: Vec<(HostId, VmId)>,
+    /// Rows of hosts, with what those use.
+    pub hosts: Vec<HostId>,
+}
+
 /// Everything that can happen to the application.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -21,8 +30,8 @@ pub enum Message {
     Edited(Result<String>),
     /// What was asked of the world outside a task (a console) could not be had: one sentence for a notice.
     Refused(String),
-    /// What the last frame showed, where that changed: machines by host.
-    Visible(Vec<(HostId, VmId)>),
+    /// What the last frame showed, where that changed.
+    Visible(Visible),
     /// A second has passed while something moves.
     Tick,
 }

@@ -7,6 +7,7 @@ mod hosts;
 mod images;
 mod listing;
 mod look_ahead;
+mod machine;
 mod message;
 mod nodes;
 mod notices;
@@ -19,17 +20,19 @@ mod tasks;
 mod text_field;
 mod title;
 mod update;
+mod watch;
 
 use actions::{Draft, Move};
 pub use details::{Details, LogLine};
 use dialog::Dialog;
 pub use effect::Effect;
-pub use hosts::{HostState, Hosts, Machine};
+pub use hosts::{HostState, Hosts};
 pub use images::{Entry, ImageRow, Library};
 pub use listing::{Column, Listing, RowId};
 use look_ahead::Ahead;
 pub use look_ahead::Sight;
-pub use message::Message;
+pub use machine::Machine;
+pub use message::{Message, Visible};
 pub use nodes::{NodeColumn, NodeRow};
 pub use notices::{Notice, Notices};
 pub use screen::{Overlay, Screen, Tab};
@@ -39,9 +42,10 @@ pub use shown::settle;
 pub use tasks::Tasks;
 pub use text_field::TextField;
 pub use title::Title;
+use watch::Watched;
 
 use crate::{
-    domain::{Focus, Host, HostId, Stamp, VmId},
+    domain::{Host, HostId, Stamp},
     input::Scope,
 };
 
@@ -89,8 +93,8 @@ pub struct App {
     ahead: Option<Ahead>,
     now: Stamp,
     changed: bool,
-    visible: Vec<RowId>,
-    watched: Vec<(HostId, Vec<VmId>, Option<Focus>)>,
+    visible: Visible,
+    watched: Vec<Watched>,
 }
 
 impl App {
@@ -121,7 +125,7 @@ impl App {
             ahead: None,
             now: Stamp::default(),
             changed: true,
-            visible: Vec::new(),
+            visible: Visible::default(),
             watched: Vec::new(),
         };
         app.listing.rebuild(&app.hosts);
@@ -210,19 +214,6 @@ impl App {
     /// machine to the next they would be sent with each key.
     pub const fn shows_graphs(&self) -> bool {
         self.details_open || self.graphed.is_some()
-    }
-
-    /// What stands in the details that are on the screen.
-    fn focus(&self) -> Option<(HostId, Focus)> {
-        match self.screen {
-            _ if !self.shows_details() => None,
-            Screen::Nodes => self.nodes.selected().map(|(host, node)| (host.clone(), Focus::Node(node.clone()))),
-            _ => {
-                let (host, vm) =
-                    self.listing.selected().filter(|(host, _)| self.details_open || !self.is_wary(host))?;
-                Some((host.clone(), Focus::Vm(vm.clone())))
-            }
-        }
     }
 
     /// Whether a host is not to be asked for machines that a person only passes by.

@@ -1,5 +1,5 @@
 //! Figures as they are shown: rounded, and kept while they move by less than a rounding step.
-use crate::domain::{ByteSize, Figures};
+use crate::domain::{Amount, ByteSize, Figures, Node};
 
 /// A new value takes the place of the shown one once it is this part of a step away.
 const PART: f64 = 0.75;
@@ -24,6 +24,28 @@ pub fn settle(old: Option<Figures>, new: Figures) -> Figures {
         // It stands in the machine.
         disk: None,
     }
+}
+
+/// Keeps of `old` what differs from `new` by less than is shown.
+pub(super) fn settle_node(old: &Node, new: &mut Node) {
+    if old.id != new.id {
+        return;
+    }
+    new.load = match (old.load, new.load.filter(|load| load.is_finite())) {
+        (Some(old), Some(new)) if (new - old).abs() < 0.075 => Some(old),
+        (_, new) => new,
+    };
+    let amount = |old: Option<Amount>, new: &mut Option<Amount>, unit: fn(&Amount) -> ByteSize| {
+        if let (Some(old), Some(new)) = (old, new)
+            && old.total == new.total
+            && ByteSize(old.used.0.abs_diff(new.used.0)).as_f64() < unit(new).step().as_f64() * PART
+        {
+            *new = old;
+        }
+    };
+    amount(old.memory, &mut new.memory, |memory| memory.total);
+    // What is left is told by itself.
+    amount(old.storage, &mut new.storage, |storage| storage.total.min(storage.free()));
 }
 
 fn percent(old: Option<f32>, new: Option<f32>) -> Option<f32> {
@@ -63,6 +85,27 @@ mod tests {
         assert_eq!(settle(Some(cpu(80.0)), cpu(83.0)).cpu, Some(80.0));
         assert_eq!(settle(Some(cpu(80.0)), cpu(84.0)).cpu, Some(84.0));
         assert_eq!(settle(Some(shown), cpu(f32::NAN)).cpu, None, "unknown is not the old value");
+    }
+
+    #[test]
+    fn a_host_at_rest_looks_so() {
+        const G: u64 = 1 << 30;
+        let node = |load: f32, memory: u64, storage: u64| Node {
+            load: Some(load),
+            memory: Some(Amount { used: ByteSize(memory), total: ByteSize(24 * G) }),
+            storage: Some(Amount { used: ByteSize(storage), total: ByteSize(2048 * G) }),
+            ..Node::default()
+        };
+        let settled = |mut new: Node| {
+            settle_node(&node(0.4, 6 * G, 2000 * G), &mut new);
+            new
+        };
+        assert_eq!(settled(node(0.46, 6 * G + (1 << 26), 2000 * G + (1 << 26))), node(0.4, 6 * G, 2000 * G));
+        let moved = node(0.5, 6 * G + (1 << 27), 2000 * G + (1 << 27));
+        assert_eq!(settled(moved.clone()), moved, "48 GiB are free: a tenth of one shows, though there are 2 TiB");
+        assert_eq!(settled(Node { load: Some(f32::NAN), ..node(0.0, 0, 0) }).load, None);
+        let other = Node { id: "other".into(), ..node(0.41, 6 * G, 2000 * G) };
+        assert_eq!(settled(other.clone()), other);
     }
 
     #[test]

@@ -41,8 +41,8 @@ impl App {
                 self.say(&why);
                 Vec::new()
             }
-            Message::Visible(rows) => {
-                self.visible = rows;
+            Message::Visible(visible) => {
+                self.visible = visible;
                 Vec::new()
             }
             Message::Tick => {
@@ -229,30 +229,5 @@ impl App {
     pub(super) fn say(&mut self, text: &str) {
         self.notices.say(text);
         self.changed = true;
-    }
-
-    /// Tells the hosts what is on the screen, where that changed.
-    fn watch(&mut self, effects: &mut Vec<Effect>) {
-        let selected = self.focus();
-        for host in self.hosts.iter() {
-            let id = host.id();
-            let now = selected.as_ref().filter(|(h, _)| h == id).map(|(_, focus)| focus);
-            let seen = || self.visible.iter().filter(|(h, _)| h == id).map(|(_, vm)| vm);
-            let old = self.watched.iter_mut().find(|(h, ..)| h == id);
-            let same = match &old {
-                Some((_, vms, old)) => old.as_ref() == now && vms.iter().eq(seen()),
-                None => now.is_none() && seen().next().is_none(),
-            };
-            if same {
-                continue;
-            }
-            let vms: Vec<VmId> = seen().cloned().collect();
-            let watch = (id.clone(), vms.clone(), now.cloned());
-            effects.push(Effect::Watch { host: id.clone(), vms, selected: now.cloned() });
-            match old {
-                Some(old) => *old = watch,
-                None => self.watched.push(watch),
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! A backend of whichever product behind one pointer: what serves hosts is compiled once, not once for each product.
 use super::{Backend, Call, Console, EventSink, Prepared, dispatch, prepare};
 use crate::domain::{
-    Capabilities, Disk, Expect, Figures, Inventory, NodeId, NodeReport, Property, Reply, Request, Result, Secret,
+    Capabilities, Disk, Expect, Figures, Inventory, Node, NodeId, NodeReport, Property, Reply, Request, Result, Secret,
     Verdict, Vm, VmId,
 };
 use futures_util::future::BoxFuture;
@@ -16,6 +16,7 @@ pub trait AnyBackend: Send + Sync {
     fn disks<'a>(&'a self, vm: &'a VmId) -> BoxFuture<'a, Result<Vec<Disk>>>;
     fn properties<'a>(&'a self, vm: &'a VmId) -> BoxFuture<'a, Result<Vec<Property>>>;
     fn node<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeReport>>;
+    fn own_node(&self) -> BoxFuture<'_, Result<Option<Node>>>;
     fn open_console<'a>(&'a self, vm: &'a VmId) -> BoxFuture<'a, Result<Console>>;
     fn look<'a>(&'a self, expect: &'a Expect) -> BoxFuture<'a, Verdict>;
     fn answer(&self, question: u64, answer: Option<Secret>) -> BoxFuture<'_, ()>;
@@ -58,6 +59,10 @@ impl<B: Backend> AnyBackend for Erased<B> {
 
     fn node<'a>(&'a self, node: &'a NodeId) -> BoxFuture<'a, Result<NodeReport>> {
         Box::pin(async move { self.0.node(node).await })
+    }
+
+    fn own_node(&self) -> BoxFuture<'_, Result<Option<Node>>> {
+        Box::pin(async move { self.0.own_node().await })
     }
 
     fn open_console<'a>(&'a self, vm: &'a VmId) -> BoxFuture<'a, Result<Console>> {

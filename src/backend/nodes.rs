@@ -1,9 +1,15 @@
 use super::unsupported;
-use crate::domain::{FieldSpec, NodeId, NodeReport, Op, Result, Values};
-use std::future::Future;
+use crate::domain::{FieldSpec, Node, NodeId, NodeReport, Op, Result, Values};
+use std::future::{Future, ready};
 
-/// The physical machines behind a host, where it manages them. Their list is part of [`super::Backend::inventory`].
+/// The physical machines behind a host. Their list is part of [`super::Backend::inventory`].
 pub trait Nodes {
+    /// The one physical machine behind the host as it is now: its load, its memory, what its storage still holds. Called
+    /// about once a second while a person sees that, so it must be cheap. None: the list alone tells.
+    fn own_node(&self) -> impl Future<Output = Result<Option<Node>>> + Send {
+        ready(Ok(None))
+    }
+
     /// Requires [`Op::ShowNode`]. One node with all that hangs on it; `NotFound` when there is none.
     fn node(&self, _node: &NodeId) -> impl Future<Output = Result<NodeReport>> + Send {
         unsupported(Op::ShowNode)

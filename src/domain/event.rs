@@ -65,6 +65,8 @@ pub enum HostEvent {
     Unread(VmId, Op, Error),
     /// The node whose details are shown, read anew.
     Node(Box<NodeReport>),
+    /// The one physical machine behind the host, while its figures are shown. From the actor alone.
+    OwnNode(Box<Node>),
     Job(Box<Job>),
     /// The connection can do less, or more, than before.
     Capabilities(Box<Capabilities>),

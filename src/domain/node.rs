@@ -9,6 +9,11 @@ pub struct Amount {
 }
 
 impl Amount {
+    /// What is left of it.
+    pub fn free(&self) -> ByteSize {
+        ByteSize(self.total.0.saturating_sub(self.used.0))
+    }
+
     /// How much of it is used, from 0 to 1; None: there is nothing of it.
     pub fn share(self) -> Option<f64> {
         (self.total.0 > 0).then(|| (self.used.as_f64() / self.total.as_f64()).clamp(0.0, 1.0))
@@ -45,7 +50,7 @@ impl Node {
 
     /// What its storage still holds, in bytes.
     pub fn storage_free(&self) -> Option<ByteSize> {
-        self.storage.map(|s| ByteSize(s.total.0.saturating_sub(s.used.0)))
+        self.storage.map(|storage| storage.free())
     }
 }
 

@@ -26,6 +26,12 @@ impl ByteSize {
         (0..UNITS.len() - 1).find(|unit| self.tenths(*unit) < Tenths(10_240)).unwrap_or(UNITS.len() - 1)
     }
 
+    /// The least difference that shows where `self` is printed.
+    #[must_use]
+    pub fn step(self) -> Self {
+        Self((1 << (10 * self.unit())) / 10)
+    }
+
     /// The number without its unit, as [`fmt::Display`] would write it, in the unit of `whole`: `1.2` of `1.2/2 GiB`.
     pub fn number_beside(self, whole: Self) -> impl fmt::Display {
         self.tenths(whole.unit())
@@ -123,6 +129,8 @@ mod tests {
     fn sizes_are_told_in_a_few_digits() {
         let told = |n: u64| ByteSize(n).to_string();
         assert_eq!([told(0), told(1536), told(20 << 30), told(1_048_575)], ["0 B", "1.5 KiB", "20 GiB", "1 MiB"]);
+        let steps = [512, 1536, 20 << 30].map(|n| ByteSize(n).step().0);
+        assert_eq!(steps, [0, 102, (1 << 30) / 10]);
         assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)).to_string(), "1.2");
     }
 }

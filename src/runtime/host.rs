@@ -5,11 +5,12 @@ use super::{
     guarded::{at, guarded, instant, unpanicked, unsent},
     policy::{Policy, jittered},
     reads::{Read, Reads},
+    shown::Shown,
 };
 use crate::{
     app::{Effect, Message},
     backend::{AnyBackend, Console},
-    domain::{Capabilities, Error, ErrorKind, Figures, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
+    domain::{Capabilities, Error, ErrorKind, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
     transport::now,
 };
 use std::{future::pending, sync::Arc, time::Duration};
@@ -30,8 +31,6 @@ pub(super) enum Command {
 
 /// How many events of a backend may wait.
 const EVENTS: usize = 64;
-/// What is passed by on the way to another row is not asked for: the selection rests this long first.
-const REST: Duration = Duration::from_millis(80);
 
 /// Where the connection stands.
 enum Phase {
@@ -56,12 +55,7 @@ struct Actor {
     down_since: Option<Instant>,
     /// When the last list was asked for that nothing but the time called for.
     polled: Instant,
-    next_figures: Instant,
-    visible: Vec<VmId>,
-    selected: Option<Focus>,
-    /// When the selection has rested.
-    details_at: Option<Instant>,
-    figures: Vec<(VmId, Figures)>,
+    shown: Shown,
     listed: Stamp,
     stale: Option<Error>,
 }
@@ -87,11 +81,7 @@ pub(super) async fn run(
         backoff: policy.backoff,
         down_since: None,
         polled: instant(),
-        next_figures: instant(),
-        visible: Vec::new(),
-        selected: None,
-        details_at: None,
-        figures: Vec::new(),
+        shown: Shown::new(policy.figures_every),
         listed: now(),
         stale: None,
         backend,
@@ -129,10 +119,7 @@ impl Actor {
                 () = at(wait) => self.waited().await,
                 () = at(list) => self.poll(),
                 () = at(details) => self.details(),
-                () = at(figures) => {
-                    self.next_figures = instant() + self.policy.figures_every;
-                    self.reads.figures(self.visible.clone());
-                }
+                () = at(figures) => self.figures(),
             }
         }
     }
@@ -145,8 +132,8 @@ impl Actor {
             Phase::Up(_) => (
                 None,
                 self.policy.is_watching.then(|| self.polled + self.list_every()),
-                (self.policy.is_watching && !self.visible.is_empty()).then_some(self.next_figures),
-                self.details_at,
+                self.shown.figures_at().filter(|_| self.policy.is_watching),
+                self.shown.details_at,
             ),
         }
     }
@@ -184,7 +171,7 @@ impl Actor {
         self.calls.advance(&capabilities).await;
         if self.policy.is_watching {
             self.polled = instant();
-            self.next_figures = instant();
+            self.shown.is_due();
             self.reads.list(true);
             self.details();
         }
@@ -193,7 +180,7 @@ impl Actor {
     async fn down(&mut self, error: Error) {
         self.connecting.abort_all();
         self.reads.reset();
-        self.figures.clear();
+        self.shown.forget();
         let lasting = matches!(
             error.kind,
             ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer
@@ -237,10 +224,21 @@ impl Actor {
         self.details();
     }
 
+    /// Asks what is used now of what is on the screen.
+    fn figures(&mut self) {
+        self.shown.were_asked();
+        if !self.shown.vms.is_empty() {
+            self.reads.figures(self.shown.vms.clone());
+        }
+        if self.shown.node {
+            self.reads.own_node();
+        }
+    }
+
     /// Reads what is shown in full.
     fn details(&mut self) {
-        self.details_at = None;
-        if let (Some(focus), Some(capabilities)) = (self.selected.clone(), self.capabilities()) {
+        self.shown.details_at = None;
+        if let (Some(focus), Some(capabilities)) = (self.shown.selected.clone(), self.capabilities()) {
             self.reads.details(focus, &capabilities);
         }
     }
@@ -256,7 +254,12 @@ impl Actor {
                 Phase::Up(capabilities) => self.calls.take(task, request, Some(&capabilities.clone())).await,
             },
             Command::Effect(Effect::Cancel { task, .. }) => self.calls.cancel(task).await,
-            Command::Effect(Effect::Watch { vms, selected, .. }) => self.watch(vms, selected),
+            Command::Effect(Effect::Watch { vms, node, selected, .. }) => {
+                // What stood there from before is old.
+                if self.shown.take(vms, node, selected) && matches!(self.phase, Phase::Up(_)) {
+                    self.reads.own_node();
+                }
+            }
             Command::Effect(Effect::Refresh(_)) => match &self.phase {
                 Phase::Up(_) => self.poll(),
                 Phase::Down { .. } => {
@@ -280,16 +283,6 @@ impl Actor {
                 | Effect::Redraw
                 | Effect::Suspend,
             ) => {}
-        }
-    }
-
-    fn watch(&mut self, vms: Vec<VmId>, selected: Option<Focus>) {
-        self.visible = vms;
-        // What was told of machines that left the screen is told again when they come back.
-        self.figures.retain(|(vm, _)| self.visible.contains(vm));
-        if self.selected != selected {
-            self.selected = selected;
-            self.details_at = Some(instant() + REST);
         }
     }
 
@@ -329,7 +322,7 @@ impl Actor {
                     (Focus::Node(_), None) => true,
                     _ => false,
                 };
-                if let Some(focus) = self.selected.clone().filter(is_meant) {
+                if let Some(focus) = self.shown.selected.clone().filter(is_meant) {
                     self.reads.details(focus, &capabilities);
                 }
                 match vm {
@@ -358,7 +351,7 @@ impl Actor {
         let Some(capabilities) = self.capabilities() else { return };
         self.calls.advance(&capabilities).await;
         if let Some(expect) = expect.filter(|_| self.policy.is_watching) {
-            self.reads.changed(&expect, &capabilities, self.selected.as_ref());
+            self.reads.changed(&expect, &capabilities, self.shown.selected.as_ref());
         }
     }
 
@@ -373,13 +366,9 @@ impl Actor {
                     self.listed = now();
                 }
                 for event in events {
-                    if let HostEvent::Figures(figures) = &event {
-                        if *figures == self.figures {
-                            continue;
-                        }
-                        self.figures.clone_from(figures);
+                    if !matches!(&event, HostEvent::Figures(figures) if !self.shown.is_news(figures)) {
+                        self.tell(event).await;
                     }
-                    self.tell(event).await;
                 }
             }
             Err(error) if error.kind == ErrorKind::Unreachable => self.down(error).await,

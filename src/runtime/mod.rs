@@ -17,6 +17,7 @@ mod policy;
 mod reads;
 mod screen_loop;
 pub mod setup;
+mod shown;
 mod spawn;
 mod terminal;
 mod terse;

@@ -4,7 +4,7 @@ use super::guarded::{guarded, instant};
 use crate::{
     backend::AnyBackend,
     domain::{
-        Capabilities, Disk, ErrorKind, Expect, Figures, Focus, HostEvent, Inventory, NodeReport, Op, PowerState,
+        Capabilities, Disk, ErrorKind, Expect, Figures, Focus, HostEvent, Inventory, Node, NodeReport, Op, PowerState,
         Property, Result, Vm, VmId,
     },
 };
@@ -22,6 +22,7 @@ pub(super) enum Read {
     Figures(Vec<VmId>, Result<Vec<(VmId, Figures)>>),
     Details(VmId, Option<Result<Vec<Disk>>>, Option<Result<Vec<Property>>>),
     Node(Result<NodeReport>),
+    OwnNode(Result<Option<Node>>),
 }
 
 /// What became known of a machine while readings were under way.
@@ -56,6 +57,7 @@ pub(super) struct Reads {
     finding: HashSet<VmId>,
     find_again: HashSet<VmId>,
     measuring: bool,
+    measuring_node: bool,
     detailing: bool,
     detail_again: Option<Focus>,
 }
@@ -77,6 +79,7 @@ impl Reads {
             finding: HashSet::new(),
             find_again: HashSet::new(),
             measuring: false,
+            measuring_node: false,
             detailing: false,
             detail_again: None,
         }
@@ -134,6 +137,15 @@ impl Reads {
             let figures = guarded(Some(within), backend.figures(&vms)).await;
             Read::Figures(vms, figures)
         });
+    }
+
+    /// Asks how the host's own machine is now, unless the last answer is still out.
+    pub(super) fn own_node(&mut self) {
+        if std::mem::replace(&mut self.measuring_node, true) {
+            return;
+        }
+        let (backend, within) = (self.backend.clone(), self.within);
+        self.spawn(async move { Read::OwnNode(guarded(Some(within), backend.own_node()).await) });
     }
 
     /// Reads what is shown in full: disks and settings of a machine, or all that hangs on a node.
@@ -239,6 +251,12 @@ impl Reads {
                 self.measuring = false;
                 let unknown = |_| vms.into_iter().map(|vm| (vm, Figures::default())).collect();
                 Ok(vec![HostEvent::Figures(figures.unwrap_or_else(unknown))])
+            }
+            Read::OwnNode(node) => {
+                self.measuring_node = false;
+                // The list tells of what is wrong with the host.
+                let told = node.map_err(|error| tracing::debug!("the host's figures could not be read: {error}"));
+                Ok(told.ok().flatten().map(|node| HostEvent::OwnNode(Box::new(node))).into_iter().collect())
             }
             Read::Node(report) => {
                 self.details_read(capabilities);

@@ -6,7 +6,7 @@ use super::{
     terminal::{Outside, stand_still},
 };
 use crate::{
-    app::{App, Effect, Message, Title},
+    app::{App, Effect, Message, Title, Visible},
     backend::Console,
     domain::{HostId, Result, VmId},
     input::Input,
@@ -69,7 +69,7 @@ pub struct ScreenLoop<S> {
     inbox: mpsc::Receiver<Message>,
     outside: mpsc::Receiver<Outside>,
     viewport: Viewport,
-    told_visible: Vec<(HostId, VmId)>,
+    told_visible: Visible,
     consoles: JoinSet<(HostId, VmId, Result<Console>)>,
     /// What is asked for when the person pauses, and when that will have been.
     soon: Option<(Instant, Effect)>,
@@ -113,7 +113,7 @@ where
             inbox,
             outside,
             viewport: Viewport::default(),
-            told_visible: Vec::new(),
+            told_visible: Visible::default(),
             consoles: JoinSet::new(),
             soon: None,
             stopped: false,
@@ -308,8 +308,8 @@ where
         let now = instant();
         // Keys are drawn out of turn: however many there were, hosts wait for one frame at most.
         self.next_frame = (self.next_frame.max(rested(now)) + FRAME).min(now + FRAME);
-        if self.told_visible != self.viewport.visible() {
-            self.told_visible = self.viewport.visible().to_vec();
+        if self.told_visible != *self.viewport.visible() {
+            self.told_visible = self.viewport.visible().clone();
             self.update(Message::Visible(self.told_visible.clone())).await?;
         }
         Ok(())

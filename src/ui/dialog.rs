@@ -12,9 +12,12 @@ use super::{
     widget::{cut, window},
 };
 use crate::{
-    app::dialog::{Body, Choose, Confirm, Dialog, Prompt, Toggle, Typed},
+    app::{
+        App,
+        dialog::{Body, Choose, Confirm, Dialog, Prompt, Toggle, Typed},
+    },
     domain::clean_line,
-    input::{Action, KeyMap},
+    input::Action,
 };
 use ratatui::{
     Frame,
@@ -30,7 +33,8 @@ const WIDEST: u16 = 112;
 /// Rows of a list that are shown at once.
 const ROWS: usize = 10;
 
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, dialog: &Dialog, keys: &KeyMap, theme: &Theme) {
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, dialog: &Dialog, app: &App, theme: &Theme) {
+    let keys = &app.settings.keymap;
     let wanted = match &dialog.body {
         Body::Form(form) if form.fields.len() > 1 => WIDE,
         Body::Choose(_) => WIDE,
@@ -83,7 +87,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, dialog: &Dialog, keys: &
             review::buttons(theme, keys, review.yes)
         }
         Body::Grow(grow) => {
-            grow::fill(&mut sheet, grow, &dialog.host);
+            grow::fill(&mut sheet, grow, &dialog.host, app);
             plain("grow")
         }
     };

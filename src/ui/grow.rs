@@ -1,7 +1,10 @@
 //! The growing of a disk.
-use super::{sheet::Sheet, widget::window};
+use super::{hosts::free, sheet::Sheet, widget::window};
 use crate::{
-    app::dialog::{Grow, Judgement},
+    app::{
+        App,
+        dialog::{Grow, Judgement},
+    },
     domain::{Disk, HostId, PowerState},
 };
 use ratatui::text::{Line, Span};
@@ -9,7 +12,7 @@ use ratatui::text::{Line, Span};
 /// The column of the answers.
 const COLUMN: u16 = 10;
 
-pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
+pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId, app: &App) {
     let theme = sheet.theme;
     let label = |text: &str| Span::styled(format!("{text:<width$}", width = usize::from(COLUMN)), theme.dim);
     let [left, right] = theme.angles;
@@ -35,7 +38,7 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
     sheet.cursor_here(COLUMN + cursor);
     sheet.line(Line::from(vec![label("New size"), Span::styled(text, theme.selected)]));
     sheet.gap();
-    judgement(sheet, grow, host);
+    judgement(sheet, grow, host, app);
     sheet.gap();
     let after = match grow.power {
         PowerState::Running | PowerState::Paused | PowerState::Blocked => {
@@ -53,10 +56,10 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
 }
 
 /// Three lines, whatever there is to say, so that nothing jumps while one types.
-fn judgement(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId) {
+fn judgement(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId, app: &App) {
     let theme = sheet.theme;
     let now = grow.disk().and_then(|d| d.virtual_size).map_or_else(|| "–".to_owned(), |s| s.to_string());
-    let free = grow.free.map_or_else(|| "–".to_owned(), |free| free.to_string());
+    let free = free(app, app.hosts.get(host));
     let from_to = theme.arrow;
     let sizes = |to: Span<'static>| {
         Line::from(vec![

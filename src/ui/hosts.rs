@@ -3,7 +3,7 @@ use super::{
     Theme, Viewport, header, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{cut, dated, fit, fit_right, wrap},
+    widget::{self, cut, dated, fit, fit_right, wrap},
 };
 use crate::{
     app::{App, HostState},
@@ -67,10 +67,34 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
             spans.push(Span::styled(format!("  {}", fit_right(cell, width)), style));
         }
         lines.push(Line::from(spans));
-        let address = cut(&host.host.address, inner.width.saturating_sub(name + 5));
-        lines.push(Line::from(Span::styled(format!("   {}  {address}", fit("", name)), theme.dim)));
+        let room = inner.width.saturating_sub(name + 5);
+        let below = match as_of(app, host).filter(|_| columns > 1) {
+            Some(as_of) => format!("{}{as_of}", fit(&host.host.address, room.saturating_sub(1 + width(&as_of)))),
+            None => cut(&host.host.address, room),
+        };
+        lines.push(Line::from(Span::styled(format!("   {}  {below}", fit("", name)), theme.dim)));
+        viewport.visible.hosts.push(host.id().clone());
     }
     frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// What the storage of a host still holds: `73 GiB`, `73 GiB as of 14:02`.
+pub(super) fn free(app: &App, host: Option<&HostState>) -> String {
+    let Some((host, free)) = host.and_then(|host| Some((host, host.storage_free()?))) else { return "–".to_owned() };
+    match as_of(app, host) {
+        Some(as_of) => format!("{free} {as_of}"),
+        None => free.to_string(),
+    }
+}
+
+/// `as of 14:02`, where the figures of a host are not those of now.
+pub(super) fn as_of(app: &App, host: &HostState) -> Option<String> {
+    let at = host.figures_of().filter(|_| !host.nodes().is_empty())?;
+    Some(widget::as_of(at, app.now(), &app.settings.zone))
+}
+
+fn width(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
 fn version(host: &HostState) -> String {

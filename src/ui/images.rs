@@ -8,7 +8,7 @@
 //! └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 use super::{
-    Theme, pane,
+    Theme, hosts, pane,
     widget::{cut, day, fit, fit_right, gauge, wrap},
 };
 use crate::{
@@ -122,8 +122,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, first: &mut u
 
 /// `Images on local · 4 · 12.6 GiB · 73 GiB free`.
 fn title(app: &App) -> String {
-    let (count, size, free) = app.image_sum();
-    let one = app.image_hosts().nth(1).is_none().then(|| app.image_hosts().next()).flatten();
+    let (count, size) = app.image_sum();
+    let one = app.image_room();
     let mut parts = vec![match one {
         Some(host) => format!("Images on {}", host.id()),
         None => "Images".to_owned(),
@@ -132,7 +132,10 @@ fn title(app: &App) -> String {
         parts.push(count.to_string());
         parts.extend(size.map(|size| size.to_string()));
     }
-    parts.extend(free.map(|free| format!("{free} free")));
+    if let Some((one, free)) = one.and_then(|one| Some((one, one.storage_free()?))) {
+        let as_of = hosts::as_of(app, one).map(|as_of| format!(" {as_of}"));
+        parts.push(format!("{free} free{}", as_of.unwrap_or_default()));
+    }
     parts.join(" · ")
 }
 

@@ -3,7 +3,7 @@ use super::{
     Theme, Viewport, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{Pen, clock, cut, day, fit, fit_right, power, uptime},
+    widget::{Pen, as_of, cut, fit, fit_right, power, uptime},
 };
 use crate::{
     app::{App, Column, HostState, Machine},
@@ -111,7 +111,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         let Some(host) = app.hosts.get(&id.0) else { continue };
         let Some(machine) = host.machine(&id.1) else { continue };
         row(Pen::new(frame.buffer_mut(), line), app, (host, machine), i == app.listing.at(), &widths, theme);
-        viewport.visible.push(id.clone());
+        viewport.visible.vms.push(id.clone());
     }
 }
 
@@ -177,11 +177,7 @@ fn beside(group: &str, left: usize, theme: &Theme) -> String {
 /// What is known of a machine's state: what is done to it, what it is, or how old the knowledge is.
 fn state(app: &App, host: &HostState, machine: &Machine, theme: &Theme) -> (&'static str, Style, String) {
     if let Some((since, _)) = &host.stale {
-        let zone = &app.settings.zone;
-        let is_today = day(*since, zone) == day(app.now(), zone);
-        let time = if is_today { clock(*since, zone) } else { day(*since, zone) };
-        let short = if is_today { time.get(..5) } else { time.get(5..) };
-        return ("?", theme.dim, format!("as of {}", short.unwrap_or(&time)));
+        return ("?", theme.dim, as_of(*since, app.now(), &app.settings.zone));
     }
     let vm = &machine.vm;
     let (glyph, style) = power(theme, vm.power());

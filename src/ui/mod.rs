@@ -47,7 +47,8 @@ const LEAST: (u16, u16) = (60, 15);
 /// ```
 pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Viewport) {
     let area = frame.area();
-    viewport.visible.clear();
+    viewport.visible.vms.clear();
+    viewport.visible.hosts.clear();
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let text = format!(
             "vmdeck needs {} columns and {} rows; here are {} and {}.",
@@ -75,7 +76,7 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
     frame.render_widget(Paragraph::new(told), strip);
     footer::keys(frame, keys, app, theme);
     if let Some(dialog) = &app.dialog {
-        dialog::render(frame, area, dialog, &app.settings.keymap, theme);
+        dialog::render(frame, area, dialog, app, theme);
     }
     if theme.ascii {
         plain::cells(frame.buffer_mut());

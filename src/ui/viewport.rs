@@ -1,4 +1,4 @@
-use crate::app::RowId;
+use crate::app::Visible;
 
 /// What drawing remembers from one frame to the next: where each list is scrolled to, and what it showed.
 #[derive(Debug, Default)]
@@ -8,12 +8,12 @@ pub struct Viewport {
     pub(super) tasks: usize,
     pub(super) hosts: usize,
     pub(super) nodes: usize,
-    pub(super) visible: Vec<RowId>,
+    pub(super) visible: Visible,
 }
 
 impl Viewport {
-    /// The machines that the last frame showed.
-    pub fn visible(&self) -> &[RowId] {
+    /// What the last frame showed of what moves.
+    pub const fn visible(&self) -> &Visible {
         &self.visible
     }
 }

@@ -35,7 +35,7 @@ impl App {
             );
         }
         let images = state.images.iter().flatten().map(|i| i.name.clone()).collect();
-        let purpose = Purpose::Fetch { free: state.storage_free(), images, sight: Sight::None };
+        let purpose = Purpose::Fetch { free: state.storage_left(), images, sight: Sight::None };
         let dialog = Dialog::new(
             format!("Fetch an image to {host}"),
             host.clone(),

@@ -20,8 +20,8 @@ pub use scene::Scene;
 use super::{Backend, EventSink, Nodes};
 use crate::{
     domain::{
-        Cancel, Capabilities, Error, Events, Expect, Figures, HostEvent, Inventory, OPS, Op, OpSet, Result, Stamp,
-        Verdict, VmId,
+        Cancel, Capabilities, Error, Events, Expect, Figures, HostEvent, Inventory, Node, OPS, Op, OpSet, Result,
+        Stamp, Verdict, VmId,
     },
     transport::{Stopwatch, now},
 };
@@ -222,4 +222,8 @@ impl Backend for Demo {
 }
 
 /// It is one machine, which nobody adds or removes.
-impl Nodes for Demo {}
+impl Nodes for Demo {
+    async fn own_node(&self) -> Result<Option<Node>> {
+        Ok(Some(self.shared.world().node()))
+    }
+}

@@ -44,8 +44,8 @@ use crate::{
         ssh::{self, Ssh},
     },
     domain::{
-        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret,
-        Verdict, Vm, VmId,
+        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Figures, Inventory, Limits, Node, Op, OpSet, Result,
+        Secret, Verdict, Vm, VmId,
     },
     fetch,
     transport::{Program, find_program},
@@ -387,4 +387,9 @@ impl Backend for Libvirt {
     }
 }
 
-impl Nodes for Libvirt {}
+impl Nodes for Libvirt {
+    async fn own_node(&self) -> Result<Option<Node>> {
+        let client = self.client()?;
+        self.node(&client).await.map(Some)
+    }
+}

@@ -9,6 +9,7 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// UEFI code and the variables to begin with, where the distributions put them.
@@ -123,10 +124,17 @@ impl NoKvm {
     }
 }
 
+/// Whether the processor has virtualization. It stays the same, and is long to read where there are many of them.
+static HELPS: OnceLock<bool> = OnceLock::new();
+
 /// Whether KVM can be used here.
 pub(super) fn kvm() -> std::result::Result<(), NoKvm> {
     match fs::File::options().read(true).write(true).open("/dev/kvm") {
-        Ok(_) if has_virtualization(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default()) => Ok(()),
+        Ok(_)
+            if *HELPS.get_or_init(|| has_virtualization(&fs::read_to_string("/proc/cpuinfo").unwrap_or_default())) =>
+        {
+            Ok(())
+        }
         Ok(_) => Err(NoKvm::Bare),
         Err(error) => Err(match error.kind() {
             std::io::ErrorKind::NotFound => NoKvm::Absent,

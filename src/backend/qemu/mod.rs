@@ -42,7 +42,8 @@ pub use store::{FolderLock, Store, write_whole};
 use crate::{
     backend::{Backend, EventSink, Images, Nodes, Snapshots, fetching::Fetching},
     domain::{
-        Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Op, OpSet, Result, Secret, Verdict, Vm, VmId,
+        Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Node, Op, OpSet, Result, Secret, Verdict, Vm,
+        VmId,
     },
     fetch,
 };
@@ -291,5 +292,9 @@ impl Backend for Qemu {
 }
 
 /// It is one machine, which nobody adds or removes.
-impl Nodes for Qemu {}
+impl Nodes for Qemu {
+    async fn own_node(&self) -> Result<Option<Node>> {
+        Ok(Some(self.local.node().await))
+    }
+}
 impl Snapshots for Qemu {}

@@ -66,7 +66,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
         }
     }
     page.gap();
-    let free = host.storage_free().map_or_else(|| "–".to_owned(), |f| f.to_string());
+    let free = crate::ui::hosts::free(app, Some(host));
     page.text(&format!("free on {}: {free}", host.id()), width, 0, theme.dim);
     page
 }

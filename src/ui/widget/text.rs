@@ -62,6 +62,12 @@ pub(crate) fn dated(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
     }
 }
 
+/// Of when something is that may be another by now: `as of 13:58`, `as of 11-20`.
+pub(crate) fn as_of(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
+    let is_today = day(at, zone) == day(now, zone);
+    format!("as of {}", told(at, zone, if is_today { "%H:%M" } else { "%m-%d" }))
+}
+
 /// The time of day, of today; of another day the day, `21 Nov`; of another year the month, `Nov 2025`: eight columns at most.
 pub(crate) fn when(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
     let same = |format| told(at, zone, format) == told(now, zone, format);

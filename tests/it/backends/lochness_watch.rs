@@ -68,7 +68,7 @@ async fn what_others_change_is_seen_without_asking() {
     etcd.delete(&format!("guests/{GUEST}")).await;
     listed(&mut stage, |_, vms| vms.is_empty()).await;
     let selected = Some(Focus::Node(NODE.into()));
-    stage.hosts.execute(Effect::Watch { host: "store".into(), vms: Vec::new(), selected });
+    stage.hosts.execute(Effect::Watch { host: "store".into(), vms: Vec::new(), node: false, selected });
     shown(&mut stage, |report| report.config.is_empty()).await;
     etcd.put(&format!("hypervisors/{NODE}/config/a"), "b").await;
     shown(&mut stage, |report| report.config.get("a").is_some_and(|value| value == "b")).await;

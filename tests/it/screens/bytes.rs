@@ -175,8 +175,8 @@ fn only_the_rows_that_are_seen_are_built() {
     let mut line = Line::new(80, 24);
     press(&mut app, "end");
     line.draw(&app);
-    assert_eq!(line.viewport.visible().len(), 24 - 6);
-    assert_eq!(line.viewport.visible().last().map(|(_, vm)| vm.as_str()), Some("machine-09999"));
+    assert_eq!(line.viewport.visible().vms.len(), 24 - 6);
+    assert_eq!(line.viewport.visible().vms.last().map(|(_, vm)| vm.as_str()), Some("machine-09999"));
 }
 
 /// The bytes a second that a minute costs in which `second` happens once a second, after one to begin with.

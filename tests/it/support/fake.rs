@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::sleep};
 use vmdeck::{
     backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup, Snapshots},
     domain::{
-        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Op, OpSet,
+        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Node, Op, OpSet,
         PowerState, Progress, Prospect, Result, Verdict, Vm, VmId,
     },
 };
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub start: Way,
     pub console: Way,
     pub look: Way,
+    pub node: Way,
+    pub load: f32,
     pub log: Vec<String>,
     pub sink: Option<EventSink>,
     /// How many starts run at once, and the most that did.
@@ -70,6 +72,8 @@ impl Fake {
             list: Way::Works,
             start: Way::Works,
             look: Way::Works,
+            node: Way::Works,
+            load: 0.4,
             console: Way::Fails(ErrorKind::Conflict),
             log: Vec::new(),
             sink: None,
@@ -209,7 +213,13 @@ impl Disks for Fake {
     }
 }
 impl Properties for Fake {}
-impl Nodes for Fake {}
+impl Nodes for Fake {
+    async fn own_node(&self) -> Result<Option<Node>> {
+        self.go("node", |w| w.node.clone(), |_| ()).await?;
+        let load = Some(self.0.lock().unwrap().load);
+        Ok(Some(Node { id: "here".into(), name: "here".into(), cpus: Some(4), load, ..Node::default() }))
+    }
+}
 impl Setup for Fake {}
 impl Snapshots for Fake {}
 

@@ -1,10 +1,14 @@
 use crate::support::{
     fleet::{NOW, fleet, offers, press, tell, vm},
     screen::screen,
+    world::disk,
 };
 use vmdeck::{
-    app::{App, Effect, Machine, Screen},
-    domain::{Capabilities, Error, ErrorKind, HostEvent, Inventory, Link, Op, PowerState, Request, Stamp, Vm},
+    app::{App, Effect, Machine, Message, Screen, Visible},
+    domain::{
+        Amount, ByteSize, Capabilities, Error, ErrorKind, HostEvent, Inventory, Link, Node, Op, PowerState, Request,
+        Stamp, Vm,
+    },
 };
 
 fn machine<'a>(app: &'a App, name: &str) -> &'a Machine {
@@ -80,4 +84,72 @@ fn a_host_is_set_up_by_one_key_from_the_first_screen() {
         matches!(effects.as_slice(), [Effect::Call { host, request: Request::CheckSetup, .. }] if host.as_str() == "hv2"),
         "{effects:?}"
     );
+}
+
+/// The hosts whose own figures are asked for after `key`, of those that hear of a change.
+fn asked(app: &mut App, message: Message) -> Vec<(String, bool)> {
+    let effects = app.update(message);
+    let of = |effect: Effect| match effect {
+        Effect::Watch { host, node, .. } => Some((host.to_string(), node)),
+        _ => None,
+    };
+    effects.into_iter().filter_map(of).collect()
+}
+
+fn key(name: &str) -> Message {
+    Message::Key(name.parse().unwrap())
+}
+
+#[test]
+fn hosts_are_asked_what_they_use_where_that_is_shown() {
+    let on = |host: &str| (host.to_owned(), true);
+    let off = |host: &str| (host.to_owned(), false);
+    let mut app = fleet();
+    app.update(Message::Resized(80, 24));
+    assert_eq!(asked(&mut app, key("4")), [], "nothing is drawn yet");
+    let seen = Visible { hosts: vec!["local".into(), "bsd1".into()], ..Visible::default() };
+    assert_eq!(asked(&mut app, Message::Visible(seen)), [on("local"), on("bsd1")]);
+    assert_eq!(asked(&mut app, key("enter")), [off("bsd1")], "the page of one lies over all");
+    assert_eq!(asked(&mut app, key("?")), [off("local")]);
+    assert_eq!(asked(&mut app, key("esc")), [on("local"), on("bsd1")]);
+    assert_eq!(asked(&mut app, key("1")), [off("local"), off("bsd1")]);
+    assert_eq!(asked(&mut app, key("+")), [on("local")], "what is free decides");
+    assert_eq!(asked(&mut app, key("esc")), [off("local")]);
+    press(&mut app, "enter");
+    assert_eq!(asked(&mut app, key("tab")), [on("local")], "the page of the disks tells what is free");
+    assert_eq!(asked(&mut app, key("tab")), [off("local")]);
+    assert_eq!(asked(&mut app, key("f")), [on("local")]);
+}
+
+#[test]
+fn what_is_free_is_judged_by_the_newest_word() {
+    let mut app = fleet();
+    press(&mut app, "+");
+    tell(&mut app, "local", HostEvent::Disks("web1".into(), vec![disk("disk0", 20 << 30, 1 << 30)]));
+    press(&mut app, "1 0 G");
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains("free on local: 73 GiB") && !text.contains("more than"), "{text}");
+    let storage = Amount { used: ByteSize(98 << 30), total: ByteSize(100 << 30) };
+    let node = Node { id: "local".into(), storage: Some(storage), ..Node::default() };
+    tell(&mut app, "local", HostEvent::OwnNode(Box::new(node)));
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains("free on local: 2 GiB") && text.contains("8 GiB more than"), "{text}");
+    app.set_now(Stamp(NOW.0 + 60_000));
+    let error = Error::new(ErrorKind::Timeout, "no answer");
+    tell(&mut app, "local", HostEvent::Stale { since: NOW, error });
+    let text = screen(&mut app, 80, 24);
+    assert!(text.contains("free on local: 2 GiB as of 14:02"), "{text}");
+}
+
+#[test]
+fn what_a_fetch_may_fill_is_the_newest_word_or_none() {
+    let mut app = fleet();
+    press(&mut app, "f");
+    assert!(screen(&mut app, 80, 24).contains("73 GiB free"));
+    let storage = Amount { used: ByteSize(98 << 30), total: ByteSize(100 << 30) };
+    let node = Node { id: "local".into(), storage: Some(storage), ..Node::default() };
+    tell(&mut app, "local", HostEvent::OwnNode(Box::new(node)));
+    assert!(screen(&mut app, 80, 24).contains("2 GiB free"));
+    tell(&mut app, "local", HostEvent::Stale { since: NOW, error: Error::new(ErrorKind::Timeout, "no answer") });
+    assert!(screen(&mut app, 80, 24).contains("How much is free is not known"));
 }

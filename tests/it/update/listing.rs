@@ -1,6 +1,6 @@
 use crate::support::fleet::{fleet, names, offers, press, select, selected, tell, vm};
 use vmdeck::{
-    app::{App, Column, Effect, Message},
+    app::{App, Column, Effect, Message, Visible},
     domain::{Capabilities, Error, ErrorKind, Figures, Focus, HostEvent, Inventory, Link, PowerState, Vm},
 };
 
@@ -77,8 +77,10 @@ fn hosts_are_told_what_is_seen_and_only_when_it_changes() {
     let mut app = fleet();
     press(&mut app, "down up");
     app.update(Message::Resized(80, 24));
-    let seen = vec![("local".into(), "web1".into()), ("hv2".into(), "old-mail".into())];
-    let watch = |host: &str, vm: &str| Effect::Watch { host: host.into(), vms: vec![vm.into()], selected: None };
+    let vms = vec![("local".into(), "web1".into()), ("hv2".into(), "old-mail".into())];
+    let seen = Visible { vms, ..Visible::default() };
+    let watch =
+        |host: &str, vm: &str| Effect::Watch { host: host.into(), vms: vec![vm.into()], node: false, selected: None };
     let effects = app.update(Message::Visible(seen.clone()));
     assert_eq!(effects, [watch("local", "web1"), watch("hv2", "old-mail")]);
     assert_eq!(app.update(Message::Visible(seen)), []);

@@ -57,7 +57,7 @@ fn the_selection_stays_with_its_node_and_its_host_is_told_what_is_looked_at() {
     press(&mut app, "5");
     let effects = app.update(Message::Key("down".parse().unwrap()));
     let focus = Focus::Node(id(1).as_str().into());
-    assert_eq!(effects, [Effect::Watch { host: "lab".into(), vms: vec![], selected: Some(focus) }]);
+    assert_eq!(effects, [Effect::Watch { host: "lab".into(), vms: vec![], node: false, selected: Some(focus) }]);
     let nodes = vec![node(7), node(1), node(0)];
     tell(&mut app, "lab", HostEvent::Inventory(Inventory { nodes: Some(nodes), ..Inventory::default() }));
     assert_eq!(app.selected_node().unwrap().1.id.as_str(), id(1));

@@ -126,6 +126,7 @@ async fn figures_are_read_for_what_is_seen_and_told_when_they_change() {
     let watch = |vms: &[&str]| Effect::Watch {
         host: "a".into(),
         vms: vms.iter().map(|vm| (*vm).into()).collect(),
+        node: false,
         selected: None,
     };
     stage.hosts.execute(watch(&["web"]));
@@ -149,7 +150,7 @@ async fn machines_that_are_passed_by_are_not_asked_for_their_disks() {
     stage.pass(SECOND).await;
     for vm in ["a", "b", "c"] {
         let selected = Some(Focus::Vm(vm.into()));
-        stage.hosts.execute(Effect::Watch { host: "a".into(), vms: Vec::new(), selected });
+        stage.hosts.execute(Effect::Watch { host: "a".into(), vms: Vec::new(), node: false, selected });
         stage.pass(SECOND / 20).await;
     }
     stage.pass(SECOND).await;
