@@ -1,13 +1,17 @@
 //! The hosts: their links, and what they have, merged from polls and pushes.
 use super::{
+    link_log::LinkLog,
     machine::Machine,
-    shown::{settle, settle_node},
+    shown::{settle, settle_latency, settle_node},
 };
 use crate::domain::{
     ByteSize, Capabilities, Error, Figures, Host, HostEvent, HostId, Image, Inventory, Link, Node, NodeId, NodeReport,
     Op, Question, Stamp, Vm, VmId, clean_line,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 /// A host and what is known of it.
 #[derive(Clone, Debug)]
@@ -18,6 +22,10 @@ pub struct HostState {
     asks: Option<Question>,
     /// What is known is as old as this: the link is down, or a poll failed, and why.
     pub stale: Option<(Stamp, Error)>,
+    /// How long it takes to answer, as it is shown.
+    pub latency: Option<Duration>,
+    /// What happened to its connection.
+    pub link_log: LinkLog,
     nodes: Vec<Node>,
     /// When they were last told of.
     nodes_at: Stamp,
@@ -70,6 +78,8 @@ impl HostState {
             link: Link::Connecting,
             asks: None,
             stale: None,
+            latency: None,
+            link_log: LinkLog::default(),
             nodes: Vec::new(),
             nodes_at: Stamp::default(),
             node_at: HashMap::new(),
@@ -165,6 +175,7 @@ impl HostState {
         if !matches!(event, HostEvent::Link(_) | HostEvent::Stale { .. } | HostEvent::Disconnected(_)) {
             self.heard = Some(now);
         }
+        self.log_link(&event, now);
         let changes = match event {
             HostEvent::Link(link) => self.take_link(link),
             HostEvent::Inventory(inventory) => self.take_inventory(inventory, now),
@@ -195,6 +206,10 @@ impl HostState {
             }
             HostEvent::Node(report) => self.take_report(*report),
             HostEvent::OwnNode(node) => self.take_nodes(vec![*node], now),
+            HostEvent::Latency(time) => {
+                let shown = Some(settle_latency(self.latency, time));
+                Changes::visible(std::mem::replace(&mut self.latency, shown) != shown)
+            }
             HostEvent::Unread(vm, op, error) => {
                 Changes::visible(self.machines.get_mut(&vm).is_some_and(|machine| machine.take_unread(op, Some(error))))
             }
@@ -231,6 +246,9 @@ impl HostState {
         }
         if let (Link::Down { error, .. }, None) = (&link, &self.stale) {
             self.stale = self.heard.map(|heard| (heard, error.clone()));
+        }
+        if matches!(link, Link::Down { .. }) {
+            self.latency = None;
         }
         if let Link::Up(capabilities) = &link {
             self.keeps_nodes = capabilities.check(Op::ShowNode).is_ok();
@@ -363,7 +381,11 @@ impl Hosts {
         self.0.is_empty()
     }
 
+    pub(super) fn get_mut(&mut self, id: &HostId) -> Option<&mut HostState> {
+        self.0.iter_mut().find(|h| h.host.id == *id)
+    }
+
     pub(super) fn apply(&mut self, id: &HostId, event: HostEvent, now: Stamp, part: u64) -> Changes {
-        self.0.iter_mut().find(|h| h.host.id == *id).map_or_else(Changes::default, |host| host.apply(event, now, part))
+        self.get_mut(id).map_or_else(Changes::default, |host| host.apply(event, now, part))
     }
 }

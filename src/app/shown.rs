@@ -1,5 +1,6 @@
 //! Figures as they are shown: rounded, and kept while they move by less than a rounding step.
 use crate::domain::{Amount, ByteSize, Figures, Node};
+use std::time::Duration;
 
 /// A new value takes the place of the shown one once it is this part of a step away.
 const PART: f64 = 0.75;
@@ -46,6 +47,11 @@ pub(super) fn settle_node(old: &Node, new: &mut Node) {
     amount(old.memory, &mut new.memory, |memory| memory.total);
     // What is left is told by itself.
     amount(old.storage, &mut new.storage, |storage| storage.total.min(storage.free()));
+}
+
+/// Keeps `old` while the way to a host takes about as long.
+pub(super) fn settle_latency(old: Option<Duration>, new: Duration) -> Duration {
+    old.filter(|old| old.abs_diff(new) <= (*old / 4).max(Duration::from_micros(300))).unwrap_or(new)
 }
 
 fn percent(old: Option<f32>, new: Option<f32>) -> Option<f32> {
@@ -106,6 +112,14 @@ mod tests {
         assert_eq!(settled(Node { load: Some(f32::NAN), ..node(0.0, 0, 0) }).load, None);
         let other = Node { id: "other".into(), ..node(0.41, 6 * G, 2000 * G) };
         assert_eq!(settled(other.clone()), other);
+    }
+
+    #[test]
+    fn the_way_to_a_host_is_told_roughly() {
+        let ms = Duration::from_millis;
+        assert_eq!(settle_latency(None, ms(20)), ms(20));
+        assert_eq!([16, 20, 25].map(|new| settle_latency(Some(ms(20)), ms(new))), [ms(20); 3]);
+        assert_eq!([14, 26].map(|new| settle_latency(Some(ms(20)), ms(new))), [ms(14), ms(26)]);
     }
 
     #[test]

@@ -111,6 +111,8 @@ impl App {
             return;
         }
         let figures = matches!(event, HostEvent::Figures(_));
+        // What moves beside the machines is worth a frame where it stands.
+        let is_seen = !matches!(event, HostEvent::OwnNode(_) | HostEvent::Latency(_)) || self.shows_node(host);
         let keeps_order = self.keeps_order(host, &event);
         let changes = self.hosts.apply(host, event, self.now, self.part);
         let moves = figures && changes.visible && matches!(self.listing.sort, Column::Cpu | Column::Memory);
@@ -123,7 +125,7 @@ impl App {
         if changes.nodes {
             self.nodes.rebuild(&self.hosts);
         }
-        self.changed |= changes.visible;
+        self.changed |= changes.visible && is_seen;
         if changes.visible {
             self.dialog_follows();
         }

@@ -39,7 +39,7 @@ impl App {
     }
 
     /// Whether figures of the host's own machine are on the screen: its load, or what its storage still holds.
-    fn shows_node(&self, host: &HostId) -> bool {
+    pub(super) fn shows_node(&self, host: &HostId) -> bool {
         let asks = self.dialog.as_ref().is_some_and(|dialog| {
             dialog.host == *host && matches!(dialog.purpose, Purpose::Grow(_) | Purpose::Fetch { .. })
         });

@@ -2,6 +2,7 @@ use super::{
     Capabilities, Disk, Error, Figures, Image, JobId, Node, NodeReport, Op, PowerState, Property, Question, Stamp,
     TaskState, Vm, VmId,
 };
+use std::time::Duration;
 
 /// The state of the connection to a host.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +66,8 @@ pub enum HostEvent {
     Unread(VmId, Op, Error),
     /// The node whose details are shown, read anew.
     Node(Box<NodeReport>),
+    /// How long it takes to answer. From the actor alone.
+    Latency(Duration),
     /// The one physical machine behind the host, while its figures are shown. From the actor alone.
     OwnNode(Box<Node>),
     Job(Box<Job>),

@@ -11,7 +11,7 @@ use crate::{
     app::{Effect, Message},
     backend::{AnyBackend, Console},
     domain::{Capabilities, Error, ErrorKind, Focus, HostEvent, HostId, Link, Result, Stamp, VmId},
-    transport::now,
+    transport::{Latency, now},
 };
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{
@@ -49,6 +49,7 @@ struct Actor {
     connecting: JoinSet<Result<Capabilities>>,
     calls: Calls,
     reads: Reads,
+    latency: Arc<Latency>,
     side: JoinSet<()>,
     backoff: Duration,
     /// Since when the host does not serve.
@@ -69,6 +70,7 @@ pub(super) async fn run(
     app: mpsc::Sender<Message>,
     stop: CancellationToken,
 ) {
+    let latency = Arc::<Latency>::default();
     let mut actor = Actor {
         id,
         policy,
@@ -76,7 +78,8 @@ pub(super) async fn run(
         events: mpsc::channel(1).1,
         connecting: JoinSet::new(),
         calls: Calls::new(backend.clone(), app.clone()),
-        reads: Reads::new(backend.clone(), policy.read_within),
+        reads: Reads::new(backend.clone(), policy.read_within, latency.clone()),
+        latency,
         side: JoinSet::new(),
         backoff: policy.backoff,
         down_since: None,
@@ -155,8 +158,8 @@ impl Actor {
         self.phase = Phase::Connecting { until: Some(instant() + self.policy.connect_within) };
         let (sink, events) = mpsc::channel(EVENTS);
         self.events = events;
-        let backend = self.backend.clone();
-        self.connecting.spawn(async move { unpanicked(backend.connect(sink)).await });
+        let (backend, latency) = (self.backend.clone(), self.latency.clone());
+        self.connecting.spawn(async move { latency.measure(unpanicked(backend.connect(sink))).await });
     }
 
     async fn connected(&mut self, ended: std::result::Result<Result<Capabilities>, tokio::task::JoinError>) {
@@ -181,6 +184,7 @@ impl Actor {
         self.connecting.abort_all();
         self.reads.reset();
         self.shown.forget();
+        self.latency.forget();
         let lasting = matches!(
             error.kind,
             ErrorKind::Unsupported | ErrorKind::Invalid | ErrorKind::Unauthorized | ErrorKind::NeedsAnswer
@@ -358,6 +362,9 @@ impl Actor {
     async fn was_read(&mut self, begun: u64, read: Read) {
         let Some(capabilities) = self.capabilities() else { return };
         let is_list = matches!(read, Read::List { .. });
+        if let Some(latency) = self.latency.now().filter(|_| self.policy.is_watching) {
+            self.tell(HostEvent::Latency(latency)).await;
+        }
         match self.reads.settle(begun, read, &capabilities) {
             Ok(events) => {
                 if is_list {

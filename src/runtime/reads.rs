@@ -7,6 +7,7 @@ use crate::{
         Capabilities, Disk, ErrorKind, Expect, Figures, Focus, HostEvent, Inventory, Node, NodeReport, Op, PowerState,
         Property, Result, Vm, VmId,
     },
+    transport::Latency,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -46,6 +47,7 @@ enum Listing {
 pub(super) struct Reads {
     backend: Arc<dyn AnyBackend>,
     within: Duration,
+    latency: Arc<Latency>,
     work: JoinSet<(u64, Read)>,
     number: u64,
     touched: HashMap<VmId, (u64, Touch)>,
@@ -66,10 +68,11 @@ pub(super) struct Reads {
 const SINGLES: usize = 16;
 
 impl Reads {
-    pub(super) fn new(backend: Arc<dyn AnyBackend>, within: Duration) -> Self {
+    pub(super) fn new(backend: Arc<dyn AnyBackend>, within: Duration, latency: Arc<Latency>) -> Self {
         Self {
             backend,
             within,
+            latency,
             work: JoinSet::new(),
             number: 0,
             touched: HashMap::new(),
@@ -87,13 +90,14 @@ impl Reads {
 
     /// Forgets what is under way: the connection it ran on is gone.
     pub(super) fn reset(&mut self) {
-        *self = Self::new(self.backend.clone(), self.within);
+        *self = Self::new(self.backend.clone(), self.within, self.latency.clone());
     }
 
     fn spawn(&mut self, read: impl Future<Output = Read> + Send + 'static) {
         self.number += 1;
         let begun = self.number;
-        self.work.spawn(async move { (begun, read.await) });
+        let latency = self.latency.clone();
+        self.work.spawn(async move { (begun, latency.measure(read).await) });
     }
 
     /// Reads the list, or once more when a reading is under way that may be too old.

@@ -1,14 +1,13 @@
-//! The hosts, and what each of them offers.
+//! The hosts, two lines each.
 use super::{
     Theme, Viewport, header, pane,
     tasks::width_of,
     viewport::scrolled,
-    widget::{self, cut, dated, fit, fit_right, wrap},
+    widget::{self, cut, fit, fit_right},
 };
 use crate::{
     app::{App, HostState},
-    domain::{Amount, Capabilities, HostId, Link, OPS, OpRow, clean_line},
-    input::Action,
+    domain::{Amount, Link, clean_line},
 };
 use ratatui::{
     Frame,
@@ -16,11 +15,12 @@ use ratatui::{
     text::{Line, Span},
     widgets::Paragraph,
 };
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 use unicode_width::UnicodeWidthStr;
 
 /// Columns after the link: heading and width.
-const COLUMNS: [(&str, u16); 5] = [("MACHINES", 8), ("CPUS", 5), ("LOAD", 5), ("MEM", 14), ("STORAGE", 16)];
+const COLUMNS: [(&str, u16); 6] =
+    [("MACHINES", 8), ("CPUS", 5), ("LOAD", 5), ("MEM", 14), ("STORAGE", 16), ("LATENCY", 8)];
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
     let inner = pane::frame_of(frame, area, &format!("Hosts {}", app.hosts.len()), theme);
@@ -101,10 +101,9 @@ fn version(host: &HostState) -> String {
     host.capabilities().map(|c| c.version.clone()).filter(|v| !v.is_empty()).unwrap_or_else(|| "up".to_owned())
 }
 
-fn cells(host: &HostState) -> [String; 5] {
+fn cells(host: &HostState) -> [String; 6] {
     let unknown = || "–".to_owned();
     let (running, all) = host.counts();
-    let amount = |a: Amount| format!("{}/{}", a.used.number_beside(a.total), a.total);
     let node = match host.nodes() {
         [node] => Some(node),
         _ => None,
@@ -119,69 +118,20 @@ fn cells(host: &HostState) -> [String; 5] {
         node.and_then(|n| n.load).map_or_else(unknown, |l| format!("{l:.1}")),
         node.and_then(|n| n.memory).map_or_else(unknown, amount),
         node.and_then(|n| n.storage).map_or_else(unknown, amount),
+        host.latency.map_or_else(unknown, latency),
     ]
 }
 
-/// What one host is and offers, with the reason for each thing missing.
-pub(super) fn details(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: &HostId, scroll: usize) {
-    let Some(host) = app.hosts.get(id) else { return };
-    let pair = |label: &str, value: String| {
-        Line::from(vec![Span::styled(format!(" {}", fit(label, 14)), theme.dim), Span::raw(value)])
-    };
-    // What a host tells of itself may be long.
-    let told = |label: &str, value: &str| {
-        let value = wrap(&clean_line(value), area.width.saturating_sub(18)).into_iter().enumerate();
-        value.map(|(i, line)| pair(if i == 0 { label } else { "" }, line)).collect::<Vec<_>>()
-    };
-    let (_, _, link) = header::chip(host, app.now(), theme);
-    // The name stands above.
-    let link = match &host.link {
-        Link::Up(c) if c.is_set_up != Some(false) && host.stale.is_none() => "up".to_owned(),
-        // Here is room for the whole sentence, with the server that is meant.
-        Link::Down { error, retry_at } => {
-            format!("down: {error}{}", retry_at.map(|at| header::again(app.now(), at)).unwrap_or_default())
-        }
-        _ => link.strip_prefix(&format!("{id} ")).map_or(link.clone(), str::to_owned),
-    };
-    let mut lines =
-        vec![pair("Backend", host.host.backend.to_owned()), pair("Address", cut(&host.host.address, area.width - 18))];
-    lines.extend(told("Link", &link));
-    if let Some((since, error)) = &host.stale {
-        lines.push(pair("As of", format!("{}: {error}", dated(*since, app.now(), &app.settings.zone))));
-    }
-    for node in host.nodes().iter().filter(|_| !host.keeps_nodes()) {
-        lines.push(pair("Machine", clean_line(&node.name).into_owned()));
-        lines.extend(node.details.iter().flat_map(|(label, value)| told(label, value)));
-    }
-    if let Some(capabilities) = host.capabilities() {
-        if !capabilities.version.is_empty() {
-            lines.push(pair("Version", clean_line(&capabilities.version).into_owned()));
-        }
-        lines.extend(capabilities.details.iter().flat_map(|(label, value)| told(label, value)));
-        if capabilities.is_set_up == Some(false) {
-            let key = app.settings.keymap.first(Action::HostSetUp);
-            lines.push(pair("Set up", format!("no: press {key} to see what is missing")));
-        }
-        lines.push(Line::default());
-        lines.extend(OPS.iter().flat_map(|row| offer(row, capabilities, area.width, theme)));
-    }
-    pane::page(frame, area, &format!("{id}"), lines, scroll, theme);
+/// `6.1/24 GiB`.
+pub(super) fn amount(amount: Amount) -> String {
+    format!("{}/{}", amount.used.number_beside(amount.total), amount.total)
 }
 
-/// What a host offers; or why not, beside it where there is room for that, else below.
-fn offer(row: &OpRow, capabilities: &Capabilities, width: u16, theme: &Theme) -> Vec<Line<'static>> {
-    const HELP: u16 = 48;
-    let [yes, no, _] = theme.verdict();
-    let Err(why) = capabilities.check(row.op) else {
-        let help = cut(row.help, width.saturating_sub(6));
-        return vec![Line::from(vec![Span::raw(" "), Span::styled(yes, theme.good), Span::raw(format!(" {help}"))])];
-    };
-    let why = clean_line(why);
-    let beside = width.saturating_sub(HELP + 7);
-    if why.width() <= usize::from(beside) {
-        return vec![Line::styled(format!(" {no} {} {why}", fit(row.help, HELP)), theme.dim)];
+/// `0.4 ms`, `12 ms`, `1.5 s`.
+pub(super) fn latency(time: Duration) -> String {
+    match time.as_secs_f64() * 1000.0 {
+        ms if ms < 9.95 => format!("{ms:.1} ms"),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
     }
-    let below = wrap(&why, width.saturating_sub(8)).into_iter().map(|line| format!("     {line}"));
-    let help = format!(" {no} {}", cut(row.help, width.saturating_sub(6)));
-    std::iter::once(help).chain(below).map(|line| Line::styled(line, theme.dim)).collect()
 }

@@ -7,6 +7,7 @@ mod grow;
 mod header;
 mod help;
 mod history;
+mod host;
 mod hosts;
 mod image;
 mod images;
@@ -68,7 +69,7 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
     match &app.overlay {
         Some(Overlay::Help { scroll }) => help::render(frame, body, app, theme, *scroll),
         Some(Overlay::Story { task, scroll }) => story::render(frame, body, app, theme, *task, *scroll),
-        Some(Overlay::Host { host, scroll }) => hosts::details(frame, body, app, theme, host, *scroll),
+        Some(Overlay::Host { host, scroll }) => host::render(frame, body, app, theme, host, *scroll),
         Some(Overlay::Image { host, name, scroll }) => image::render(frame, body, app, theme, (host, name), *scroll),
         Some(Overlay::Past { host, scroll }) => history::render(frame, body, app, theme, host, *scroll),
         None => screen(frame, body, app, theme, viewport),

@@ -49,6 +49,7 @@ impl App {
             Outcome::Done(answer) => self.answered(&dialog, answer),
             Outcome::Cancelled => match dialog.purpose {
                 Purpose::Answer(question, _) => {
+                    self.note_answer(&dialog.host, false);
                     vec![Effect::Answer { host: dialog.host, question, answer: None }]
                 }
                 Purpose::Define(_) => {
@@ -140,15 +141,25 @@ impl App {
             (Purpose::SetUp { .. }, Answer::Yes(_)) => Request::SetUp { values: Values::new() },
             (Purpose::SetUp { .. }, Answer::Values(values)) => Request::SetUp { values },
             (Purpose::Answer(question, _), Answer::Line(secret)) => {
+                self.note_answer(&host, true);
                 return vec![Effect::Answer { host, question, answer: Some(secret) }];
             }
             (Purpose::Answer(question, _), Answer::Yes(_)) => {
+                self.note_answer(&host, true);
                 return vec![Effect::Answer { host, question, answer: Some(Secret::new("yes".to_owned())) }];
             }
             // A dialog answers in one way only: see `Dialog::new` of each purpose.
             _ => return Vec::new(),
         };
         self.call(host, request)
+    }
+
+    /// Takes down that a host has its answer, or gets none.
+    fn note_answer(&mut self, host: &HostId, is_answered: bool) {
+        let now = self.now;
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.link_log.answered(now, is_answered);
+        }
     }
 
     fn create(&mut self, host: HostId, values: Values) -> Vec<Effect> {

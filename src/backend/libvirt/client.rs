@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backend::EventSink,
     domain::{Error, ErrorKind, HostEvent, Result},
-    transport::Words,
+    transport::{Stopwatch, Words, answered_after},
 };
 use std::{
     collections::HashMap,
@@ -155,8 +155,10 @@ impl Client {
         }
         let waiting = Waiting(self, serial);
         self.out.send(bytes).await.map_err(|_| self.gone())?;
+        let watch = Stopwatch::start();
         let result = answer.await.unwrap_or_else(|_| Err(self.gone()));
         drop(waiting);
+        answered_after(watch.elapsed());
         result
     }
 

@@ -6,7 +6,10 @@ use super::{
 use crate::{
     backend::EventSink,
     domain::{Error, ErrorKind, HostEvent, Result},
-    transport::ws::{Reader, Writer},
+    transport::{
+        Stopwatch, answered_after,
+        ws::{Reader, Writer},
+    },
 };
 use serde_json::{Value, json};
 use std::{
@@ -113,8 +116,10 @@ impl Client {
         let text = json!({"id": id, "namespace": namespace, "name": name, "args": args}).to_string();
         let gone = || Error::new(ErrorKind::Unreachable, "the connection is gone");
         self.out.send(text).await.map_err(|_| gone())?;
+        let watch = Stopwatch::start();
         let result = answer.await.unwrap_or_else(|_| Err(gone()));
         drop(waiting);
+        answered_after(watch.elapsed());
         result
     }
 

@@ -7,7 +7,7 @@ pub use answer::Answer;
 pub use reqwest::Method;
 
 use super::{
-    Stopwatch,
+    Stopwatch, answered_after,
     tls::{self, Identity, Server},
 };
 use crate::domain::{Error, Result, Secret};
@@ -198,7 +198,9 @@ impl Http {
     async fn once(&self, ask: &Ask, url: Url) -> Result<Answer> {
         let failed = |error| Failure { shown: &self.shown(), patience: ask.patience, error }.in_words();
         let request = self.request(&self.client()?, ask, url);
+        let watch = Stopwatch::start();
         let response = request.send().await.map_err(failed)?;
+        answered_after(watch.elapsed());
         Answer::read(response, self.settings.largest, &self.shown(), failed).await
     }
 

@@ -3,7 +3,7 @@ use crate::support::{
     screen::screen,
 };
 use insta::assert_snapshot;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 use vmdeck::{
     app::Message,
     domain::{Capabilities, Error, Figures, HostEvent, Link, Op, PowerState, Progress, Reply, TaskId},
@@ -100,10 +100,13 @@ fn a_long_sentence_takes_three_lines_and_says_where_the_rest_is() {
 #[test]
 fn hosts() {
     let mut app = fleet();
+    tell(&mut app, "hv2", HostEvent::Latency(Duration::from_millis(12)));
     press(&mut app, "4");
     assert_snapshot!("hosts-80x24", screen(&mut app, 80, 24));
     assert_snapshot!("hosts-120x40", screen(&mut app, 120, 40));
     assert_snapshot!("hosts-200x60", screen(&mut app, 200, 60));
     press(&mut app, "enter");
     assert_snapshot!("hosts-details-80x24", screen(&mut app, 80, 24));
+    press(&mut app, "esc end enter");
+    assert_snapshot!("host-log-80x24", screen(&mut app, 80, 24));
 }

@@ -12,6 +12,7 @@ use vmdeck::{
         Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Node, Op, OpSet,
         PowerState, Progress, Prospect, Result, Verdict, Vm, VmId,
     },
+    transport::answered_after,
 };
 
 /// How a method behaves.
@@ -41,6 +42,8 @@ pub(crate) struct World {
     pub look: Way,
     pub node: Way,
     pub load: f32,
+    /// How long its server takes to answer each request, where it has one.
+    pub latency: Option<Duration>,
     pub log: Vec<String>,
     pub sink: Option<EventSink>,
     /// How many starts run at once, and the most that did.
@@ -74,6 +77,7 @@ impl Fake {
             look: Way::Works,
             node: Way::Works,
             load: 0.4,
+            latency: None,
             console: Way::Fails(ErrorKind::Conflict),
             log: Vec::new(),
             sink: None,
@@ -98,6 +102,7 @@ impl Fake {
         let way = {
             let mut world = self.0.lock().unwrap();
             world.log.push(deed.to_owned());
+            world.latency.into_iter().for_each(answered_after);
             way(&world)
         };
         match way {

@@ -1,11 +1,12 @@
 //! The HTTP client of the adapters, against servers that behave and servers that do not.
 use crate::support::web::{Told, Web};
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use vmdeck::{
     domain::{ErrorKind, Result, Secret},
     transport::{
+        Latency,
         http::{Answer, Ask, Http, Method, Settings},
         tls::{Server, Trust},
     },
@@ -115,6 +116,22 @@ async fn no_answer_is_a_time_out_and_a_change_is_sent_once() {
         assert!(error.leaves_unknown());
     }
     assert_eq!(web.asked().len(), 4, "each once");
+}
+
+#[tokio::test]
+async fn the_time_to_an_answer_is_measured_and_not_that_of_its_body() {
+    let web = Web::serve(|asked| match asked.path.as_str() {
+        "/late" => Told::Late(Duration::from_millis(50), Box::new(Told::json(200, "1"))),
+        _ => Told::json(200, "1"),
+    });
+    let (http, latency) = (client(&web), Arc::<Latency>::default());
+    http.send(&Ask::get("/")).await.unwrap();
+    assert_eq!(latency.now(), None, "nobody measures");
+    latency.measure(http.send(&Ask::get("/late"))).await.unwrap();
+    let late = latency.now().unwrap();
+    assert!(late >= Duration::from_millis(50), "{late:?}");
+    latency.measure(http.send(&Ask::get("/"))).await.unwrap();
+    assert!(latency.now().unwrap() < late);
 }
 
 #[tokio::test]

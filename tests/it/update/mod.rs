@@ -6,6 +6,7 @@ mod forms;
 mod grow;
 mod hosts;
 mod images;
+mod link_log;
 mod listing;
 mod look_ahead;
 mod migrate;

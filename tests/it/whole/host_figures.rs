@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use vmdeck::{
     app::{Effect, Message},
-    domain::{Error, ErrorKind, Events, HostEvent, PowerState},
+    domain::{Error, ErrorKind, Events, HostEvent, PowerState, Request},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -102,4 +102,30 @@ async fn the_hosts_screen_follows_and_the_machines_cost_nothing() {
         assert_eq!(fake.count("node"), asked);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_server_takes_is_measured_by_what_is_read_anyway() {
+    let fake = quiet();
+    let mut stage = Stage::new(&[("a", &fake)]);
+    stage.up().await;
+    stage.pass(SECOND).await;
+    let latency = |stage: &Stage| {
+        let of = |message: &Message| match message {
+            Message::Host(_, HostEvent::Latency(time)) => Some(*time),
+            _ => None,
+        };
+        stage.seen.iter().rev().find_map(of)
+    };
+    assert_eq!(latency(&stage), None, "it has no server");
+    // What a person waits for may take as long as it likes.
+    fake.set(|w| w.latency = Some(9 * SECOND));
+    let task = stage.call("a", Request::Start("web".into()));
+    fake.set(|w| w.latency = Some(SECOND / 50));
+    stage.end(task).await.unwrap();
+    let asked = fake.0.lock().unwrap().log.len();
+    stage.pass(60 * SECOND).await;
+    assert_eq!(latency(&stage), Some(SECOND / 50));
+    let more = fake.0.lock().unwrap().log[asked..].to_vec();
+    assert!(more.iter().all(|deed| deed == "list" || deed == "find"), "nothing is asked for its sake: {more:?}");
 }
