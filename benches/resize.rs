@@ -184,6 +184,7 @@ fn main() {
         run: inside("run"),
         images: inside("images"),
         program: None,
+        qemu_img: None,
         accel: Some("tcg".to_owned()),
         headless: false,
         fetch: fetch::Options::default(),

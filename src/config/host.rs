@@ -27,6 +27,8 @@ pub struct Qemu {
     pub images: Option<PathBuf>,
     /// The `qemu-system-*` to run; None: `qemu-system-x86_64`, from `PATH`.
     pub program: Option<PathBuf>,
+    /// What makes and grows disks; None: `qemu-img`, from `PATH`.
+    pub qemu_img: Option<PathBuf>,
     /// `kvm`, `hvf`, `tcg`; None: the best that works.
     pub accel: Option<String>,
 }
@@ -312,6 +314,7 @@ fn qemu(table: &mut Table<'_>) -> Result<Qemu> {
         run: table.path("run")?,
         images: table.path("images")?,
         program: table.path("program")?,
+        qemu_img: table.path("qemu_img")?,
         accel: accel.map(str::to_owned),
     })
 }

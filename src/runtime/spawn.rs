@@ -32,6 +32,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 run: own(&qemu.run, &paths.run),
                 images: own(&qemu.images, &paths.images),
                 program: qemu.program.clone(),
+                qemu_img: qemu.qemu_img.clone(),
                 accel: qemu.accel.clone(),
                 headless: !policy.is_watching,
                 fetch: fetching(config),

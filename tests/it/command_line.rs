@@ -225,11 +225,16 @@ fn a_qemu_that_is_not_there_is_no_other_and_makes_no_machine() {
 /// It is a package of its own: a host may have the one and not the other.
 #[test]
 fn a_missing_qemu_img_is_told_by_its_name() {
-    let home = Home::new(&format!("[[host]]\nname = \"local\"\nprogram = {:?}\n", env!("CARGO_BIN_EXE_vmdeck")));
-    let made = home.command("call local create vm=web").env("PATH", home.path()).output().unwrap();
-    let (code, out, err) = told(&made);
-    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    let home = Home::new("[[host]]\nname = \"local\"\nqemu_img = \"/nowhere/qemu-img\"\n");
+    let (code, out, err) = home.run("call local create vm=web");
+    assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");
     assert!(err.contains("qemu-img is missing: set up this host"), "{err}");
+    let (_, out, _) = home.run("hosts");
+    assert!(out.contains("up, not set up"), "{out}");
+    let (code, out, _) = home.run("doctor");
+    assert_eq!(code, Some(1));
+    let lines = ["QEMU: ok: ", "qemu-img: missing: the `qemu_img` of the configuration is not there"];
+    assert!(lines.iter().all(|line| out.contains(line)), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

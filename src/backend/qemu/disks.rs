@@ -1,5 +1,5 @@
 //! The disks of a machine: as QEMU has them while it runs, as their files say while it is off. How they grow.
-use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size, installed::image_tool};
+use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size};
 use crate::{
     backend::{Call, Disks},
     domain::{
@@ -139,7 +139,7 @@ impl Local {
         }
         let path = self.store.folder(vm)?.join(&disk.file);
         plan.check(id, virtual_size(&path, &disk.format))?;
-        let tool = image_tool()?;
+        let tool = self.settings.image_tool()?;
         let resize = Program::new(tool).args(["resize", "-q", "-f", &disk.format]).operand(&path)?;
         resize.arg(plan.to.0.to_string()).run().await.map(drop).map_err(|error| in_use(&path, error))
     }

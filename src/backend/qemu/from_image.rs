@@ -1,5 +1,5 @@
 //! Disks made of images of the library: copied, or as a layer that holds only what changes.
-use super::{ImageKind, Local, image_header::backing, installed::image_tool};
+use super::{ImageKind, Local, image_header::backing};
 use crate::{
     domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Progress, Result, clean_line},
     fetch::copy_file,
@@ -27,6 +27,8 @@ pub(super) struct FromImage {
     path: PathBuf,
     kind: ImageKind,
     way: Way,
+    /// What makes layers and grows copies, or that it is missing.
+    tool: Result<PathBuf>,
     /// None: as large as the image.
     size: Option<ByteSize>,
 }
@@ -64,7 +66,8 @@ impl FromImage {
             "" => None,
             size => Some(size.parse().map_err(|why| Error::invalid(format_args!("size: {why}")))?),
         };
-        let source = Self { name: clean_line(name).into_owned(), path, kind, way, size };
+        let source =
+            Self { name: clean_line(name).into_owned(), path, kind, way, tool: local.settings.image_tool(), size };
         source.guard(&source.path, kind)?;
         Ok(Some(source))
     }
@@ -119,7 +122,7 @@ impl FromImage {
     }
 
     async fn lay_over(&self, path: &Path) -> Result<()> {
-        let tool = image_tool()?;
+        let tool = self.tool.clone()?;
         let create = Program::new(tool).args(["create", "-q", "-f", "qcow2", "-F", self.kind.name(), "-b"]);
         let create = create.operand(&self.path)?.operand(path)?;
         let size = self.size.or(self.kind.disk_size()).unwrap_or_default();
@@ -157,7 +160,7 @@ impl FromImage {
         if self.format() == "raw" {
             return to.set_len(size).map_err(at(path));
         }
-        let tool = image_tool()?;
+        let tool = self.tool.clone()?;
         let resize = Program::new(tool).args(["resize", "-q", "-f", "qcow2"]).operand(path)?;
         resize.arg(size.to_string()).run().await.map(drop)
     }

@@ -74,12 +74,28 @@ impl KnownProbe {
     }
 }
 
+/// A program by its path, or by its name. One that was asked for by its path is not exchanged for another.
+fn named(path: Option<&PathBuf>, name: &str) -> Option<PathBuf> {
+    match path {
+        Some(path) => path.is_file().then(|| path.clone()),
+        None => find_program(name),
+    }
+}
+
 impl Settings {
     /// QEMU itself, if it is installed.
     pub fn qemu(&self) -> Option<PathBuf> {
-        let Some(program) = &self.program else { return find_program("qemu-system-x86_64") };
-        // One that was asked for by name is not exchanged for another.
-        program.is_file().then(|| program.clone())
+        named(self.program.as_ref(), "qemu-system-x86_64")
+    }
+
+    /// What makes disks and grows them, which many distributions pack apart from QEMU; None: it is not installed.
+    pub fn qemu_img(&self) -> Option<PathBuf> {
+        named(self.qemu_img.as_ref(), "qemu-img")
+    }
+
+    /// The same, or the sentence that it is missing.
+    pub(super) fn image_tool(&self) -> Result<PathBuf> {
+        self.qemu_img().ok_or_else(|| Error::conflict("qemu-img is missing: set up this host"))
     }
 
     /// The accelerator for a machine, and why that one. `own`: what its record says.
@@ -203,11 +219,6 @@ impl Local {
 /// QEMU is not here.
 pub(super) fn missing() -> Error {
     Error::conflict("QEMU is missing: set up this host")
-}
-
-/// What makes disks and grows them, which many distributions pack apart from QEMU.
-pub(super) fn image_tool() -> Result<PathBuf> {
-    find_program("qemu-img").ok_or_else(|| Error::conflict("qemu-img is missing: set up this host"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 use super::{
     Boot, DiskRecord, Firmware, Local, Qemu, Record,
     from_image::{FromImage, ways},
-    installed::image_tool,
     leftovers::{Work, take_apart},
     node, write_whole,
 };
@@ -133,7 +132,7 @@ impl Local {
         if let Some(source) = source {
             source.make(&file, &call.cancel, |progress| call.progress(progress)).await?;
         } else {
-            let create = Program::new(image_tool()?).args(["create", "-q", "-f", "qcow2"]);
+            let create = Program::new(self.settings.image_tool()?).args(["create", "-q", "-f", "qcow2"]);
             create.operand(file)?.arg(size("disk")?.0.to_string()).run().await?;
         }
         write_whole(&made.path().join("machine.toml"), &record.to_toml())?;

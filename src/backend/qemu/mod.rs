@@ -42,8 +42,8 @@ pub use store::{FolderLock, Store, write_whole};
 use crate::{
     backend::{Backend, EventSink, Images, Nodes, Snapshots, fetching::Fetching},
     domain::{
-        Cancel, Capabilities, Events, Expect, Figures, Inventory, Limits, Node, Op, OpSet, Result, Secret, Verdict, Vm,
-        VmId,
+        Cancel, Capabilities, Error, Events, Expect, Figures, Inventory, Limits, Node, Op, OpSet, Result, Secret,
+        Verdict, Vm, VmId,
     },
     fetch,
 };
@@ -120,6 +120,9 @@ const NEVER: [(Op, &str); 11] = [
 /// What cannot be done before QEMU is installed.
 const NEED_QEMU: [Op; 3] = [Op::Start, Op::Create, Op::Install];
 
+/// What cannot be done before `qemu-img` is. Some disks can be added without it, and those of a machine that runs be grown.
+const NEED_QEMU_IMG: [Op; 1] = [Op::Create];
+
 /// Where everything is, and how QEMU is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -131,6 +134,8 @@ pub struct Settings {
     pub images: PathBuf,
     /// QEMU; None: the one on `PATH`.
     pub program: Option<PathBuf>,
+    /// `qemu-img`; None: the one on `PATH`.
+    pub qemu_img: Option<PathBuf>,
     /// `kvm`, `hvf` or `tcg` for all machines that do not say otherwise.
     pub accel: Option<String>,
     /// For one command without a screen: takes the monitor that is kept for those.
@@ -183,7 +188,7 @@ impl Local {
             events: Events::Push,
             cancel: Cancel::Sure,
             version: "QEMU".to_owned(),
-            is_set_up: Some(self.settings.qemu().is_some()),
+            is_set_up: Some(self.settings.qemu().is_some() && self.settings.qemu_img().is_some()),
             // A large image may be copied to make a disk.
             limits: Limits { patience: COPIES.map(|op| (op, COPYING)).to_vec(), ..Limits::default() },
             missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
@@ -192,11 +197,17 @@ impl Local {
         if let Some(probe) = self.known_probe() {
             found.version = format!("QEMU {}", probe.version);
         }
-        if found.is_set_up == Some(false) {
-            for op in NEED_QEMU {
-                found.ops = found.ops.without(op);
-                found.missing.push((op, installed::missing().message.into()));
+        let mut lacks = |ops: &[Op], why: Error| {
+            for op in ops {
+                found.ops = found.ops.without(*op);
+                found.missing.push((*op, why.message.clone().into()));
             }
+        };
+        if self.settings.qemu().is_none() {
+            lacks(&NEED_QEMU, installed::missing());
+        }
+        if let Err(why) = self.settings.image_tool() {
+            lacks(&NEED_QEMU_IMG, why);
         }
         let kept = format!("Disks that are kept go to {}", self.kept_disks().display());
         let order = "A disk that can boot comes before the CD, unless the machine's boot order says otherwise";

@@ -3,7 +3,6 @@ use super::{
     DiskRecord, Local, Monitor, Record,
     disks::{find, in_use},
     from_image::{FromImage, ways, whole_sectors},
-    installed::image_tool,
     leftovers::Work,
 };
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
@@ -70,7 +69,7 @@ impl Local {
         let made = work.path().join("disk");
         match &source {
             Some(source) => source.make(&made, &call.cancel, |progress| call.progress(progress)).await?,
-            None => make(&made, format, ByteSize(whole_sectors(size))).await?,
+            None => make(self.settings.image_tool(), &made, format, ByteSize(whole_sectors(size))).await?,
         }
         let lock = self.store.lock(vm).await?;
         if call.cancel.is_cancelled() {
@@ -164,13 +163,12 @@ fn free_id(vm: &VmId, record: &Record, folder: &Path) -> Result<String> {
 }
 
 /// An empty image at a path where nothing is.
-async fn make(path: &Path, format: &str, size: ByteSize) -> Result<()> {
+async fn make(tool: Result<PathBuf>, path: &Path, format: &str, size: ByteSize) -> Result<()> {
     if format == "raw" {
         let made = File::create_new(path).and_then(|file| file.set_len(size.0));
         return made.map_err(at(path));
     }
-    let tool = image_tool()?;
-    let create = Program::new(tool).args(["create", "-q", "-f", "qcow2"]).operand(path)?;
+    let create = Program::new(tool?).args(["create", "-q", "-f", "qcow2"]).operand(path)?;
     let made = create.arg(size.0.to_string()).run().await;
     if made.is_err() {
         let _ = fs::remove_file(path);

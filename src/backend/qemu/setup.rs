@@ -108,13 +108,19 @@ impl Local {
             None if is_named => Err("the `program` of the configuration is not there: no machine can run"),
             None => Err("not installed: no machine can run"),
         };
-        let tool = find_program("qemu-img").map(|path| path.display().to_string());
-        let tool = tool.ok_or("not installed: no disk can be made, and none grown while its machine is off");
+        let tool = self.settings.qemu_img().map(|path| path.display().to_string());
+        let is_tool_named = self.settings.qemu_img.is_some();
+        let tool = tool.ok_or(match is_tool_named {
+            true => "the `qemu_img` of the configuration is not there: no disk can be made",
+            false => "not installed: no disk can be made, and none grown while its machine is off",
+        });
         let firmware = uefi().map(|(code, _)| code.display().to_string());
         let firmware = firmware.ok_or("not installed: only machines with a BIOS can run");
-        for (need, present) in
-            [(Need::Qemu, qemu.is_ok() || is_named), (Need::Tools, tool.is_ok()), (Need::Firmware, firmware.is_ok())]
-        {
+        for (need, present) in [
+            (Need::Qemu, qemu.is_ok() || is_named),
+            (Need::Tools, tool.is_ok() || is_tool_named),
+            (Need::Firmware, firmware.is_ok()),
+        ] {
             if !present {
                 missing.packages.push(need);
             }

@@ -213,11 +213,14 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
     let mut sweeping = JoinSet::new();
     loop {
         // Asking QEMU for its version takes longer than a first screen may wait; and it may be installed meanwhile.
-        let program = (short_rounds == 0 || asked.is_none()).then(|| local.settings.qemu()).flatten();
-        if program.is_some() && program != asked {
-            asked = program;
-            if local.probe().await.is_ok() {
-                let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
+        if short_rounds == 0 || !matches!(asked, Some((Some(_), Some(_)))) {
+            let found = (local.settings.qemu(), local.settings.qemu_img());
+            let before = asked.replace(found.clone());
+            if before.as_ref() != Some(&found) {
+                let is_known = found.0.is_some() && local.probe().await.is_ok();
+                if is_known || before.is_some() {
+                    let _ = teller.events.send(HostEvent::Capabilities(Box::new(local.capabilities()))).await;
+                }
             }
         }
         let names = names_there.read(&local);

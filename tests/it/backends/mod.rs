@@ -48,6 +48,7 @@ mod qemu_leftovers;
 mod qemu_life;
 mod qemu_records;
 mod qemu_releases;
+mod qemu_tools;
 mod qemu_trouble;
 mod qmp;
 mod sysadm_jobs;

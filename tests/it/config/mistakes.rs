@@ -28,7 +28,7 @@ fn unknown_names_are_told_with_the_nearest() {
     assert_eq!(host("backend = \"qmeu\""), "3: [[host]] h backend: `qmeu`: did you mean `qemu`?");
     assert_eq!(
         host("backend = \"qemu\"\nurl = \"http://x\""),
-        "4: nothing is called `url` in [[host]] h: there are accel, backend, enabled, images, machines, name, program, run"
+        "4: nothing is called `url` in [[host]] h: there are accel, backend, enabled, images, machines, name, program, qemu_img, run"
     );
 }
 

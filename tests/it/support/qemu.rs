@@ -119,6 +119,7 @@ fn settings(folder: &tempfile::TempDir, headless: bool) -> Settings {
         run: inside("run"),
         images: inside("images"),
         program: None,
+        qemu_img: None,
         accel: Some("tcg".to_owned()),
         headless,
         fetch: fetch::Options::default(),
