@@ -138,6 +138,8 @@ pub enum Fault {
     Start,
     /// The first key breaks the screen.
     Screen,
+    /// The first key breaks what reads the keys.
+    Keys,
 }
 
 /// What a host is and how it is reached.
@@ -358,7 +360,13 @@ fn demo(table: &mut Table<'_>) -> Result<Demo> {
         None => Scene::Home,
     };
     let machines = table.get("machines").map(|v| v.number(1..=100_000)).transpose()?;
-    let faults = [("silent", Fault::Silent), ("bare", Fault::Bare), ("start", Fault::Start), ("screen", Fault::Screen)];
+    let faults = [
+        ("silent", Fault::Silent),
+        ("bare", Fault::Bare),
+        ("start", Fault::Start),
+        ("screen", Fault::Screen),
+        ("keys", Fault::Keys),
+    ];
     let fault = table.get("fault").map(|v| v.choice(&faults));
     let mut without = OpSet::default();
     if let Some(value) = table.get("without") {

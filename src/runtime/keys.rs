@@ -112,7 +112,7 @@ fn typed<'a>(tty: &OwnedFd, bytes: &'a mut [u8]) -> io::Result<&'a [u8]> {
 
 /// Passes on what the person does, until nobody wants it or the terminal is gone: on this thread, since a key that had to
 /// pass through another would wait for its turn there.
-pub(super) async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
+pub(super) async fn keys(outside: &mpsc::Sender<Outside>, is_faulty: bool) -> io::Result<()> {
     #[expect(deprecated, reason = "its successor is unsafe, and asks for what an owned descriptor promises")]
     let tty = AsyncFd::with_interest(tty()?, Interest::READABLE)?;
     let mut resized = signal(SignalKind::window_change())?;
@@ -130,6 +130,7 @@ pub(super) async fn keys(outside: &mpsc::Sender<Outside>) -> io::Result<()> {
             if typed.is_empty() {
                 break;
             }
+            assert!(!is_faulty, "rehearsed on the demo");
             inputs = reader.take(typed);
         }
         let patience = reader.patience();

@@ -11,6 +11,7 @@ mod host;
 mod hosts;
 pub mod interrupt;
 mod keys;
+mod lend;
 mod moved;
 mod osc;
 mod policy;
@@ -34,7 +35,7 @@ pub use terse::Terse;
 
 use crate::{
     app::{self, App},
-    config::{BackendConfig, Config, Fault, Paths},
+    config::{BackendConfig, Config, Fault, HostConfig, Paths},
     ui::Theme,
 };
 use std::io::Write as _;
@@ -47,16 +48,17 @@ use std::io::Write as _;
 pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, theme: Theme) -> std::io::Result<()> {
     let (mut hosts, inbox) = Hosts::on_threads(config.hosts.len());
     let policy = Policy::watching(&config.refresh);
-    let stage = terminal::TerminalGuard::new()?;
+    let has = |fault| {
+        let demo = |host: &HostConfig| matches!(&host.backend, BackendConfig::Demo(demo) if demo.fault == Some(fault));
+        config.hosts.iter().any(demo)
+    };
+    let stage = terminal::TerminalGuard::new(has(Fault::Keys))?;
     for host in &config.hosts {
         spawn::spawn(&mut hosts, host, config, paths, policy);
     }
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
-    screen.is_faulty = config
-        .hosts
-        .iter()
-        .any(|host| matches!(&host.backend, BackendConfig::Demo(demo) if demo.fault == Some(Fault::Screen)));
+    screen.is_faulty = has(Fault::Screen);
     let ended = screen.run().await;
     let ScreenLoop { hosts, stage, left, .. } = screen;
     drop(stage);

@@ -3,7 +3,8 @@
 use super::{
     Hosts,
     guarded::{at, instant},
-    terminal::{Outside, stand_still},
+    lend::lend,
+    terminal::{Outside, broken},
 };
 use crate::{
     app::{App, Effect, Message, Title, Visible},
@@ -33,7 +34,7 @@ const TITLE: Duration = Duration::from_secs(10);
 /// How long changes that are under way get to end when the program does.
 const GRACE: Duration = Duration::from_secs(2);
 /// How many messages are taken between two looks at the keys.
-const BATCH: usize = 256;
+pub(super) const BATCH: usize = 256;
 
 /// Where the application is shown: a terminal, or a screen in memory.
 pub trait Stage {
@@ -200,6 +201,7 @@ where
             Outside::Continued => self.execute(Effect::Redraw).await,
             // Ctrl-C that ended an editor reaches us too, and may come after its end. Ours comes as a key.
             Outside::Interrupt if instant() < self.edited => Ok(()),
+            Outside::Broken => broken(),
             Outside::Stop | Outside::Interrupt => {
                 self.stopped = true;
                 Ok(())
@@ -348,51 +350,12 @@ where
                 () = sleep_until(until) => return Ok(()),
                 outside = self.outside.recv() => match outside {
                     Some(Outside::Input(Input::Key(_)) | Outside::Stop | Outside::Interrupt) | None => return Ok(()),
+                    Some(Outside::Broken) => broken(),
                     Some(_) => {}
                 },
                 Some(message) = self.inbox.recv() => {
                     self.app.set_now(now());
                     self.update(message).await?;
-                }
-            }
-        }
-    }
-}
-
-/// What goes on while the terminal is lent.
-type Rest<'a> = (&'a mut App, &'a Hosts, &'a mut mpsc::Receiver<Message>, &'a mut mpsc::Receiver<Outside>);
-
-/// Hears the hosts while the terminal is lent; what they cause is drawn afterwards. Refused: the program has to end, or
-/// to stop.
-///
-/// A Ctrl-C or Ctrl-Z in a `program` of its own is meant for that, and reaches us too: we do not end, and stop along.
-async fn lend<T>(
-    lent: impl Future<Output = T>,
-    program: bool,
-    (app, hosts, inbox, outside): Rest<'_>,
-) -> std::result::Result<T, Outside> {
-    tokio::pin!(lent);
-    let mut batch = Vec::new();
-    loop {
-        tokio::select! {
-            ended = &mut lent => return Ok(ended),
-            outside = outside.recv() => match outside {
-                Some(Outside::Stop) | None => return Err(Outside::Stop),
-                Some(end @ (Outside::Interrupt | Outside::Suspend)) if !program => return Err(end),
-                Some(Outside::Suspend) if program => {
-                    // Where it cannot stop it goes on, and nothing is lost.
-                    let _ = stand_still();
-                }
-                Some(_) => {}
-            },
-            _ = inbox.recv_many(&mut batch, BATCH) => {
-                app.set_now(now());
-                for message in batch.drain(..) {
-                    for effect in app.update(message) {
-                        if let Some(refused) = hosts.execute(effect) {
-                            app.update(refused);
-                        }
-                    }
                 }
             }
         }

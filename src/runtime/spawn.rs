@@ -52,7 +52,7 @@ pub(super) fn spawn(hosts: &mut Hosts, host: &HostConfig, config: &Config, paths
                 Some(config::Fault::Start) => made.faulty(),
                 Some(config::Fault::Silent) => made.silent(),
                 Some(config::Fault::Bare) => made.bare(),
-                Some(config::Fault::Screen) | None => made,
+                Some(config::Fault::Screen | config::Fault::Keys) | None => made,
             };
             hosts.add(id, made, policy);
         }

@@ -40,6 +40,8 @@ pub enum Outside {
     Suspend,
     /// SIGCONT: somebody else may have used the terminal.
     Continued,
+    /// What reads the keys has ended by a bug, which was told.
+    Broken,
 }
 
 /// Whether the terminal is in our modes, so that it is given back once.
@@ -88,6 +90,11 @@ fn set_hook() {
     }));
 }
 
+/// Ends the program as the bug does that was told already: the terminal is the shell's again by now.
+pub(super) fn broken() -> ! {
+    panic::resume_unwind(Box::new("what reads the keys has ended by a bug"))
+}
+
 /// Stops until SIGCONT: SIGSTOP cannot be caught.
 pub(super) fn stand_still() -> io::Result<()> {
     Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?)
@@ -107,11 +114,13 @@ pub(super) struct TerminalGuard {
     outside: mpsc::Sender<Outside>,
     input: JoinSet<()>,
     signals: JoinSet<()>,
+    /// The first key is a bug to rehearse.
+    is_faulty: bool,
 }
 
 impl TerminalGuard {
     /// Takes the terminal; and where keys and signals come out. To be called inside a [`tokio::task::LocalSet`].
-    pub(super) fn new() -> io::Result<(Self, mpsc::Receiver<Outside>)> {
+    pub(super) fn new(is_faulty: bool) -> io::Result<(Self, mpsc::Receiver<Outside>)> {
         let (outside, inlet) = mpsc::channel(64);
         let mut signals = JoinSet::new();
         for (kind, meaning) in [
@@ -132,18 +141,18 @@ impl TerminalGuard {
         set_hook();
         take().inspect_err(|_| give_back())?;
         let terminal = screen().inspect_err(|_| give_back())?;
-        let mut guard = Self { terminal, outside, input: JoinSet::new(), signals };
+        let mut guard = Self { terminal, outside, input: JoinSet::new(), signals, is_faulty };
         guard.listen();
         Ok((guard, inlet))
     }
 
     /// Reads keys from now on, on this thread: a key that had to pass through another would wait for its turn there.
     fn listen(&mut self) {
-        let outside = self.outside.clone();
+        let (outside, is_faulty) = (self.outside.clone(), self.is_faulty);
         self.input.spawn_local(async move {
             let _stop = StopOnPanic(outside.clone().reserve_owned().await.ok());
             // No error is told: a terminal that is gone ends the program.
-            let _ = keys(&outside).await;
+            let _ = keys(&outside, is_faulty).await;
             let _ = outside.send(Outside::Stop).await;
         });
     }
@@ -170,7 +179,7 @@ impl Drop for StopOnPanic {
         if let Some(place) = self.0.take()
             && thread::panicking()
         {
-            place.send(Outside::Stop);
+            place.send(Outside::Broken);
         }
     }
 }
@@ -258,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn keys_that_end_by_a_bug_end_the_program_and_those_that_are_no_more_read_do_not() {
-        for (is_bug, wanted) in [(true, Some(Outside::Stop)), (false, None)] {
+        for (is_bug, wanted) in [(true, Some(Outside::Broken)), (false, None)] {
             let (outside, mut inlet) = mpsc::channel(2);
             let stop = StopOnPanic(outside.clone().reserve_owned().await.ok());
             // Whatever else came, there is room for it.

@@ -151,14 +151,16 @@ fn faulty(fault: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_bug_of_the_screen_ends_it_with_the_terminal_restored() {
-    let home = faulty("screen");
-    let mut program = Program::start(home.path(), &[]);
-    program.until_shown("web2");
-    program.press("j");
-    program.until_shown("vmdeck: a bug ended the program");
-    assert!(!program.is_raw());
-    program.ends(101);
+fn a_bug_of_the_screen_or_of_the_keys_ends_it_with_the_terminal_restored() {
+    for fault in ["screen", "keys"] {
+        let home = faulty(fault);
+        let mut program = Program::start(home.path(), &[]);
+        program.until_shown("web2");
+        program.press("j");
+        program.until_shown("vmdeck: a bug ended the program");
+        assert!(!program.is_raw(), "{fault}");
+        program.ends(101);
+    }
 }
 
 #[test]
