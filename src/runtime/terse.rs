@@ -18,6 +18,9 @@ const AGAIN: u16 = 3;
 /// From so many blanks on they are erased and not written.
 const ERASED: u16 = 6;
 
+/// So many columns are rather gone back one by one than counted.
+const BACK: u16 = 4;
+
 /// From so many cells on it is worth a look whether rows only moved.
 const MANY: usize = 100;
 
@@ -74,14 +77,11 @@ impl<W: Write> Terse<W> {
         CrosstermBackend::new(&mut self.to)
     }
 
-    /// Moves to a cell, over those between by writing them again where that is shorter.
+    /// Moves to a cell: over those between by writing them again where that is shorter, or down.
     fn go(&mut self, x: u16, y: u16) {
-        let (column, row) = (x + 1, y + 1);
+        let column = x + 1;
         let Some(at) = self.at.filter(|at| at.y == y && at.x <= x) else {
-            let _ = match x {
-                0 => write!(self.text, "\x1b[{row}H"),
-                _ => write!(self.text, "\x1b[{row};{column}H"),
-            };
+            self.jump(x, y);
             return (self.at, self.is_sure) = (Some(Position { x, y }), true);
         };
         let row = self.rows.get(usize::from(y)).map_or(&[][..], Vec::as_slice);
@@ -100,6 +100,30 @@ impl<W: Write> Terse<W> {
             _ => write!(self.text, "\x1b[{column}G"),
         };
         (self.at, self.is_sure) = (Some(Position { x, y }), true);
+    }
+
+    /// Moves to a cell of another row, or to one before this one.
+    fn jump(&mut self, x: u16, y: u16) {
+        let start = self.text.len();
+        let _ = match (x, y + 1) {
+            (0, row) => write!(self.text, "\x1b[{row}H"),
+            (_, row) => write!(self.text, "\x1b[{row};{}H", x + 1),
+        };
+        // Behind its last column a terminal may wait for the next letter, and goes back and down as it likes.
+        let is_inside =
+            |at: &Position| self.rows.get(usize::from(at.y)).is_some_and(|row| row.len() > usize::from(at.x));
+        let Some(at) = self.at.filter(|at| self.is_sure && at.y < y && is_inside(at)) else { return };
+        let absolute = self.text.split_off(start);
+        self.text.extend((at.y..y).map(|_| '\n').take(absolute.len()));
+        let _ = match (x, at.x.saturating_sub(x)) {
+            (0, 1..) => write!(self.text, "\r"),
+            (_, back @ 0..=BACK) if x <= at.x => write!(self.text, "{}", "\x08".repeat(back.into())),
+            (_, back @ 1..) => write!(self.text, "\x1b[{back}D"),
+            _ => write!(self.text, "\x1b[{}C", x - at.x),
+        };
+        if self.text.len() - start >= absolute.len() {
+            self.text.replace_range(start.., &absolute);
+        }
     }
 
     /// Keeps what stands in a cell from now on.

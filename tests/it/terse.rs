@@ -115,6 +115,18 @@ fn nothing_is_said_twice() {
         "\x1b[3;5Haa \x1b[90mb\x1b[m"
     );
     assert_eq!(sent(&|t| t.draw([(4, 2, &a), (9, 2, &a)].into_iter()).unwrap()), "\x1b[3;5Ha\x1b[4Ca");
+    // What follows below: down, and back as far as was written, where the row is known to go on.
+    let line = (0..20).map(|x| (x, 2, &a)).chain([(4, 3, &b), (5, 3, &b)]);
+    assert_eq!(sent(&|t| t.draw(line.clone()).unwrap()), format!("\x1b[3H{}\x1b[4;5H\x1b[90mbb\x1b[m", "a".repeat(20)));
+    let steps = [(4, 2, &a), (5, 2, &a), (19, 2, &a), (4, 3, &a), (19, 3, &a), (4, 4, &a), (5, 4, &a), (3, 6, &a)];
+    assert_eq!(
+        sent(&|t| {
+            t.draw((0..7).flat_map(|y| (0..20).map(move |x| (x, y))).map(|(x, y)| (x, y, &b))).unwrap();
+            t.writer_mut().clear();
+            t.draw(steps.into_iter()).unwrap();
+        }),
+        "\x1b[3;5Haa\x1b[13Ca\x1b[4;5Ha\x1b[14Ca\x1b[5;5Haa\n\n\x08\x08\x08a"
+    );
     let blank = cell(" ", Style::new());
     assert_eq!(sent(&|t| t.draw((0..9).map(|x| (x, 0, &blank))).unwrap()), "\x1b[1H\x1b[9X");
 }
