@@ -122,15 +122,26 @@ impl Shell {
         self.heard(program, None, async |program| program.fed(&fed, each, go_on).await).await
     }
 
-    /// How large iohyve's own file of an image is: each has a file system of its own, with one file of its name in it.
-    /// None: that cannot be seen.
+    /// How large iohyve's own file of an image is. None: that cannot be seen.
     pub(super) async fn size_in_library(&self, name: &str) -> Result<Option<u64>> {
+        match self.path_in_library(name).await? {
+            Some(path) => self.size_of(&path).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Where iohyve's own file of an image is: each has a file system of its own, with one file of its name in it.
+    pub(super) async fn path_in_library(&self, name: &str) -> Result<Option<String>> {
         let sets = self.other(&["zfs", "list", "-H", "-o", "name,mountpoint", "-t", "filesystem"]).await?;
         let (sets, ending) = (String::from_utf8_lossy(&sets.stdout).into_owned(), format!("/iohyve/ISO/{name}"));
         let mut mounted = sets.lines().filter_map(|line| line.split_once('\t'));
         let found = mounted.find(|(set, mount)| set.ends_with(&ending) && mount.starts_with('/'));
-        let Some((_, mount)) = found else { return Ok(None) };
-        let counted = self.other(&["wc", "-c", &format!("{mount}/{name}")]).await?;
+        Ok(found.map(|(_, mount)| format!("{mount}/{name}")))
+    }
+
+    /// How large a file is there; none has nothing in it. None: that cannot be seen.
+    pub(super) async fn size_of(&self, path: &str) -> Result<Option<u64>> {
+        let counted = self.other(&["wc", "-c", path]).await?;
         if String::from_utf8_lossy(&counted.stderr).contains("No such file") {
             return Ok(Some(0));
         }

@@ -4,6 +4,7 @@ use super::{
     command::Shell,
     copy::{COPIES, Copy},
     differs, names,
+    standing::Standing,
 };
 use crate::{
     backend::{
@@ -68,7 +69,7 @@ impl Incoming {
         let found = inside(&self.folder).filter(|(name, _)| !fetched.contains(name));
         let found = found.chain(inside(&self.folder.join("whole")));
         let found = found.filter(|(name, path)| is_image(name) && path.is_file());
-        found.map(|(name, path)| (name, File::open(path).is_ok_and(|file| file.try_lock_shared().is_err()))).collect()
+        found.map(|(name, path)| (name, is_held(&path))).collect()
     }
 
     /// Tells that all of it has come: the last that was told may be a moment old.
@@ -88,9 +89,33 @@ impl Incoming {
 
     /// The images of iohyve's library. One that it has begun to copy from here is none yet.
     pub(super) async fn isos(&self) -> Result<Vec<String>> {
-        let mut isos = self.shell.isos().await?;
-        isos.retain(|name| !self.is_begun(name));
+        let all = self.shell.isos().await?;
+        let mut isos = Vec::with_capacity(all.len());
+        for name in all {
+            let is_on_the_way = self.is_begun(&name)
+                && (is_held(&self.whole_at(&name)) || self.standing(&name).await? != Some(Standing::Other));
+            if !is_on_the_way {
+                isos.push(name);
+            }
+        }
         Ok(isos)
+    }
+
+    /// What the library has of an image whose copy was begun at some time; None: there was no such copy, or nothing is left
+    /// of it. A connection may have ended before iohyve was told to begin, and who began may be gone: the mark alone does
+    /// not tell whose it is. One that speaks of nothing of ours is taken away.
+    async fn standing(&self, name: &str) -> Result<Option<Standing>> {
+        if !self.is_begun(name) {
+            return Ok(None);
+        }
+        let standing = match self.has(name).await? {
+            true => Some(self.shell.standing(name, &self.whole_at(name)).await?),
+            false => None,
+        };
+        if matches!(standing, None | Some(Standing::Other)) {
+            self.end(name);
+        }
+        Ok(standing)
     }
 
     /// What is fetched, or has come; and what was.
@@ -128,14 +153,23 @@ impl Incoming {
     /// Has iohyve copy it, and believes that only where all of it is there.
     async fn copied(&self, whole: &Path, name: &str, call: &Call) -> Result<()> {
         let size = fs::metadata(whole).map_err(at(whole))?.len();
-        let replaces = self.is_begun(name);
-        // Somebody else may have put one of that name there while ours came.
-        if !replaces && self.has(name).await? {
-            return Err(not_ours(whole, name));
-        }
+        let replaces = match self.standing(name).await? {
+            // Nobody was there any more to hear of it.
+            Some(Standing::Whole) => return Ok(()),
+            // What cannot be seen is what the mark says.
+            Some(Standing::Part | Standing::Unseen) => true,
+            // Somebody else may have put one of that name there while ours came.
+            Some(Standing::Other) => return Err(not_ours(whole, name)),
+            None if self.has(name).await? => return Err(not_ours(whole, name)),
+            None => false,
+        };
         let begins = || self.begin(name).map_err(|why| why.context(format_args!("{name} was not copied")));
         let copy = Copy { path: whole, size, name, replaces, begins: &begins, call };
-        let Some(output) = self.shell.copy_image(&copy).await? else {
+        let unsure = |error: Error| match error.leaves_unknown() && self.is_begun(name) {
+            true => error.context(format_args!("whether iohyve copied {name} is not known, and seen when that goes on")),
+            false => error,
+        };
+        let Some(output) = self.shell.copy_image(&copy).await.map_err(unsure)? else {
             return Err(not_ours(whole, name));
         };
         if call.cancel.is_cancelled() {
@@ -226,7 +260,9 @@ impl Incoming {
                 false => Ok(()),
             };
         };
-        self.removed(name).await?;
+        if self.standing(name).await?.is_some_and(|standing| standing != Standing::Other) {
+            self.removed(name).await?;
+        }
         self.discard(name).map_err(at(&whole))
     }
 }
@@ -254,6 +290,11 @@ impl Library for Incoming {
 /// Neither a part of one nor what a checksum spoke against.
 fn is_image(name: &str) -> bool {
     names::check_iso(name).is_ok() && crate::fetch::check_library_name(name).is_ok()
+}
+
+/// Whether some vmdeck has iohyve copy it now.
+fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock_shared().is_err())
 }
 
 /// The file, which is ours alone from now on; None: it is gone, since whoever had hold of it is done.

@@ -15,6 +15,7 @@ mod read;
 mod setup;
 pub(in crate::backend) mod sizes;
 mod snapshots;
+mod standing;
 pub(in crate::backend) mod values;
 
 pub use command::Place;

@@ -1,7 +1,7 @@
 //! Images that go to another computer's iohyve through ssh: how far they are, and what is left of one that is stopped.
 use crate::support::{freebsd::Rig, libvirt::ssh as script, qemu::eventually};
 use serde_json::json;
-use std::fs;
+use std::{fs, path::PathBuf};
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
@@ -15,7 +15,8 @@ const M: u64 = 1 << 20;
 const SIZE: u64 = 8 * M + 333;
 
 /// A FreeBSD behind an ssh that passes on the first MiB of what it is sent, and the rest once there is a file `gate`; and
-/// that ends once there is a file `end`: without its last words where there is a file `lost`.
+/// that ends once there is a file `end`: without its last words where there is a file `lost`. Where there is a file `cut`,
+/// it loses what comes after the image, which is the word to go on.
 async fn far() -> (Rig, Iohyve, String) {
     let rig = Rig::new();
     fs::create_dir(rig.path("tmp")).unwrap();
@@ -24,11 +25,13 @@ async fn far() -> (Rig, Iohyve, String) {
     let slow = format!(
         "here={}\nfor line; do :; done\nexport TMPDIR=$here/tmp PATH=\"$here:$PATH\"\ncase \"$line\" in\n*cpiso*)\n\
         exec 3<&0; mkfifo $here/p.$$\n\
-         {{ head -c {M} <&3; {}; cat <&3; }} >$here/p.$$ 2>/dev/null &\n\
+         {{ head -c {M} <&3; {}; head -c {rest} <&3; [ -e $here/cut ] && {} || cat <&3; }} >$here/p.$$ 2>/dev/null &\n\
          sh -c \"$line\" <$here/p.$$; c=$?; {}; [ -e $here/lost ] && exit 255; exit $c;;\n*) exec sh -c \"$line\";;\nesac",
         here.display(),
         waits("gate"),
-        waits("end")
+        waits("library/whole/.far.iso.begun"),
+        waits("end"),
+        rest = SIZE - M,
     );
     script(&rig.path("slow"), &slow);
     fs::write(rig.path("far.iso"), vec![7; SIZE.try_into().unwrap()]).unwrap();
@@ -181,4 +184,86 @@ async fn what_cannot_be_marked_as_ours_is_not_copied() {
     }
     assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!([])));
     assert!(rig.path("library/whole/far.iso").is_file());
+}
+
+/// The way is lost after the mark was set, and before iohyve was told to begin.
+async fn cut(rig: &Rig, iohyve: &Iohyve, url: &str) {
+    for name in ["gate", "end", "lost", "cut"] {
+        touch(rig, name);
+    }
+    let error = iohyve.fetch_image(url, None, Call::new().0).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable);
+    assert!(error.message.starts_with("whether iohyve copied far.iso is not known"), "{error}");
+    assert!(mark(rig).is_file(), "it may have heard it");
+    eventually("the end of the part", async || inside(rig, "tmp") == 0).await;
+    for name in ["lost", "cut"] {
+        fs::remove_file(rig.path(name)).unwrap();
+    }
+}
+
+fn mark(rig: &Rig) -> PathBuf {
+    rig.path("library/whole/.far.iso.begun")
+}
+
+/// Puts one of that name into the library, as somebody else would.
+fn put(rig: &Rig, bytes: &[u8]) {
+    fs::create_dir_all(rig.path("mnt/ISO/far.iso")).unwrap();
+    fs::write(rig.path("mnt/ISO/far.iso/far.iso"), bytes).unwrap();
+    rig.set("isos", json!(["far.iso"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_of_what_was_never_begun_harms_nothing_that_is_put_there_later() {
+    // The same begin, the same length; and one that is longer.
+    let mut alike = vec![7; SIZE.try_into().unwrap()];
+    *alike.last_mut().unwrap() = 8;
+    for theirs in [b"theirs".to_vec(), alike, vec![7; usize::try_from(SIZE).unwrap() + 1]] {
+        for is_listed in [true, false] {
+            let (rig, iohyve, url) = far().await;
+            cut(&rig, &iohyve, &url).await;
+            assert_eq!(iohyve.images().await.unwrap(), []);
+            put(&rig, &theirs);
+            if is_listed {
+                assert_eq!(iohyve.images().await.unwrap().len(), 1, "it is an image, and no half one of ours");
+                assert!(!mark(&rig).exists());
+            }
+            let resumed = iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap_err();
+            assert_eq!(resumed.kind, ErrorKind::Conflict);
+            iohyve.cancel_fetch("far.iso").await.unwrap();
+            assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!(["far.iso"])));
+            assert_eq!((fs::read(rig.path("mnt/ISO/far.iso/far.iso")).unwrap() == theirs, mark(&rig).exists()), (true, false));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_lost_way_it_is_sent_as_if_for_the_first_time() {
+    let (rig, iohyve, url) = far().await;
+    cut(&rig, &iohyve, &url).await;
+    fs::remove_file(rig.path("gate")).unwrap();
+    let meanwhile = async {
+        eventually("the first of it", async || come(&rig) > M / 2).await;
+        put(&rig, b"theirs");
+        touch(&rig, "gate");
+    };
+    let (ended, ()) = tokio::join!(iohyve.resume_fetch("far.iso", Call::new().0), meanwhile);
+    assert_eq!((ended.unwrap_err().kind, rig.sent(&["cpiso"])), (ErrorKind::Conflict, Vec::new()));
+    rig.set("isos", json!([]));
+    assert_eq!(iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap().name, "far.iso");
+    assert_eq!((rig.sent(&["cpiso"]).len(), mark(&rig).exists()), (1, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_iohyve_copied_without_being_heard_is_not_sent_again() {
+    let (rig, iohyve, url) = far().await;
+    for name in ["gate", "end", "lost"] {
+        touch(&rig, name);
+    }
+    let error = iohyve.fetch_image(&url, None, Call::new().0).await.unwrap_err();
+    assert_eq!((error.kind, rig.sent(&["cpiso"]).len()), (ErrorKind::Unreachable, 1));
+    // Nobody has taken note of that yet.
+    assert_eq!(iohyve.images().await.unwrap(), []);
+    assert_eq!(iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap().name, "far.iso");
+    assert_eq!((rig.sent(&["cpiso", "rmiso"]).len(), iohyve.images().await.unwrap().len()), (1, 1));
+    assert_eq!((iohyve.fetches().await.unwrap().open, mark(&rig).exists()), (Vec::new(), false));
 }
