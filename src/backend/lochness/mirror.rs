@@ -1,7 +1,7 @@
 //! What the store holds, kept in step by its own word: the tree as it was read, and every change since.
 use super::wire::{Entry, Event};
 use crate::{
-    backend::lochness_records::{self as records, Hypervisor},
+    backend::lochness_records::{self as records, Flavor, Hypervisor},
     domain::{Inventory, Node, NodeId, NodeReport, Vm, VmId, clean_line},
 };
 use serde_json::Value;
@@ -45,6 +45,12 @@ pub fn guest(id: &str, record: Option<&str>) -> Vm {
     }
 }
 
+/// A flavor by its record; one that cannot be read tells nothing.
+pub fn flavor(record: Option<&str>) -> Flavor {
+    let read = record.and_then(|text| serde_json::from_str(text).ok());
+    read.map(|record| Flavor::read(&record)).unwrap_or_default()
+}
+
 /// The text of this key in a folder.
 fn text<'a>(folder: &'a Entry, name: &str) -> Option<&'a str> {
     folder.get(name)?.value.as_deref()
@@ -71,6 +77,7 @@ pub struct Mirror {
     pub index: u64,
     nodes: BTreeMap<String, Node>,
     guests: BTreeMap<String, Vm>,
+    flavors: BTreeMap<String, Flavor>,
 }
 
 impl Mirror {
@@ -85,7 +92,8 @@ impl Mirror {
             let id = folder.name();
             (id.to_owned(), guest(id, text(folder, "metadata")))
         });
-        Self { index, nodes: nodes.collect(), guests: guests.collect() }
+        let flavors = folders("flavors").map(|folder| (folder.name().to_owned(), flavor(text(folder, "metadata"))));
+        Self { index, nodes: nodes.collect(), guests: guests.collect(), flavors: flavors.collect() }
     }
 
     /// Takes the next change; what is in already is left out. Whether anything that is shown is another now: most beats of
@@ -102,18 +110,28 @@ impl Mirror {
         let (kind, id, part) = (parts.next(), parts.next(), parts.next());
         let value = event.entry.value.as_deref().filter(|_| !event.is_gone);
         match (kind, id) {
-            (None | Some("hypervisors" | "guests"), None) if event.is_gone => {
-                let (nodes, guests) = (self.nodes.len(), self.guests.len());
-                if kind != Some("guests") {
+            (None | Some("hypervisors" | "guests" | "flavors"), None) if event.is_gone => {
+                let counts = |mirror: &Self| (mirror.counts(), mirror.flavors.len());
+                let before = counts(self);
+                let is = |folder: &str| kind.is_none_or(|kind| kind == folder);
+                if is("hypervisors") {
                     self.nodes.clear();
                 }
-                if kind != Some("hypervisors") {
+                if is("guests") {
                     self.guests.clear();
                 }
-                (nodes, guests) != (self.nodes.len(), self.guests.len())
+                if is("flavors") {
+                    self.flavors.clear();
+                }
+                before != counts(self)
             }
             (Some("hypervisors"), Some(id)) if part.is_none() && event.is_gone => self.nodes.remove(id).is_some(),
             (Some("guests"), Some(id)) if part.is_none() && event.is_gone => self.guests.remove(id).is_some(),
+            (Some("flavors"), Some(id)) if part.is_none() && event.is_gone => self.flavors.remove(id).is_some(),
+            (Some("flavors"), Some(id)) if part == Some("metadata") => {
+                let new = flavor(value);
+                self.flavors.insert(id.to_owned(), new.clone()).is_none_or(|old| old != new)
+            }
             (Some("hypervisors"), Some(id)) => self.node(id, part, value, event.is_gone),
             (Some("guests"), Some(id)) => {
                 let is_record = part == Some("metadata");
@@ -147,7 +165,14 @@ impl Mirror {
     }
 
     pub fn inventory(&self) -> Inventory {
-        let (nodes, vms) = (self.nodes.values().cloned().collect(), self.guests.values().cloned().collect());
+        let with_flavor = |vm: &Vm| {
+            let mut vm = vm.clone();
+            if let Some(flavor) = Flavor::of(&vm).and_then(|id| self.flavors.get(id)) {
+                flavor.complete(&mut vm);
+            }
+            vm
+        };
+        let (nodes, vms) = (self.nodes.values().cloned().collect(), self.guests.values().map(with_flavor).collect());
         Inventory { nodes: Some(nodes), vms: Some(vms), images: None }
     }
 }

@@ -9,7 +9,10 @@ mod watch;
 pub mod wire;
 
 use crate::{
-    backend::{Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots, asking::Asking},
+    backend::{
+        Backend, Disks, EventSink, Images, Machines, Power, Properties, Setup, Snapshots, asking::Asking,
+        lochness_records::Flavor,
+    },
     domain::{Capabilities, Error, ErrorKind, Expect, Inventory, Op, Result, Secret, Verdict, Vm, VmId, clean_line},
     transport::{Password, Trust, tls::Identity},
 };
@@ -128,9 +131,17 @@ impl Machines for Lochness {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
         let gone = || Error::not_found(format_args!("no guest is called {vm}"));
         let folder = client::path(&["guests", vm.as_str()]).map_err(|_| gone())?;
-        let folder = self.client()?.get(&folder).await?.ok_or_else(gone)?;
+        let client = self.client()?;
+        let folder = client.get(&folder).await?.ok_or_else(gone)?;
         let record = folder.get("metadata").and_then(|entry| entry.value.as_deref());
-        Ok(mirror::guest(vm.as_str(), record))
+        let mut guest = mirror::guest(vm.as_str(), record);
+        let flavor = Flavor::of(&guest).and_then(|id| client::path(&["flavors", id, "metadata"]).ok());
+        if let Some(path) = flavor
+            && let Some(record) = client.get(&path).await?
+        {
+            mirror::flavor(record.value.as_deref()).complete(&mut guest);
+        }
+        Ok(guest)
     }
 }
 

@@ -3,6 +3,9 @@ use super::{map, odd, text};
 use crate::domain::{Result, Vm, VmId, clean_line};
 use serde_json::Value;
 
+/// How the details call a guest's flavor.
+pub(super) const FLAVOR: &str = "Flavor";
+
 /// A guest's record.
 pub fn guest(value: &Value) -> Result<Vm> {
     let id = text(value.get("id"));
@@ -15,7 +18,7 @@ pub fn guest(value: &Value) -> Result<Vm> {
     for (label, key) in [
         ("Hypervisor", "hypervisor"),
         ("Type", "type"),
-        ("Flavor", "flavor"),
+        (FLAVOR, "flavor"),
         ("IP", "ip"),
         ("MAC", "mac"),
         ("Bridge", "bridge"),

@@ -1,11 +1,13 @@
 //! What lochness keeps of hypervisors and guests: JSON, the same through its servers and in its store. And what both
 //! adapters say and guard alike. `null` is empty everywhere.
 mod fields;
+mod flavor;
 mod guards;
 mod guest;
 mod hypervisor;
 
 pub use fields::{metadata, resources};
+pub use flavor::Flavor;
 pub(super) use guards::{HEARTBEAT, NODES, full, why};
 pub use guest::{guest, guests};
 pub use hypervisor::{Hypervisor, Resources};

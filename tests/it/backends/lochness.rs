@@ -58,13 +58,15 @@ async fn nodes_guests_and_who_is_alive_are_read() {
     etcd.add(NODE, &json!({"ip": "10.0.0.1", "total_resources": resources(2048, 4)})).await;
     etcd.beat(NODE, "60").await;
     etcd.put(&format!("hypervisors/{NODE}/guests/{GUEST}"), GUEST).await;
-    etcd.put(&format!("guests/{GUEST}/metadata"), &json!({"id": GUEST, "hypervisor": NODE, "mac": "1"}).to_string())
-        .await;
+    let guest = json!({"id": GUEST, "hypervisor": NODE, "mac": "1", "flavor": "f1"});
+    etcd.put(&format!("guests/{GUEST}/metadata"), &guest.to_string()).await;
+    etcd.put("flavors/f1/metadata", &json!({"id": "f1", "memory": 2048, "disk": 10240, "cpu": 2}).to_string()).await;
     let (host, _heard) = etcd.connected().await;
     let found = host.inventory(true).await.unwrap();
     let (nodes, vms) = (found.nodes.unwrap(), found.vms.unwrap());
     assert_eq!((nodes.len(), nodes[0].is_alive, nodes[0].cpus), (1, Some(true), Some(4)));
     assert_eq!((vms.len(), vms[0].id.as_str(), vms[0].power), (1, GUEST, None), "no state is told");
+    assert_eq!((vms[0].cpus, vms[0].memory, vms[0].disk), (Some(2), Some(2 << 30), Some(10 << 30)), "by its flavor");
     assert_eq!(host.node(&node()).await.unwrap().guests, [VmId::from(GUEST)]);
     assert_eq!(host.find(&VmId::from(GUEST)).await.unwrap(), vms[0]);
     assert_eq!(host.find(&VmId::from(SUBNET)).await.unwrap_err().kind, ErrorKind::NotFound);

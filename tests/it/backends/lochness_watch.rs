@@ -115,7 +115,7 @@ async fn following_is_as_good_as_reading_all_again() {
     };
     for _ in 0..400 {
         let id = one_of(&["a", "b", ".c", "a b"]).replace(' ', "%20");
-        let key = match one_of(&["hypervisors", "hypervisors", "guests", "guests", "subnets", "all"]) {
+        let key = match one_of(&["hypervisors", "hypervisors", "guests", "guests", "flavors", "subnets", "all"]) {
             "all" => String::new(),
             folder => match one_of(&["metadata", "metadata", "heartbeat", "config/x", "guests/y", "whole", "folder"]) {
                 "folder" => folder.to_owned(),
@@ -124,7 +124,10 @@ async fn following_is_as_good_as_reading_all_again() {
             },
         };
         match one_of(&["put", "put", "put", "delete"]) {
-            "put" => etcd.try_put(&key, one_of(&["", "{}", r#"{"id":"a"}"#, r#"{"id":"a","ip":"10.0.0.1"}"#])).await,
+            "put" => {
+                let all = ["", "{}", r#"{"id":"a","flavor":"a"}"#, r#"{"id":"a","ip":"10.0.0.1"}"#, r#"{"cpu":2}"#];
+                etcd.try_put(&key, one_of(&all)).await;
+            }
             _ => etcd.try_delete(&key).await,
         }
     }

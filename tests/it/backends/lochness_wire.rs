@@ -40,6 +40,7 @@ fn the_recorded_tree_is_read() {
     assert!(nodes[0].details.contains(&("foo".to_owned(), "bar".to_owned())));
     assert!(vms[0].details.contains(&("Hypervisor".into(), NODE.to_owned())));
     assert!(vms[0].details.contains(&("Bridge".into(), "br0".to_owned())));
+    assert_eq!((vms[0].cpus, vms[0].memory, vms[0].disk), (Some(1), Some(128 << 20), Some(1 << 30)));
     let tree = wire::entry(TREE.as_bytes()).unwrap();
     let folder = tree.get("hypervisors").unwrap().get(NODE).unwrap();
     let report = mirror::report(NODE, folder);
