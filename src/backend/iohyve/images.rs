@@ -72,7 +72,8 @@ impl Iohyve {
 
 impl Images for Iohyve {
     async fn images(&self) -> Result<Vec<Image>> {
-        Ok(self.isos().await?.into_iter().map(Image::new).collect())
+        let (isos, datasets) = tokio::join!(self.isos(), self.datasets());
+        Ok(self.shell.images(isos?, &datasets).await)
     }
 
     async fn probe_image(&self, url: &str) -> Result<Prospect> {

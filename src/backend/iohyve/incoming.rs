@@ -166,7 +166,9 @@ impl Incoming {
         let begins = || self.begin(name).map_err(|why| why.context(format_args!("{name} was not copied")));
         let copy = Copy { path: whole, size, name, replaces, begins: &begins, call };
         let unsure = |error: Error| match error.leaves_unknown() && self.is_begun(name) {
-            true => error.context(format_args!("whether iohyve copied {name} is not known, and seen when that goes on")),
+            true => {
+                error.context(format_args!("whether iohyve copied {name} is not known, and seen when that goes on"))
+            }
             false => error,
         };
         let Some(output) = self.shell.copy_image(&copy).await.map_err(unsure)? else {

@@ -73,7 +73,10 @@ impl Iohyve {
 
 impl Machines for Iohyve {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
-        Ok(self.seen.vm(&self.row(vm).await?.0))
+        let (row, datasets) = tokio::join!(self.row(vm), self.datasets());
+        let mut vm = self.seen.vm(&row?.0);
+        datasets.complete(&mut vm);
+        Ok(vm)
     }
 
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {

@@ -2,12 +2,14 @@
 //! that calls it itself, here or through ssh.
 mod command;
 mod copy;
+mod datasets;
 mod disks;
 mod images;
 mod incoming;
 mod look;
 mod machines;
 pub(in crate::backend) mod names;
+mod node;
 mod pools;
 mod power;
 mod properties;
@@ -27,8 +29,8 @@ use crate::{
         ssh::{self, Ssh},
     },
     domain::{
-        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Image, Inventory, Limits, Op, OpSet, PowerState,
-        Result, Secret, Verdict, Vm, VmId, clean_line,
+        Cancel, Capabilities, Error, ErrorKind, Events, Expect, Inventory, Limits, Op, OpSet, PowerState, Result,
+        Secret, Verdict, Vm, VmId, clean_line,
     },
     fetch,
     transport::Stopwatch,
@@ -135,12 +137,8 @@ impl Seen {
             (_, Loader::Untold) => ("it has ended, and is still in the host's memory; or its loader is at work", ""),
             _ => ("it has ended, and is still in the host's memory", ""),
         };
-        let details = [
-            ("Loader", loader),
-            ("Stale", stale),
-            ("Description", row.description.as_str()),
-            ("Starts with the host", starts),
-        ];
+        let details =
+            [("Loader", loader), ("Stale", stale), ("Description", row.description.as_str()), ("Autostart", starts)];
         let details = details.into_iter().filter(|(_, v)| !v.is_empty()).map(|(l, v)| (l.into(), v.to_owned()));
         Vm {
             power: Some(power),
@@ -371,10 +369,23 @@ impl Backend for Iohyve {
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
-        let (rows, isos) = tokio::join!(self.rows(), async { if quick { None } else { Some(self.isos().await) } });
-        let vms = rows?.into_iter().map(|row| self.seen.vm(&row)).collect();
-        let images = isos.and_then(Result::ok).map(|names| names.into_iter().map(Image::new).collect());
-        Ok(Inventory { vms: Some(vms), images, nodes: None })
+        if quick {
+            let vms = self.seen.all(&self.rows().await?);
+            return Ok(Inventory { vms: Some(vms), ..Inventory::default() });
+        }
+        let (rows, isos, datasets) = tokio::join!(self.rows(), self.isos(), self.datasets());
+        let mut vms = self.seen.all(&rows?);
+        for vm in &mut vms {
+            datasets.complete(vm);
+        }
+        let images = async {
+            match isos {
+                Ok(names) => Some(self.shell.images(names, &datasets).await),
+                Err(_) => None,
+            }
+        };
+        let (images, node) = tokio::join!(images, self.node(&datasets));
+        Ok(Inventory { vms: Some(vms), images, nodes: node.map(|node| vec![node]) })
     }
 
     async fn look(&self, expect: &Expect) -> Verdict {

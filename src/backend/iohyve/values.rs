@@ -34,7 +34,7 @@ const KNOWN: &[(&str, &str, &str, Form)] = &[
     ("tap", "tap", "Network taps", Form::Word),
     ("network", "net", "Network device", Form::Word),
     ("console", "con", "Console", Form::Word),
-    ("arguments", "bargs", "Arguments of bhyve", Form::Words),
+    ("arguments", "bargs", "bhyve arguments", Form::Words),
     ("utc", "utc", "Clock in UTC", Form::Yes),
     ("template", "template", "Template", Form::Yes),
     ("vnc", "vnc", "VNC", Form::Yes),

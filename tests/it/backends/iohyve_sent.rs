@@ -231,7 +231,10 @@ async fn a_mark_of_what_was_never_begun_harms_nothing_that_is_put_there_later() 
             assert_eq!(resumed.kind, ErrorKind::Conflict);
             iohyve.cancel_fetch("far.iso").await.unwrap();
             assert_eq!((rig.sent(&["cpiso", "rmiso"]), rig.world()["isos"].clone()), (Vec::new(), json!(["far.iso"])));
-            assert_eq!((fs::read(rig.path("mnt/ISO/far.iso/far.iso")).unwrap() == theirs, mark(&rig).exists()), (true, false));
+            assert_eq!(
+                (fs::read(rig.path("mnt/ISO/far.iso/far.iso")).unwrap() == theirs, mark(&rig).exists()),
+                (true, false)
+            );
         }
     }
 }

@@ -11,6 +11,7 @@ mod govirthost_wire;
 mod iohyve;
 mod iohyve_copied;
 mod iohyve_fetches;
+mod iohyve_listed;
 mod iohyve_loader;
 mod iohyve_names;
 mod iohyve_pools;

@@ -34,7 +34,7 @@ impl Rig {
         rustix::fs::mknodat(CWD, &asked, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let answers = Command::new("python3").args(["-S", "-E", STAND_IN]).arg(folder.path()).spawn().unwrap();
         let rig = Self { folder, answers };
-        for name in ["iohyve", "id", "zfs", "zpool", "ifconfig", "pgrep", "bhyve", "ssh", "sysrc"] {
+        for name in ["iohyve", "id", "zfs", "zpool", "ifconfig", "pgrep", "bhyve", "ssh", "sysrc", "sysctl"] {
             fs::write(rig.path(name), CALL).unwrap();
             fs::set_permissions(rig.path(name), fs::Permissions::from_mode(0o755)).unwrap();
         }

@@ -66,12 +66,33 @@ class World:
 def datasets(world):
     """What zfs lists: the pools, and what iohyve has made in its own."""
     home, found = world.all.get("home"), ["zroot", "zroot/usr", "tank"]
-    found += [f"{pool}/iohyve" for pool in world.all.get("more", [])]
+    for pool in world.all.get("more", []):
+        found += [pool, f"{pool}/iohyve"]
     if home:
         found += [home, f"{home}/Firmware", f"{home}/ISO", *(f"{home}/ISO/{iso}" for iso in world.all["isos"])]
         for name, guest in world.all["guests"].items():
             found += [f"{home}/{name}", *(f"{home}/{name}/{disk}" for disk in guest["disks"])]
     return found
+
+
+def properties(world, asked):
+    """What `zfs get -H -p -o name,property,value` prints of all file systems and volumes."""
+    home, guests = world.all.get("home") or "/", world.all["guests"]
+    for name in datasets(world):
+        inside = name.removeprefix(home).strip("/").split("/")
+        guest, known = guests.get(inside[0], {}), {"creation": 1763700000}
+        if len(inside) == 2 and guest:
+            known["volsize"] = volume(guest["disks"][inside[1]])
+        else:
+            known |= {"mountpoint": f"{MOUNT}{name.removeprefix(home)}", "used": 3 << 30, "available": 90 << 30}
+        known |= {f"iohyve:{key}": value for key, value in guest.get("settings", {}).items()}
+        yield from (f"{name}\t{one}\t{known.get(one, '-')}" for one in asked)
+
+
+def volume(size):
+    """A size of ZFS in bytes."""
+    scale = 1 << 10 * ("KMGTPE".find(size[-1]) + 1)
+    return int(float(size.rstrip("KMGTPE")) * scale)
 
 
 def copy(world, path, to):
@@ -330,6 +351,8 @@ def run(called, words):
                     world.leaves = LOOP + "wait; "
             case "id":
                 code = print(world.all.get("user", 0))
+            case "zfs" if words[0] == "get":
+                code = print(*properties(world, words[-1].split(",")), sep="\n")
             case "zfs":
                 # What it could not read is missing from what it tells.
                 home, mounts = world.all.get("home") or "/", "name,mountpoint" in words
@@ -337,6 +360,11 @@ def run(called, words):
                 print(*(name + place for name, place in zip(datasets(world), places)), sep="\n")
                 print(world.all.get("broken") or "", end="", file=sys.stderr)
                 code = 1 if world.all.get("broken") else 0
+            case "sysctl":
+                told = {"kern.hostname": "bsd1.example", "hw.ncpu": 8, "hw.physmem": 17 << 30, "hw.pagesize": 4096}
+                told |= {"vm.stats.vm.v_free_count": 2 << 20, "vm.stats.vm.v_inactive_count": 1 << 18}
+                told |= {"vm.loadavg": "{ 0.25 0.30 0.28 }"}
+                code = print(*(f"{name}: {told[name]}" for name in words), sep="\n")
             case "zpool":
                 code = print(*world.all.get("pools", ["tank\t90G"]), sep="\n")
             case "ifconfig" if words[0] == "-a":

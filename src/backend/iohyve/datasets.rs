@@ -1,0 +1,146 @@
+//! What ZFS knows of what is iohyve's: what machines have and how large it is, the files of images, the room in its pool.
+use super::{Iohyve, command::Shell};
+use crate::domain::{Amount, ByteSize, Image, Stamp, Vm};
+use std::collections::BTreeMap;
+
+/// What is asked of every file system and every volume, in one question.
+const ASKED: &str = "iohyve:cpu,iohyve:ram,volsize,creation,mountpoint,used,available";
+const M: u64 = 1 << 20;
+
+/// The properties of each file system and volume. One that is not set is not there.
+#[derive(Debug, Default)]
+pub(super) struct Datasets(BTreeMap<String, BTreeMap<String, String>>);
+
+impl Datasets {
+    /// Of `zfs get -H -p -o name,property,value`.
+    pub(super) fn read(text: &str) -> Self {
+        let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        for line in text.lines() {
+            let mut words = line.splitn(3, '\t');
+            if let (Some(name), Some(property), Some(value)) = (words.next(), words.next(), words.next())
+                && value != "-"
+            {
+                all.entry(name.to_owned()).or_default().insert(property.to_owned(), value.to_owned());
+            }
+        }
+        Self(all)
+    }
+
+    /// Those below this place in iohyve's file systems, which are one in each pool: what follows in the name, and its
+    /// properties.
+    fn below<'a>(&'a self, place: &'a str) -> impl Iterator<Item = (&'a str, &'a BTreeMap<String, String>)> {
+        self.0.iter().filter_map(move |(name, own)| {
+            let (_, inside) = name.split_once("/iohyve/")?;
+            Some((inside.strip_prefix(place)?, own))
+        })
+    }
+
+    /// Completes what the list tells of a machine.
+    pub(super) fn complete(&self, vm: &mut Vm) {
+        let place = format!("{}/", vm.name);
+        let sizes = self.below(&place).filter(|(disk, _)| disk.starts_with("disk"));
+        let sizes: Vec<u64> = sizes.filter_map(|(_, own)| own.get("volsize")?.parse().ok()).collect();
+        vm.disk = (!sizes.is_empty()).then(|| sizes.iter().sum());
+        let Some((_, own)) = self.below("").find(|(name, own)| *name == vm.name && own.contains_key("iohyve:cpu"))
+        else {
+            return;
+        };
+        let number = |property: &str| own.get(property)?.trim().parse::<ByteSize>().ok();
+        vm.cpus = own.get("iohyve:cpu").and_then(|cpus| cpus.trim().parse().ok());
+        // As bhyve reads it: a number without a unit is one of MiB, as long as it is small.
+        vm.memory = number("iohyve:ram").map(|ram| if ram.0 < M { ram.0 * M } else { ram.0 });
+    }
+
+    /// An image of iohyve's library: where it is, and since when.
+    fn image(&self, name: &str) -> Image {
+        let found = self.below("ISO/").find(|(file, _)| *file == name).map(|(_, own)| own);
+        let mount = found.and_then(|own| own.get("mountpoint")).filter(|mount| mount.starts_with('/'));
+        let seconds = found.and_then(|own| own.get("creation")?.parse::<u64>().ok());
+        Image {
+            path: mount.map(|mount| format!("{mount}/{name}")),
+            added: seconds.map(|seconds| Stamp(seconds.saturating_mul(1000))),
+            ..Image::new(name)
+        }
+    }
+
+    /// The room in the pool that is offered first.
+    pub(super) fn storage(&self) -> Option<Amount> {
+        let mut homes = self.0.keys().filter_map(|name| name.strip_suffix("/iohyve"));
+        let pool = homes.find_map(|pool| self.0.get(pool))?;
+        let bytes = |property: &str| pool.get(property)?.parse::<u64>().ok();
+        let used = bytes("used")?;
+        Some(Amount { used: ByteSize(used), total: ByteSize(used.saturating_add(bytes("available")?)) })
+    }
+}
+
+impl Shell {
+    /// The images of these names with what can be seen of their files.
+    pub(super) async fn images(&self, names: Vec<String>, datasets: &Datasets) -> Vec<Image> {
+        let mut images: Vec<_> = names.iter().map(|name| datasets.image(name)).collect();
+        let paths: Vec<_> = images.iter().filter_map(|image| image.path.clone()).collect();
+        if paths.is_empty() {
+            return images;
+        }
+        let words: Vec<_> = ["wc", "-c"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let Ok(counted) = self.other(&words).await else { return images };
+        let counted = String::from_utf8_lossy(&counted.stdout).into_owned();
+        let sizes = counted.lines().filter_map(|line| line.trim().split_once(' '));
+        let sizes: BTreeMap<_, _> = sizes.map(|(size, path)| (path.trim(), size)).collect();
+        for image in &mut images {
+            let size = image.path.as_ref().and_then(|path| sizes.get(path.as_str())?.parse().ok());
+            image.size = size.map(ByteSize);
+        }
+        images
+    }
+}
+
+impl Iohyve {
+    /// What ZFS tells now; nothing where it does not.
+    pub(super) async fn datasets(&self) -> Datasets {
+        let words = ["zfs", "get", "-H", "-p", "-t", "filesystem,volume", "-o", "name,property,value", ASKED];
+        Datasets::read(&self.told(&words).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = "tank\tused\t1000\n\
+        tank\tavailable\t3000\n\
+        tank/iohyve\tused\t900\n\
+        tank/iohyve/ISO/x.iso\tcreation\t1763700000\n\
+        tank/iohyve/ISO/x.iso\tmountpoint\t/iohyve/ISO/x.iso\n\
+        tank/iohyve/ISO/y.iso\tmountpoint\tnone\n\
+        tank/iohyve/web\tiohyve:cpu\t2\n\
+        tank/iohyve/web\tiohyve:ram\t1536M\n\
+        tank/iohyve/web\tvolsize\t-\n\
+        tank/iohyve/web/disk0\tiohyve:cpu\t2\n\
+        tank/iohyve/web/disk0\tvolsize\t10737418240\n\
+        fast/iohyve/web\tmountpoint\t/iohyve/fast/web\n\
+        fast/iohyve/web/disk1\tvolsize\t1000\n\
+        tank/iohyve/web2\tiohyve:ram\t512\n\
+        tank/iohyve/web2\tiohyve:cpu\t1\n\
+        tank/iohyve/web2/disk0\tvolsize\t7\n";
+
+    #[test]
+    fn what_zfs_tells_completes_the_lists() {
+        let all = Datasets::read(TOLD);
+        let told = |name: &str| {
+            let mut vm = Vm::named(name);
+            all.complete(&mut vm);
+            (vm.cpus, vm.memory, vm.disk)
+        };
+        assert_eq!(told("web"), (Some(2), Some(1536 * M), Some(10_737_419_240)));
+        assert_eq!(told("web2"), (Some(1), Some(512 * M), Some(7)));
+        assert_eq!(told("we"), (None, None, None));
+        let image = all.image("x.iso");
+        assert_eq!(
+            (image.path.as_deref(), image.added),
+            (Some("/iohyve/ISO/x.iso/x.iso"), Some(Stamp(1_763_700_000_000)))
+        );
+        assert_eq!((all.image("y.iso"), all.image("z.iso")), (Image::new("y.iso"), Image::new("z.iso")));
+        let room = Amount { used: ByteSize(1000), total: ByteSize(4000) };
+        assert_eq!((all.storage(), Datasets::read("zfs: not found\n").storage()), (Some(room), None));
+    }
+}

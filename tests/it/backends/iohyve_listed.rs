@@ -1,0 +1,59 @@
+//! What iohyve's own lists do not tell: what machines have, how large images are, and what is left on their host.
+use super::iohyve::{create, web};
+use crate::support::freebsd::Rig;
+use std::fs;
+use vmdeck::{
+    backend::{Backend, Call, Images, Machines},
+    domain::{ByteSize, Inventory, Stamp, Vm},
+};
+
+const M: u64 = 1 << 20;
+
+fn sizes(vm: &Vm) -> (Option<u32>, Option<u64>, Option<u64>) {
+    (vm.cpus, vm.memory, vm.disk)
+}
+
+#[tokio::test]
+async fn machines_images_and_their_host_are_listed_with_their_sizes() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    for name in [None, Some("y.iso")] {
+        iohyve.fetch_image(&rig.image(), name, Call::new().0).await.unwrap();
+    }
+    let Inventory { vms, images, nodes } = iohyve.inventory(false).await.unwrap();
+    let (vms, images, nodes) = (vms.unwrap(), images.unwrap(), nodes.unwrap());
+    assert_eq!(sizes(&vms[0]), (Some(1), Some(512 * M), Some(8 * M)));
+    assert_eq!(iohyve.find(&web()).await.unwrap(), vms[0]);
+    let path = rig.path("mnt/ISO/x.iso/x.iso").display().to_string();
+    assert_eq!(
+        (images[0].name.as_str(), images[0].size, &images[0].path),
+        ("x.iso", Some(ByteSize(4096)), &Some(path))
+    );
+    assert_eq!((images[1].name.as_str(), images[1].size), ("y.iso", Some(ByteSize(4096))));
+    assert_eq!((images[0].added, iohyve.images().await.unwrap()), (Some(Stamp(1_763_700_000_000)), images.clone()));
+    let bsd = &nodes[0];
+    assert_eq!(
+        (bsd.name.as_str(), bsd.cpus, bsd.load, bsd.storage_free()),
+        ("bsd1.example", Some(8), Some(0.25), Some(ByteSize(90 << 30)))
+    );
+    assert_eq!(bsd.memory.unwrap().used, ByteSize(8 << 30));
+    // The first list is there at once.
+    let first = iohyve.inventory(true).await.unwrap();
+    assert_eq!((first.vms.unwrap()[0].disk, first.images, first.nodes), (None, None, None));
+}
+
+#[tokio::test]
+async fn where_nobody_tells_sizes_the_lists_are_there() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    iohyve.fetch_image(&rig.image(), None, Call::new().0).await.unwrap();
+    for name in ["zfs", "sysctl"] {
+        fs::write(rig.path(name), "#!/bin/sh\necho no >&2\nexit 1\n").unwrap();
+    }
+    let Inventory { vms, images, nodes } = iohyve.inventory(false).await.unwrap();
+    assert_eq!((sizes(&vms.unwrap()[0]), nodes), ((None, None, None), None));
+    let image = &images.unwrap()[0];
+    assert_eq!((image.name.as_str(), image.size, image.added), ("x.iso", None, None));
+}
