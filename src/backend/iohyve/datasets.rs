@@ -5,7 +5,17 @@ use std::collections::BTreeMap;
 
 /// What is asked of every file system and every volume, in one question.
 const ASKED: &str = "iohyve:cpu,iohyve:ram,volsize,creation,mountpoint,used,available";
+/// What is asked of every volume.
+const ASKED_OF_VOLUMES: &str = "volsize,used";
 const M: u64 = 1 << 20;
+
+/// A disk as ZFS has it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Volume<'a> {
+    pub(super) pool: &'a str,
+    pub(super) size: ByteSize,
+    pub(super) used: Option<ByteSize>,
+}
 
 /// The properties of each file system and volume. One that is not set is not there.
 #[derive(Debug, Default)]
@@ -51,6 +61,14 @@ impl Datasets {
         vm.memory = number("iohyve:ram").map(|ram| if ram.0 < M { ram.0 * M } else { ram.0 });
     }
 
+    /// A disk of a machine, by its number.
+    pub(super) fn volume(&self, vm: &str, number: u32) -> Option<Volume<'_>> {
+        let ending = format!("/iohyve/{vm}/disk{number}");
+        let (pool, own) = self.0.iter().find_map(|(name, own)| Some((name.strip_suffix(&ending)?, own)))?;
+        let bytes = |property: &str| own.get(property)?.parse().ok().map(ByteSize);
+        Some(Volume { pool, size: bytes("volsize")?, used: bytes("used") })
+    }
+
     /// An image of iohyve's library: where it is, and since when.
     fn image(&self, name: &str) -> Image {
         let found = self.below("ISO/").find(|(file, _)| *file == name).map(|(_, own)| own);
@@ -82,7 +100,7 @@ impl Shell {
             return images;
         }
         let words: Vec<_> = ["wc", "-c"].into_iter().chain(paths.iter().map(String::as_str)).collect();
-        let Ok(counted) = self.other(&words).await else { return images };
+        let Ok(counted) = Box::pin(self.other(&words)).await else { return images };
         let counted = String::from_utf8_lossy(&counted.stdout).into_owned();
         let sizes = counted.lines().filter_map(|line| line.trim().split_once(' '));
         let sizes: BTreeMap<_, _> = sizes.map(|(size, path)| (path.trim(), size)).collect();
@@ -97,8 +115,17 @@ impl Shell {
 impl Iohyve {
     /// What ZFS tells now; nothing where it does not.
     pub(super) async fn datasets(&self) -> Datasets {
-        let words = ["zfs", "get", "-H", "-p", "-t", "filesystem,volume", "-o", "name,property,value", ASKED];
-        Datasets::read(&self.told(&words).await)
+        self.datasets_of("filesystem,volume", ASKED).await
+    }
+
+    /// The same of volumes alone.
+    pub(super) async fn volumes_of_zfs(&self) -> Datasets {
+        self.datasets_of("volume", ASKED_OF_VOLUMES).await
+    }
+
+    async fn datasets_of(&self, kinds: &str, asked: &str) -> Datasets {
+        let words = ["zfs", "get", "-H", "-p", "-t", kinds, "-o", "name,property,value", asked];
+        Datasets::read(&Box::pin(self.told(&words)).await)
     }
 }
 
@@ -134,6 +161,8 @@ mod tests {
         assert_eq!(told("web"), (Some(2), Some(1536 * M), Some(10_737_419_240)));
         assert_eq!(told("web2"), (Some(1), Some(512 * M), Some(7)));
         assert_eq!(told("we"), (None, None, None));
+        let volume = Volume { pool: "fast", size: ByteSize(1000), used: None };
+        assert_eq!((all.volume("web", 1), all.volume("web", 2), all.volume("eb", 0)), (Some(volume), None, None));
         let image = all.image("x.iso");
         assert_eq!(
             (image.path.as_deref(), image.added),

@@ -1,5 +1,7 @@
 use super::{
-    CHANGE, Iohyve, Row, differs,
+    CHANGE, Iohyve, Row,
+    datasets::Datasets,
+    differs,
     machines::{size_field, size_of},
     missing, names, read, sizes,
 };
@@ -10,7 +12,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 impl Iohyve {
-    /// The disks by number, as iohyve shows them. A name within another one's would bring the other's disks.
+    /// The disks by number, each with its size: in bytes, or as iohyve shows it. A name within another one's would bring the other's disks.
     pub(super) async fn volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Row)> {
         let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
@@ -19,7 +21,20 @@ impl Iohyve {
 
     /// The same, of a machine that is known to be there and alone.
     pub(super) async fn disks_of(&self, vm: &VmId) -> Result<BTreeMap<u32, String>> {
-        read::disks(&self.read(&["disks", vm.as_str()]).await?).ok_or_else(|| missing(vm))
+        Ok(self.disks_and_volumes(vm).await?.0)
+    }
+
+    /// iohyve knows which disks there are, and ZFS their exact size, where it tells.
+    async fn disks_and_volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Datasets)> {
+        let words = ["disks", vm.as_str()];
+        let (listed, volumes) = tokio::join!(self.read(&words), self.volumes_of_zfs());
+        let mut disks = read::disks(&listed?).ok_or_else(|| missing(vm))?;
+        for (number, size) in &mut disks {
+            if let Some(volume) = volumes.volume(vm.as_str(), *number) {
+                *size = volume.size.0.to_string();
+            }
+        }
+        Ok((disks, volumes))
     }
 
     /// A disk as it is shown now, and its machine.
@@ -33,12 +48,20 @@ impl Iohyve {
 
 impl Disks for Iohyve {
     async fn disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
-        let disk = |(number, size): (u32, String)| Disk {
-            format: Some("zvol".to_owned()),
-            virtual_size: size.parse().ok(),
-            ..Disk::new(format!("disk{number}"))
+        let (_, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        let (disks, volumes) = self.disks_and_volumes(vm).await?;
+        let disk = |(number, size): (u32, String)| {
+            let volume = volumes.volume(vm.as_str(), number);
+            Disk {
+                format: Some("zvol".to_owned()),
+                virtual_size: size.parse().ok(),
+                real_size: volume.as_ref().and_then(|volume| volume.used),
+                pool: volume.map(|volume| clean(volume.pool, 60).into_owned()),
+                ..Disk::new(format!("disk{number}"))
+            }
         };
-        Ok(self.volumes(vm).await?.0.into_iter().map(disk).collect())
+        Ok(disks.into_iter().map(disk).collect())
     }
 
     async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
@@ -59,7 +82,7 @@ impl Disks for Iohyve {
         match after.iter().find(|(number, _)| !before.contains_key(number)) {
             Some((number, found)) if sizes::fits(found, size) => Ok(DiskId::from(format!("disk{number}"))),
             Some((number, found)) => {
-                let found = clean(found, 20);
+                let found = sizes::told(found);
                 Err(differs(&output, format_args!("disk{number} of {vm} has {found}, not {size}")))
             }
             None => Err(differs(&output, format_args!("{vm} has no new disk"))),
@@ -74,11 +97,13 @@ impl Disks for Iohyve {
         // iohyve would shrink without a word, and shows rounded sizes.
         let most = sizes::most(&found).unwrap_or(ByteSize(u64::MAX));
         if plan.to < most || found.parse::<ByteSize>().is_ok_and(|now| plan.to <= now) {
-            let found = clean(&found, 20);
-            return Err(Error::conflict(format_args!(
-                "{disk} is shown with {found}, which is rounded: {} might shrink it",
-                plan.to
-            )));
+            let (told, to) = (sizes::told(&found), plan.to);
+            return Err(match sizes::is_exact(&found) {
+                true => Error::conflict(format_args!("{disk} has {told}: {to} is not more")),
+                false => {
+                    Error::conflict(format_args!("{disk} is shown with {told}, which is rounded: {to} might shrink it"))
+                }
+            });
         }
         self.shell.run(&["resize", vm.as_str(), disk.as_str(), &sizes::sent(plan.to)], CHANGE).await.map(drop)
     }

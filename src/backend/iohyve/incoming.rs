@@ -109,7 +109,7 @@ impl Incoming {
             return Ok(None);
         }
         let standing = match self.has(name).await? {
-            true => Some(self.shell.standing(name, &self.whole_at(name)).await?),
+            true => Some(Box::pin(self.shell.standing(name, &self.whole_at(name))).await?),
             false => None,
         };
         if matches!(standing, None | Some(Standing::Other)) {

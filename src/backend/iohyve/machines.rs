@@ -103,7 +103,8 @@ impl Machines for Iohyve {
         match disks.get(&0) {
             Some(found) if sizes::fits(found, size) => Ok(()),
             found => {
-                let has = found.map_or_else(|| "no disk".to_owned(), |found| format!("a disk of {found}"));
+                let has =
+                    found.map_or_else(|| "no disk".to_owned(), |found| format!("a disk of {}", sizes::told(found)));
                 let what = format_args!("{name} was made with {has}, not with {size}: delete it and create it anew");
                 Err(differs(&output, what))
             }

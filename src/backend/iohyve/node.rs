@@ -40,7 +40,7 @@ impl Iohyve {
     pub(super) async fn node(&self, datasets: &Datasets) -> Option<Node> {
         let words: Vec<_> = ["sysctl"].into_iter().chain(ASKED).collect();
         // Where it does not know one of them it tells the others, and fails.
-        let output = self.shell.other(&words).await.ok()?;
+        let output = Box::pin(self.shell.other(&words)).await.ok()?;
         let node = read(&String::from_utf8_lossy(&output.stdout))?;
         Some(Node { storage: datasets.storage(), ..node })
     }

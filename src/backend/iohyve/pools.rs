@@ -1,6 +1,6 @@
 //! The pools of the host: where machines and their disks may be.
 use super::Iohyve;
-use crate::domain::{Choice, FieldKind, FieldSpec};
+use crate::domain::{ByteSize, Choice, FieldKind, FieldSpec};
 
 /// A choice of what there is, or a word to be typed.
 pub(super) fn field(name: &'static str, label: &'static str, found: Vec<Choice>) -> FieldSpec {
@@ -17,7 +17,9 @@ impl Iohyve {
         let listed = self.told(&["zpool", "list", "-H", "-o", "name,free"]).await;
         let pool = |line: &str| {
             let mut words = line.split_whitespace();
-            Some(Choice::new(words.next()?, &format!("{} free", words.next()?)))
+            let (pool, free) = (words.next()?, words.next()?);
+            let free = free.parse::<ByteSize>().map_or_else(|_| free.to_owned(), |free| free.to_string());
+            Some(Choice::new(pool, &format!("{free} free")))
         };
         listed.lines().filter_map(pool).collect()
     }

@@ -1,5 +1,5 @@
 //! Sizes as ZFS writes them: three digits at most, so what is read back may have been rounded.
-use crate::domain::ByteSize;
+use crate::domain::{ByteSize, clean};
 
 const UNITS: [char; 6] = ['K', 'M', 'G', 'T', 'P', 'E'];
 /// The largest block of a volume: sizes between would be rounded or refused.
@@ -42,6 +42,19 @@ pub(in crate::backend) fn fits(found: &str, wanted: ByteSize) -> bool {
     is(wanted) || is(sent)
 }
 
+/// Whether it is no rounded size: a number of bytes.
+pub(super) fn is_exact(found: &str) -> bool {
+    !found.is_empty() && found.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// For people.
+pub(super) fn told(found: &str) -> String {
+    match found.parse::<ByteSize>() {
+        Ok(size) if is_exact(found) => size.to_string(),
+        _ => clean(found, 20).into_owned(),
+    }
+}
+
 /// The most that a size can be that is shown so: rounding hides less than half of the last digit.
 pub(in crate::backend) fn most(found: &str) -> Option<ByteSize> {
     let size: ByteSize = found.parse().ok()?;
@@ -81,6 +94,11 @@ mod tests {
     fn a_rounded_size_may_hide_more() {
         assert!(most("1.46G").unwrap() > ByteSize(1500 << 20));
         assert_eq!(most("10G"), Some(ByteSize(10 << 30)));
+        assert_eq!(
+            (most("1572864000"), told("1572864000"), told("1.46G")),
+            (Some(ByteSize(1500 << 20)), "1.5 GiB".into(), "1.46G".into())
+        );
+        assert!(is_exact("8") && !is_exact("8M") && !is_exact(""));
         assert!(most("146G").unwrap() > ByteSize(146 << 30));
         assert_eq!(most("junk"), None);
     }

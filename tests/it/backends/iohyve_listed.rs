@@ -1,10 +1,11 @@
 //! What iohyve's own lists do not tell: what machines have, how large images are, and what is left on their host.
 use super::iohyve::{create, web};
 use crate::support::freebsd::Rig;
+use serde_json::json;
 use std::fs;
 use vmdeck::{
-    backend::{Backend, Call, Images, Machines},
-    domain::{ByteSize, Inventory, Stamp, Vm},
+    backend::{Backend, Call, Disks, Images, Machines},
+    domain::{ByteSize, Inventory, ResizePlan, Stamp, Vm},
 };
 
 const M: u64 = 1 << 20;
@@ -56,4 +57,35 @@ async fn where_nobody_tells_sizes_the_lists_are_there() {
     assert_eq!((sizes(&vms.unwrap()[0]), nodes), ((None, None, None), None));
     let image = &images.unwrap()[0];
     assert_eq!((image.name.as_str(), image.size, image.added), ("x.iso", None, None));
+}
+
+#[tokio::test]
+async fn a_disk_has_its_exact_size_and_grows_by_little() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    let mut guests = rig.world()["guests"].clone();
+    // iohyve shows it rounded.
+    guests["web"]["disks"]["disk0"] = json!("1500.5M");
+    rig.set("guests", guests);
+    let size = ByteSize(1500 * M + M / 2);
+    let disk = iohyve.disks(&web()).await.unwrap().swap_remove(0);
+    assert_eq!(
+        (disk.virtual_size, disk.real_size, disk.pool.as_deref()),
+        (Some(size), Some(ByteSize(56 << 10)), Some("tank"))
+    );
+    let to = |to: ByteSize| ResizePlan { from: size, to };
+    for less in [ByteSize(1500 * M), size] {
+        let refused = iohyve.resize_disk(&web(), &disk.id, to(less)).await.unwrap_err();
+        assert_eq!(refused.message, format!("disk0 has 1.5 GiB: {less} is not more"));
+    }
+    iohyve.resize_disk(&web(), &disk.id, to(ByteSize(1501 * M))).await.unwrap();
+    assert_eq!(rig.sent(&["resize"]), ["resize web disk0 1501M"]);
+    // Where ZFS tells nothing, what is shown may hide more.
+    let mut guests = rig.world()["guests"].clone();
+    guests["web"]["disks"]["disk0"] = json!("1.46G");
+    rig.set("guests", guests);
+    fs::write(rig.path("zfs"), "#!/bin/sh\nexit 1\n").unwrap();
+    let refused = iohyve.resize_disk(&web(), &disk.id, to(ByteSize(1500 * M))).await.unwrap_err();
+    assert!(refused.message.starts_with("disk0 is shown with 1.46G, which is rounded"), "{refused}");
 }

@@ -34,7 +34,7 @@ async fn send(iohyve: &Iohyve, request: Request) -> vmdeck::domain::Result<()> {
 #[tokio::test]
 async fn the_pools_that_have_a_place_for_iohyve_are_offered_with_what_is_free() {
     let (rig, iohyve) = rig().await;
-    let all = [("tank", "90G free"), ("fast", "7.5G free")];
+    let all = [("tank", "90 GiB free"), ("fast", "7.5 GiB free")];
     assert_eq!(choices(iohyve.create_form().await.unwrap()), (pairs(&all), "tank".to_owned()));
     send(&iohyve, Request::Create { values: create("web") }).await.unwrap();
     let disk = [&[("", "where the machine is")], &all[..]].concat();

@@ -82,7 +82,7 @@ def properties(world, asked):
         inside = name.removeprefix(home).strip("/").split("/")
         guest, known = guests.get(inside[0], {}), {"creation": 1763700000}
         if len(inside) == 2 and guest:
-            known["volsize"] = volume(guest["disks"][inside[1]])
+            known |= {"volsize": volume(guest["disks"][inside[1]]), "used": 56 << 10}
         else:
             known |= {"mountpoint": f"{MOUNT}{name.removeprefix(home)}", "used": 3 << 30, "available": 90 << 30}
         known |= {f"iohyve:{key}": value for key, value in guest.get("settings", {}).items()}
