@@ -10,6 +10,8 @@ pub struct Visible {
     pub vms: Vec<(HostId, VmId)>,
     /// Rows of hosts, with what those use.
     pub hosts: Vec<HostId>,
+    /// How far what lies over the screen can be scrolled.
+    pub scroll: usize,
 }
 
 /// Everything that can happen to the application.

@@ -21,13 +21,13 @@ const KEYS: u16 = 18;
 /// From this width on the sections stand in two columns.
 const TWO: u16 = 150;
 
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, scroll: usize) {
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, scroll: usize) -> usize {
     let width = if area.width < TWO { area.width } else { area.width / 2 };
     let scopes = app.screen_scopes().iter().copied().chain([Scope::Filter, Scope::Dialog, Scope::Form]);
     let mut sections: Vec<_> = scopes.map(|scope| section(app, scope, width, theme)).collect();
     sections.push(typing(width, theme));
     let lines = if area.width < TWO { stacked(sections) } else { beside(sections, width) };
-    pane::page(frame, area, "Help", lines, scroll, theme);
+    pane::page(frame, area, "Help", lines, scroll, theme)
 }
 
 /// What edits a field of text, in every form and filter: no configuration changes these.

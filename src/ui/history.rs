@@ -13,7 +13,14 @@ use ratatui::{
     text::{Line, Span},
 };
 
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, host: &HostId, scroll: usize) {
+pub(super) fn render(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    app: &App,
+    theme: &Theme,
+    host: &HostId,
+    scroll: usize,
+) -> usize {
     let past = app.past_fetches();
     let room = area.width.saturating_sub(4);
     let zone = &app.settings.zone;
@@ -40,5 +47,5 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     if lines.is_empty() {
         lines.push(Line::from(format!(" No fetch has ended on {host} yet.")));
     }
-    pane::page(frame, area, &format!("Past fetches of {host} {} {}", theme.dot, past.len()), lines, scroll, theme);
+    pane::page(frame, area, &format!("Past fetches of {host} {} {}", theme.dot, past.len()), lines, scroll, theme)
 }

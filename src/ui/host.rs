@@ -19,8 +19,8 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 /// What one host is and offers, with the reason for each thing missing.
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: &HostId, scroll: usize) {
-    let Some(host) = app.hosts.get(id) else { return };
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: &HostId, scroll: usize) -> usize {
+    let Some(host) = app.hosts.get(id) else { return 0 };
     let pair = |label: &str, value: String| {
         Line::from(vec![Span::styled(format!(" {}", fit(label, 14)), theme.dim), Span::raw(value)])
     };
@@ -69,7 +69,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         lines.extend(OPS.iter().flat_map(|row| offer(row, capabilities, area.width, theme)));
     }
     lines.extend(log(host, app, area.width, theme));
-    pane::page(frame, area, &format!("{id}"), lines, scroll, theme);
+    pane::page(frame, area, &format!("{id}"), lines, scroll, theme)
 }
 
 /// What a host offers; or why not, beside it where there is room for that, else below.

@@ -31,7 +31,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     }
     let name = width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, 16);
     let backend = width_of(app.hosts.iter().map(|h| h.host.backend.to_owned()), 8, 12) + 2;
-    let mut left = inner.width.saturating_sub(3 + name + 2 + backend + 29);
+    let mut left = inner.width.saturating_sub(3 + name + 2 + backend + 26);
     let mut columns = 0;
     for (_, width) in COLUMNS {
         if left < width + 2 {
@@ -40,7 +40,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         left -= width + 2;
         columns += 1;
     }
-    let link = 28 + left;
+    let link = 25 + left;
     let mut head = format!("   {}  {}{}", fit("NAME", name), fit("BACKEND", backend), fit("LINK", link));
     for (title, width) in COLUMNS.iter().take(columns) {
         let _ = write!(head, "  {}", fit_right(title, *width));

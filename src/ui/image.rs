@@ -22,7 +22,7 @@ pub(super) fn render(
     theme: &Theme,
     (host, name): (&HostId, &str),
     scroll: usize,
-) {
+) -> usize {
     let title = format!("{} on {host}", clean_line(name));
     let images = app.hosts.get(host).and_then(|host| host.images.as_deref()).unwrap_or_default();
     let Some(image) = images.iter().find(|image| image.name == name) else {
@@ -52,5 +52,5 @@ pub(super) fn render(
             label = "";
         }
     }
-    pane::page(frame, area, &title, lines, scroll, theme);
+    pane::page(frame, area, &title, lines, scroll, theme)
 }

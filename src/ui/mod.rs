@@ -66,14 +66,17 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
         Constraint::Length(1),
     ]));
     header::render(frame, top, app, theme);
-    match &app.overlay {
+    viewport.visible.scroll = match &app.overlay {
         Some(Overlay::Help { scroll }) => help::render(frame, body, app, theme, *scroll),
         Some(Overlay::Story { task, scroll }) => story::render(frame, body, app, theme, *task, *scroll),
         Some(Overlay::Host { host, scroll }) => host::render(frame, body, app, theme, host, *scroll),
         Some(Overlay::Image { host, name, scroll }) => image::render(frame, body, app, theme, (host, name), *scroll),
         Some(Overlay::Past { host, scroll }) => history::render(frame, body, app, theme, host, *scroll),
-        None => screen(frame, body, app, theme, viewport),
-    }
+        None => {
+            screen(frame, body, app, theme, viewport);
+            0
+        }
+    };
     frame.render_widget(Paragraph::new(told), strip);
     footer::keys(frame, keys, app, theme);
     if let Some(dialog) = &app.dialog {

@@ -46,8 +46,16 @@ pub(super) fn bordered(frame: &mut Frame<'_>, area: Rect, title: Option<&str>, s
     inner
 }
 
-/// Lines in a bordered area, scrolled so far that the last stays in view; what is hidden is told at the right.
-pub(super) fn page(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Line<'_>>, scroll: usize, theme: &Theme) {
+/// Lines in a bordered area, scrolled so far that the last stays in view; what is hidden is told at the right. Returns how
+/// far they can be scrolled.
+pub(super) fn page(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    lines: Vec<Line<'_>>,
+    scroll: usize,
+    theme: &Theme,
+) -> usize {
     let inner = frame_of(frame, area, title, theme);
     let height = usize::from(inner.height);
     let total = lines.len();
@@ -62,4 +70,5 @@ pub(super) fn page(frame: &mut Frame<'_>, area: Rect, title: &str, lines: Vec<Li
     if from + height < total && inner.height > 0 {
         frame.render_widget(Span::styled(down, theme.accent), Rect::new(right, inner.bottom() - 1, 1, 1));
     }
+    total.saturating_sub(height)
 }

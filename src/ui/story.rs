@@ -21,10 +21,9 @@ const RATES: u16 = 60;
 const LONGEST: usize = 2000;
 
 /// The whole story of a task: each step with its time.
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: TaskId, scroll: usize) {
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, id: TaskId, scroll: usize) -> usize {
     let Some(task) = app.tasks.get(id) else {
-        pane::page(frame, area, "Task", vec![Line::from(" This task was forgotten.")], 0, theme);
-        return;
+        return pane::page(frame, area, "Task", vec![Line::from(" This task was forgotten.")], 0, theme);
     };
     let until = task.ended.unwrap_or(app.now());
     let mut lines = vec![
@@ -61,7 +60,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
     if task.is_running() && !matches!(task.state, TaskState::Looking(_)) {
         lines.push(Line::from(Span::raw(format!("           {}", app.outcome(task)))));
     }
-    pane::page(frame, area, &format!("{} on {}", task.title, task.host), lines, scroll, theme);
+    pane::page(frame, area, &format!("{} on {}", task.title, task.host), lines, scroll, theme)
 }
 
 /// How far a running task is, and how fast it was in the last seconds.

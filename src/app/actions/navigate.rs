@@ -12,10 +12,10 @@ impl App {
     /// Moves the selection of what is on the screen, or scrolls what lies over it.
     pub(in crate::app) fn step(&mut self, by: isize) {
         self.changed = true;
-        let last = self.overlay_lines().saturating_sub(1);
         if let Some(overlay) = &mut self.overlay {
             let scroll = overlay.scroll_mut();
-            *scroll = scroll.saturating_add_signed(by).min(last);
+            // What is beyond the end is drawn as the end, and is no way back.
+            *scroll = (*scroll).min(self.visible.scroll).saturating_add_signed(by);
             return;
         }
         match self.screen {

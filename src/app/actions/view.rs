@@ -1,6 +1,6 @@
 use crate::{
     app::{App, Overlay, Screen},
-    input::{Action, BINDINGS},
+    input::Action,
 };
 
 impl App {
@@ -80,18 +80,6 @@ impl App {
         }
         if !self.tasks.dismiss() {
             self.screen = Screen::Machines;
-        }
-    }
-
-    /// How many lines what lies over the screen has, about: scrolling ends there.
-    pub(super) fn overlay_lines(&self) -> usize {
-        match &self.overlay {
-            Some(Overlay::Help { .. }) => BINDINGS.len(),
-            Some(Overlay::Story { task, .. }) => self.tasks.get(*task).map_or(0, |t| t.steps.len() + 8),
-            Some(Overlay::Image { .. }) => 12,
-            Some(Overlay::Past { .. }) => self.past_fetches().len() * 3,
-            Some(Overlay::Host { .. }) => crate::domain::OPS.len() + 12,
-            None => 0,
         }
     }
 }

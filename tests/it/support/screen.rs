@@ -22,6 +22,7 @@ fn themed(app: &mut App, (width, height): (u16, u16), theme: &Theme) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let mut viewport = Viewport::default();
     terminal.draw(|frame| render(frame, app, theme, &mut viewport)).unwrap();
+    app.update(vmdeck::app::Message::Visible(viewport.visible().clone()));
     let cursor = terminal.backend().cursor_visible().then(|| terminal.backend_mut().get_cursor_position().unwrap());
     let cursor = cursor.map_or_else(|| "no cursor".to_owned(), |at| format!("cursor at column {}, row {}", at.x, at.y));
     styled(terminal.backend().buffer(), &cursor)

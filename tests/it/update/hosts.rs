@@ -86,6 +86,22 @@ fn a_host_is_set_up_by_one_key_from_the_first_screen() {
     );
 }
 
+#[test]
+fn a_page_is_scrolled_to_its_end_and_back_from_there() {
+    let mut app = fleet();
+    press(&mut app, "4 enter");
+    for (width, height) in [(80, 24), (120, 40)] {
+        assert!(screen(&mut app, width, height).contains("Backend"), "from the top");
+        press(&mut app, "end");
+        let end = screen(&mut app, width, height);
+        assert!(end.contains("Log of the link") && end.contains("connected: QEMU 10.0.2"), "{end}");
+        press(&mut app, "up");
+        let above = screen(&mut app, width, height);
+        assert!(!above.contains("connected: QEMU 10.0.2"), "one step is seen: {above}");
+        press(&mut app, "home");
+    }
+}
+
 /// The hosts whose own figures are asked for after `key`, of those that hear of a change.
 fn asked(app: &mut App, message: Message) -> Vec<(String, bool)> {
     let effects = app.update(message);
