@@ -264,3 +264,48 @@ fn empty(app: &App) -> String {
         app.settings.config_path
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{Message, Settings},
+        domain::{Host, HostEvent, Inventory, Link, Progress, Request, TaskId, Vm},
+    };
+
+    fn app() -> App {
+        let host = Host { id: "here".into(), backend: "demo", address: String::new(), peer: None };
+        let mut app = App::new(Settings::default(), vec![host]);
+        let tell = |app: &mut App, event| drop(app.update(Message::Host("here".into(), event)));
+        let ops = crate::domain::OPS.iter().map(|row| row.op).collect::<Vec<_>>();
+        let can = crate::domain::Capabilities { ops: crate::domain::OpSet::of(&ops), ..Default::default() };
+        tell(&mut app, HostEvent::Link(Link::Up(Box::new(can))));
+        let web = Vm { power: Some(PowerState::Off), ..Vm::named("web") };
+        tell(&mut app, HostEvent::Inventory(Inventory { vms: Some(vec![web]), ..Inventory::default() }));
+        app
+    }
+
+    fn word(app: &App) -> String {
+        let (host, machine) = app.selected().unwrap();
+        state(app, host, machine, &Theme::new(true, false)).2
+    }
+
+    #[test]
+    fn a_machine_that_something_is_done_to_shows_that_and_how_far_it_is() {
+        let mut app = app();
+        assert_eq!(word(&app), "off");
+        let effects = app.update(Message::Key("s".parse().unwrap()));
+        assert!(
+            effects.iter().any(|effect| matches!(effect, crate::app::Effect::Call { request: Request::Start(_), .. }))
+        );
+        assert_eq!(word(&app), "starting");
+        app.update(Message::TaskProgress(TaskId(1), Progress::bytes(42, Some(100))));
+        assert_eq!(word(&app), "starting 42 %");
+        app.update(Message::TaskState(TaskId(1), TaskState::Looking("looking whether web runs".to_owned())));
+        assert_eq!(word(&app), "starting");
+        app.update(Message::TaskEnded(TaskId(1), Err(crate::domain::Error::refused("no"))));
+        assert_eq!(word(&app), "off");
+        app.update(Message::Key("e".parse().unwrap()));
+        assert_eq!(word(&app), "off", "what is only read is no state");
+    }
+}

@@ -20,6 +20,13 @@ fn power_off() {
 }
 
 #[test]
+fn restart() {
+    let mut app = known_world();
+    press(&mut app, "b");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
 fn delete() {
     let mut app = known_world();
     select(&mut app, "web2");

@@ -1,9 +1,12 @@
 //! Dialogs that are filled in.
 use crate::support::{
     screen::screen,
-    world::{create_form, known_world, press, reply, text, world},
+    world::{create_form, known_world, press, reply, select, text, world},
 };
-use vmdeck::{app::Message, domain::Reply};
+use vmdeck::{
+    app::Message,
+    domain::{ByteSize, Choice, FieldKind, FieldSpec, Reply},
+};
 
 #[test]
 fn grow() {
@@ -91,4 +94,54 @@ fn a_form_longer_than_the_screen_keeps_the_focus_in_view() {
     reply(&mut app, &effects, Reply::Form(fields));
     press(&mut app, "tab tab tab tab tab tab tab tab tab");
     insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn add_disk() {
+    let mut app = known_world();
+    let effects = press(&mut app, "a");
+    let choice = |choices: &[(&str, &str)]| {
+        FieldKind::Choice(choices.iter().map(|(value, help)| Choice::new(value, help)).collect())
+    };
+    let size = FieldKind::Size { least: ByteSize(1 << 20), most: ByteSize(1 << 50) };
+    let fields = vec![
+        FieldSpec::new("size", "Size", size).default("20G").unless("image").help("empty: as large as the image"),
+        FieldSpec::new(
+            "format",
+            "Format",
+            choice(&[("qcow2", "takes only what is written"), ("raw", "the plain bytes")]),
+        )
+        .default("qcow2")
+        .help("of an empty disk"),
+        FieldSpec::new("image", "Image", choice(&[("alpine.qcow2", "64 MiB")])).optional().help("what it begins with"),
+    ];
+    reply(&mut app, &effects, Reply::Form(fields));
+    press(&mut app, "ctrl-u");
+    text(&mut app, "100");
+    press(&mut app, "tab right");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    press(&mut app, "tab right");
+    insta::assert_snapshot!("add_disk_of_an_image", screen(&mut app, 120, 40));
+}
+
+#[test]
+fn change_a_setting_of_several_lines() {
+    let mut app = known_world();
+    press(&mut app, "e down down down enter");
+    text(&mut app, "-device");
+    press(&mut app, "down");
+    text(&mut app, "virtio-rng-pci");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+}
+
+#[test]
+fn rename_a_machine() {
+    let mut app = known_world();
+    select(&mut app, "web2");
+    press(&mut app, "M ctrl-u");
+    text(&mut app, "web1");
+    insta::assert_snapshot!("rename_machine_taken", screen(&mut app, 80, 24));
+    press(&mut app, "backspace");
+    text(&mut app, "3");
+    insta::assert_snapshot!("rename_machine", screen(&mut app, 80, 24));
 }
