@@ -1,6 +1,6 @@
 //! The command line: its words, its help, and what is generated from them.
 use crate::{
-    app,
+    app, completions,
     config::{Config, LOCAL, Paths},
     domain::Secret,
     fetch,
@@ -124,6 +124,8 @@ pub enum Command {
         name: String,
     },
     /// Print the completions of a shell
+    ///
+    /// They know the hosts of the configuration as it is now: print them anew when others come.
     Completions { shell: clap_complete::Shell },
     /// Print the man page
     Man,
@@ -186,9 +188,6 @@ fn become_apart(words: &[OsString]) -> u8 {
 pub fn generated(command: &Command) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     match command {
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "vmdeck", &mut out);
-        }
         Command::Man => out.extend(manual::page(&Cli::command()).ok()?.into_bytes()),
         Command::Keys => out.extend(input::readme_table().into_bytes()),
         Command::Config => out.extend(input::config_table().into_bytes()),
@@ -209,10 +208,26 @@ impl Cli {
         if words.len() < 2 { Ok(Self::default()) } else { Self::try_parse_from(words) }
     }
 
+    /// With the hosts that are meant: those of the demo, or those that this computer turns out to be as well.
+    fn hosts_of(&self, config: Config) -> Config {
+        match self.demo {
+            Some(count) => config.demo((count > 0).then_some(count)),
+            None => with_found(config),
+        }
+    }
+
     fn execute(self) -> Result<u8, String> {
         if let Some(text) = self.command.as_ref().and_then(generated) {
             // Whoever closed the pipe has read enough.
             let _ = std::io::stdout().write_all(&text);
+            return Ok(0);
+        }
+        if let Some(Command::Completions { shell }) = &self.command {
+            // Whoever packs the program has no configuration, and one with a mistake is no reason to complete nothing.
+            let config = Config::load(self.config.as_deref()).map(|config| self.hosts_of(config));
+            let hosts = config.map(|config| config.hosts).unwrap_or_default();
+            let hosts: Vec<_> = hosts.iter().map(|host| (host.name.to_string(), host.backend.name())).collect();
+            let _ = std::io::stdout().write_all(&completions::script(*shell, Self::command(), hosts));
             return Ok(0);
         }
         if let Some(Command::FetchWorker { at_once, rate, ca, folder, name }) = &self.command {
@@ -222,10 +237,7 @@ impl Cli {
         }
         let paths = Paths::find()?;
         let config = Config::load(self.config.as_deref()).map_err(|e| e.to_string())?;
-        let config = match self.demo {
-            Some(count) => config.demo((count > 0).then_some(count)),
-            None => with_found(config),
-        };
+        let config = self.hosts_of(config);
         if let Err(why) = logging::start(&paths.state) {
             // A program that manages machines is of use without a log, too.
             let _ = writeln!(std::io::stderr(), "vmdeck: {why}");

@@ -48,6 +48,7 @@
 pub mod app;
 pub mod backend;
 pub mod cli;
+pub mod completions;
 pub mod config;
 pub mod domain;
 pub mod fetch;

@@ -106,9 +106,7 @@ fn the_readmes_hosts_can_be_used_as_they_stand() {
 #[test]
 fn the_command_line_is_whole_and_so_is_what_is_made_from_it() {
     Cli::command().debug_assert();
-    let shell = clap_complete::Shell::Bash;
     for (command, part) in [
-        (Command::Completions { shell }, "_vmdeck"),
         (Command::Man, "Exit codes"),
         (Command::Man, ".SH \"VMDECK CALL\""),
         (Command::Man, "\\fBresize\\-disk\\fR vm=MACHINE disk=DISK size=20G|+10G\nGrow a disk"),

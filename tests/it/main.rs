@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod backends;
 mod command_line;
+mod completions;
 mod config;
 mod console;
 mod docs;
