@@ -1,5 +1,5 @@
 //! What a request has brought about, in words.
-use super::{ByteSize, Reply, Request, ResizePlan, clean, clean_line};
+use super::{Reply, Request, ResizePlan, clean, clean_line};
 
 impl Request {
     /// What is true once it was done, as a sentence: `web1 is running`. `reply` adds what only the host knows.
@@ -84,15 +84,18 @@ impl Reply {
 
 /// `20 → 30 GiB, read back 30 GiB`; both with their units where one unit does not suit both.
 fn grown(ResizePlan { from, to }: ResizePlan) -> String {
-    let unit = |size: ByteSize| size.to_string().split_once(' ').map(|(_, unit)| unit.to_owned());
-    let before = if unit(from) == unit(to) { from.number_beside(to).to_string() } else { from.to_string() };
+    let [from, to] = from.told_apart(to);
+    let before = match (from.split_once(' '), to.split_once(' ')) {
+        (Some((number, unit)), Some((_, other))) if unit == other => number,
+        _ => &from,
+    };
     format!("{before} → {to}, read back {to}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Verdict;
+    use crate::domain::{ByteSize, Verdict};
 
     #[test]
     fn a_growth_is_told_in_one_unit_where_it_suits_both_sizes() {
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(grown(20 << 30, 30 << 30), "20 → 30 GiB, read back 30 GiB");
         assert_eq!(grown(10 << 20, 20 << 30), "10 MiB → 20 GiB, read back 20 GiB");
         assert_eq!(grown(1 << 30, 3 << 29), "1 → 1.5 GiB, read back 1.5 GiB");
+        assert_eq!(grown(3 << 39, (3 << 39) + (1 << 30)), "1536 → 1537 GiB, read back 1537 GiB");
     }
 
     #[test]

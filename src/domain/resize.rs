@@ -25,10 +25,12 @@ impl ResizePlan {
     pub fn check(self, disk: &DiskId, found: Option<ByteSize>) -> super::Result<()> {
         match found {
             Some(found) if found == self.from && found < self.to => Ok(()),
-            Some(found) => Err(Error::conflict(format_args!(
-                "{disk} has {found} by now and not {}: it was not changed, ask for its new size again",
-                self.from
-            ))),
+            Some(found) => {
+                let [found, before] = found.told_apart(self.from);
+                Err(Error::conflict(format_args!(
+                    "{disk} has {found} by now and not {before}: it was not changed, ask for its new size again"
+                )))
+            }
             None => Err(Error::conflict(format_args!("the size of {disk} cannot be read: it was not changed"))),
         }
     }
@@ -47,6 +49,7 @@ impl SizeChange {
             wanted.and_then(|w| w.checked_next_multiple_of(512)).filter(|to| *to <= LARGEST).ok_or_else(too_large)?;
         let to = ByteSize(to);
         if to < from {
+            let [to, from] = to.told_apart(from);
             return Err(format!("{to} is smaller than {from}: disks only grow"));
         }
         if to == from {

@@ -32,6 +32,20 @@ impl ByteSize {
         Self((1 << (10 * self.unit())) / 10)
     }
 
+    /// Both with their units, as [`fmt::Display`] would write them, in smaller units where that would be the same words:
+    /// `1536 GiB` and `1537 GiB`.
+    #[must_use]
+    pub fn told_apart(self, other: Self) -> [String; 2] {
+        let mut unit = self.unit();
+        if self == other || unit != other.unit() || self.tenths(unit) != other.tenths(unit) {
+            return [self, other].map(|size| size.to_string());
+        }
+        while self.tenths(unit) == other.tenths(unit) {
+            unit -= 1;
+        }
+        [self, other].map(|size| format!("{} {}", size.tenths(unit), UNITS.get(unit).unwrap_or(&"B")))
+    }
+
     /// The number without its unit, as [`fmt::Display`] would write it, in the unit of `whole`: `1.2` of `1.2/2 GiB`.
     pub fn number_beside(self, whole: Self) -> impl fmt::Display {
         self.tenths(whole.unit())
@@ -131,6 +145,11 @@ mod tests {
         assert_eq!([told(0), told(1536), told(20 << 30), told(1_048_575)], ["0 B", "1.5 KiB", "20 GiB", "1 MiB"]);
         let steps = [512, 1536, 20 << 30].map(|n| ByteSize(n).step().0);
         assert_eq!(steps, [0, 102, (1 << 30) / 10]);
+        let apart = |one: u64, other: u64| ByteSize(one).told_apart(ByteSize(other)).join(", ");
+        assert_eq!(apart(3 << 39, (3 << 39) + (1 << 30)), "1536 GiB, 1537 GiB");
+        assert_eq!(apart(1 << 30, (1 << 30) + 512), "1048576 KiB, 1048576.5 KiB");
+        assert_eq!(apart(20 << 30, 30 << 30), "20 GiB, 30 GiB");
+        assert_eq!(apart(7, 7), "7 B, 7 B");
         assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)).to_string(), "1.2");
     }
 }

@@ -58,40 +58,29 @@ pub(super) fn fill(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId, app: &App)
 /// Three lines, whatever there is to say, so that nothing jumps while one types.
 fn judgement(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId, app: &App) {
     let theme = sheet.theme;
-    let now = grow.disk().and_then(|d| d.virtual_size).map_or_else(|| "–".to_owned(), |s| s.to_string());
-    let free = free(app, app.hosts.get(host));
-    let from_to = theme.arrow;
-    let sizes = |to: Span<'static>| {
-        Line::from(vec![
-            Span::styled(format!("{now} {from_to} "), theme.text),
-            to,
-            Span::styled(format!("     free on {host}: {free}"), theme.dim),
-        ])
+    let judged = grow.judgement();
+    let [now, to] = match &judged {
+        Judgement::Grows { plan, .. } => plan.from.told_apart(plan.to),
+        _ => {
+            [grow.disk().and_then(|d| d.virtual_size).map_or_else(|| "–".to_owned(), |s| s.to_string()), "–".to_owned()]
+        }
     };
-    match grow.judgement() {
-        Judgement::Reading => {
-            sheet.line(sizes(Span::styled("–", theme.dim)));
-            sheet.gap();
-        }
-        Judgement::Unfinished(hint) => {
-            sheet.line(sizes(Span::styled("–", theme.dim)));
-            sheet.text(&hint, if grow.hasty { theme.bad } else { theme.dim }, 0);
-        }
-        Judgement::Refused(why) => {
-            sheet.line(sizes(Span::styled("–", theme.dim)));
-            sheet.text(&why, theme.bad, 0);
-        }
-        Judgement::Grows { plan, short } => {
-            sheet.line(sizes(Span::styled(plan.to.to_string(), theme.selected)));
-            match short {
-                Some(short) => sheet.text(
-                    &format!("{short} more than the storage of {host} holds: it fills up before the disk is full"),
-                    theme.warning,
-                    0,
-                ),
-                None => sheet.gap(),
-            }
-        }
+    let style = if matches!(judged, Judgement::Grows { .. }) { theme.selected } else { theme.dim };
+    let free = free(app, app.hosts.get(host));
+    sheet.line(Line::from(vec![
+        Span::styled(format!("{now} {} ", theme.arrow), theme.text),
+        Span::styled(to, style),
+        Span::styled(format!("     free on {host}: {free}"), theme.dim),
+    ]));
+    match judged {
+        Judgement::Reading | Judgement::Grows { short: None, .. } => sheet.gap(),
+        Judgement::Unfinished(hint) => sheet.text(&hint, if grow.hasty { theme.bad } else { theme.dim }, 0),
+        Judgement::Refused(why) => sheet.text(&why, theme.bad, 0),
+        Judgement::Grows { short: Some(short), .. } => sheet.text(
+            &format!("{short} more than the storage of {host} holds: it fills up before the disk is full"),
+            theme.warning,
+            0,
+        ),
     }
 }
 
