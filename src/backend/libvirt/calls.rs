@@ -29,6 +29,8 @@ pub mod group {
 }
 /// Only of machines in memory.
 const ACTIVE: u32 = 1;
+/// Of a list: only machines whose memory is saved.
+const WITH_MANAGED_SAVE: u32 = 256;
 /// Figures that would have to wait for a machine are left out.
 const NO_WAIT: u32 = 1 << 29;
 
@@ -137,6 +139,12 @@ impl Client {
     /// All machines, running or not.
     pub async fn domains(&self) -> Result<Vec<Domain>> {
         Reader::new(&self.call(p::LIST_DOMAINS, Writer::default().i32(1).u32(0)).await?).list(Domain::read)
+    }
+
+    /// The machines whose memory is saved.
+    pub async fn saved(&self) -> Result<Vec<Domain>> {
+        Reader::new(&self.call(p::LIST_DOMAINS, Writer::default().i32(1).u32(WITH_MANAGED_SAVE)).await?)
+            .list(Domain::read)
     }
 
     pub async fn lookup(&self, vm: &VmId) -> Result<Domain> {

@@ -8,6 +8,10 @@ use crate::{
     backend::domain_xml::Description,
     domain::{PowerState, Vm},
 };
+use std::collections::HashSet;
+
+/// It goes on where it was at its next start.
+const SAVED: &str = "saved";
 
 /// What libvirt's state and its reason mean, and the remark where there is more to say.
 pub(super) fn power(state: u64, reason: u64) -> (PowerState, Option<&'static str>) {
@@ -23,7 +27,7 @@ pub(super) fn power(state: u64, reason: u64) -> (PowerState, Option<&'static str
         (3, 11) => (P::Starting, None),
         (3, _) => (P::Paused, None),
         (5, 3) => (P::Off, Some("crashed")),
-        (5, 5) => (P::Off, Some("saved")),
+        (5, 5) => (P::Off, Some(SAVED)),
         (5, 6) => (P::Off, Some("did not start")),
         (5, _) => (P::Off, None),
         (7, _) => (P::Paused, Some("asleep")),
@@ -36,6 +40,22 @@ pub(super) fn brief(stats: &Stats) -> Vm {
     let told = stats.number("state.state").map(|state| power(state, stats.number("state.reason").unwrap_or(0)));
     let remark = told.and_then(|(_, remark)| remark).map(str::to_owned);
     Vm { power: told.map(|(power, _)| power), remark, ..Vm::named(&stats.domain.name) }
+}
+
+/// Tells that the memory of a machine that is off `is_saved`: a daemon that was started since does not know why it is off.
+pub(super) fn tell_saved(vm: &mut Vm, is_saved: bool) {
+    if is_saved && vm.power == Some(PowerState::Off) {
+        vm.remark = Some(SAVED.to_owned());
+    }
+}
+
+/// [`tell_saved`] of those of the list whose memory is `saved`.
+pub(super) fn tell_all_saved(vms: &mut [Vm], saved: &[Domain]) {
+    let saved: HashSet<&str> = saved.iter().map(|domain| domain.name.as_str()).collect();
+    for vm in vms {
+        let is_saved = saved.contains(vm.name.as_str());
+        tell_saved(vm, is_saved);
+    }
 }
 
 /// A machine of the list of all, of which `stats` are told if it is in memory.

@@ -262,9 +262,12 @@ impl Libvirt {
     async fn find_vm(&self, vm: &VmId) -> Result<Vm> {
         let (client, domain) = self.domain(vm).await?;
         let gone = || Error::not_found(format_args!("there is no machine called {vm}"));
-        let stats = client.stats(self.groups(), std::slice::from_ref(&domain)).await?;
-        let found = self.read(&client, stats.first().ok_or_else(gone)?).await;
-        found.ok_or_else(gone)
+        let (stats, is_saved) =
+            tokio::join!(client.stats(self.groups(), std::slice::from_ref(&domain)), client.is_saved(&domain));
+        let found = self.read(&client, stats?.first().ok_or_else(gone)?).await;
+        let mut found = found.ok_or_else(gone)?;
+        describe::tell_saved(&mut found, is_saved.unwrap_or(false));
+        Ok(found)
     }
 }
 
@@ -365,7 +368,9 @@ impl Backend for Libvirt {
             async move { self.read(&client, &stats).await }
         });
         let described = described.buffered(SIDE_BY_SIDE).filter_map(std::future::ready).collect();
-        let (vms, node, images) = tokio::join!(described, self.node(&client), images::list(&client));
+        let (mut vms, node, images, saved): (Vec<Vm>, _, _, _) =
+            tokio::join!(described, self.node(&client), images::list(&client), client.saved());
+        describe::tell_all_saved(&mut vms, &saved.unwrap_or_default());
         Ok(Inventory { vms: Some(vms), nodes: node.ok().map(|node| vec![node]), images: images.ok() })
     }
 
