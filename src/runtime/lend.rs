@@ -2,7 +2,7 @@
 use super::{
     Hosts,
     screen_loop::BATCH,
-    terminal::{Outside, stand_still},
+    terminal::{Outside, broken, stand_still},
 };
 use crate::{
     app::{App, Message},
@@ -30,6 +30,8 @@ pub(super) async fn lend<T>(
             ended = &mut lent => return Ok(ended),
             outside = outside.recv() => match outside {
                 Some(Outside::Stop) | None => return Err(Outside::Stop),
+                // It broke before the terminal was lent.
+                Some(Outside::Broken) => broken(),
                 Some(end @ (Outside::Interrupt | Outside::Suspend)) if !program => return Err(end),
                 Some(Outside::Suspend) if program => {
                     // Where it cannot stop it goes on, and nothing is lost.
@@ -47,6 +49,26 @@ pub(super) async fn lend<T>(
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Settings;
+    use futures_util::FutureExt as _;
+    use std::panic::AssertUnwindSafe;
+
+    #[test]
+    fn keys_that_broke_before_the_terminal_was_lent_end_the_program() {
+        for program in [true, false] {
+            let ((hosts, mut inbox), mut app) = (Hosts::new(), App::new(Settings::default(), Vec::new()));
+            let (sender, mut outside) = mpsc::channel(1);
+            sender.try_send(Outside::Broken).unwrap();
+            let lent = lend(std::future::pending::<()>(), program, (&mut app, &hosts, &mut inbox, &mut outside));
+            let ended = AssertUnwindSafe(lent).catch_unwind().now_or_never();
+            assert!(matches!(ended, Some(Err(_))), "it goes on without keys");
         }
     }
 }
