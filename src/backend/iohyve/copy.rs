@@ -1,5 +1,8 @@
 //! An image of ours that iohyve copies into its library, here or through ssh; and how much of it is there.
-use super::command::{Shell, line, quote};
+use super::{
+    command::{Shell, line, quote},
+    datasets::{only, pool_of},
+};
 use crate::{
     backend::{Call, iohyve::Place},
     domain::{Progress, Result},
@@ -134,9 +137,9 @@ impl Shell {
     pub(super) async fn path_in_library(&self, name: &str) -> Result<Option<String>> {
         let sets = self.other(&["zfs", "list", "-H", "-o", "name,mountpoint", "-t", "filesystem"]).await?;
         let (sets, ending) = (String::from_utf8_lossy(&sets.stdout).into_owned(), format!("/iohyve/ISO/{name}"));
-        let mut mounted = sets.lines().filter_map(|line| line.split_once('\t'));
-        let found = mounted.find(|(set, mount)| set.ends_with(&ending) && mount.starts_with('/'));
-        Ok(found.map(|(_, mount)| format!("{mount}/{name}")))
+        let mounted = sets.lines().filter_map(|line| line.split_once('\t'));
+        let found = mounted.filter(|(set, mount)| pool_of(set, &ending).is_some() && mount.starts_with('/'));
+        Ok(only(found).map(|(_, mount)| format!("{mount}/{name}")))
     }
 
     /// How large a file is there; none has nothing in it. None: that cannot be seen.

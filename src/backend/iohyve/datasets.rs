@@ -1,7 +1,7 @@
 //! What ZFS knows of what is iohyve's: what machines have and how large it is, the files of images, the room in its pool.
 use super::{Iohyve, command::Shell};
 use crate::domain::{Amount, ByteSize, Image, Stamp, Vm};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked of every file system and every volume, in one question.
 const ASKED: &str = "iohyve:cpu,iohyve:ram,volsize,creation,mountpoint,used,available";
@@ -15,6 +15,18 @@ pub(super) struct Volume<'a> {
     pub(super) pool: &'a str,
     pub(super) size: ByteSize,
     pub(super) used: Option<ByteSize>,
+}
+
+/// The pool of the dataset that this is the end of the name of. iohyve has its place right in a pool: what lies deeper is a
+/// copy that somebody keeps, as `zfs receive` makes them, and nothing of iohyve's.
+pub(super) fn pool_of<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
+    name.strip_suffix(ending).filter(|pool| !pool.is_empty() && !pool.contains('/'))
+}
+
+/// The only one; None: there is none, or it is not known which of them is meant.
+pub(super) fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// The properties of each file system and volume. One that is not set is not there.
@@ -40,8 +52,8 @@ impl Datasets {
     /// properties.
     fn below<'a>(&'a self, place: &'a str) -> impl Iterator<Item = (&'a str, &'a BTreeMap<String, String>)> {
         self.0.iter().filter_map(move |(name, own)| {
-            let (_, inside) = name.split_once("/iohyve/")?;
-            Some((inside.strip_prefix(place)?, own))
+            let (pool, inside) = name.split_once("/iohyve/")?;
+            Some((inside.strip_prefix(place)?, own)).filter(|_| !pool.contains('/'))
         })
     }
 
@@ -49,12 +61,13 @@ impl Datasets {
     pub(super) fn complete(&self, vm: &mut Vm) {
         let place = format!("{}/", vm.name);
         let sizes = self.below(&place).filter(|(disk, _)| disk.starts_with("disk"));
-        let sizes: Vec<u64> = sizes.filter_map(|(_, own)| own.get("volsize")?.parse().ok()).collect();
-        vm.disk = (!sizes.is_empty()).then(|| sizes.iter().sum());
-        let Some((_, own)) = self.below("").find(|(name, own)| *name == vm.name && own.contains_key("iohyve:cpu"))
-        else {
-            return;
-        };
+        let sizes: Vec<(&str, u64)> =
+            sizes.filter_map(|(disk, own)| Some((disk, own.get("volsize")?.parse().ok()?))).collect();
+        let disks: BTreeSet<_> = sizes.iter().map(|(disk, _)| disk).collect();
+        // One in two pools is there once, and which of them it is nobody knows.
+        vm.disk = (!sizes.is_empty() && disks.len() == sizes.len()).then(|| sizes.iter().map(|(_, size)| size).sum());
+        let named = self.below("").filter(|(name, own)| *name == vm.name && own.contains_key("iohyve:cpu"));
+        let Some((_, own)) = only(named) else { return };
         let number = |property: &str| own.get(property)?.trim().parse::<ByteSize>().ok();
         vm.cpus = own.get("iohyve:cpu").and_then(|cpus| cpus.trim().parse().ok());
         // As bhyve reads it: a number without a unit is one of MiB, as long as it is small.
@@ -64,14 +77,14 @@ impl Datasets {
     /// A disk of a machine, by its number.
     pub(super) fn volume(&self, vm: &str, number: u32) -> Option<Volume<'_>> {
         let ending = format!("/iohyve/{vm}/disk{number}");
-        let (pool, own) = self.0.iter().find_map(|(name, own)| Some((name.strip_suffix(&ending)?, own)))?;
+        let (pool, own) = only(self.0.iter().filter_map(|(name, own)| Some((pool_of(name, &ending)?, own))))?;
         let bytes = |property: &str| own.get(property)?.parse().ok().map(ByteSize);
         Some(Volume { pool, size: bytes("volsize")?, used: bytes("used") })
     }
 
     /// An image of iohyve's library: where it is, and since when.
     fn image(&self, name: &str) -> Image {
-        let found = self.below("ISO/").find(|(file, _)| *file == name).map(|(_, own)| own);
+        let found = only(self.below("ISO/").filter(|(file, _)| *file == name)).map(|(_, own)| own);
         let mount = found.and_then(|own| own.get("mountpoint")).filter(|mount| mount.starts_with('/'));
         let seconds = found.and_then(|own| own.get("creation")?.parse::<u64>().ok());
         Image {
@@ -83,7 +96,7 @@ impl Datasets {
 
     /// The room in the pool that is offered first.
     pub(super) fn storage(&self) -> Option<Amount> {
-        let mut homes = self.0.keys().filter_map(|name| name.strip_suffix("/iohyve"));
+        let mut homes = self.0.keys().filter_map(|name| pool_of(name, "/iohyve"));
         let pool = homes.find_map(|pool| self.0.get(pool))?;
         let bytes = |property: &str| pool.get(property)?.parse::<u64>().ok();
         let used = bytes("used")?;
@@ -171,5 +184,26 @@ mod tests {
         assert_eq!((all.image("y.iso"), all.image("z.iso")), (Image::new("y.iso"), Image::new("z.iso")));
         let room = Amount { used: ByteSize(1000), total: ByteSize(4000) };
         assert_eq!((all.storage(), Datasets::read("zfs: not found\n").storage()), (Some(room), None));
+    }
+
+    #[test]
+    fn a_copy_elsewhere_is_nothing_of_iohyves() {
+        let deeper = |pool: &str, size: &str| {
+            format!(
+                "{pool}\tused\t1\n{pool}\tavailable\t2\n{pool}/iohyve\tused\t1\n\
+                {pool}/iohyve/ISO/x.iso\tmountpoint\t/copy/x.iso\n{pool}/iohyve/web\tiohyve:cpu\t9\n\
+                {pool}/iohyve/web/disk0\tvolsize\t{size}\n"
+            )
+        };
+        let told = |more: &str| {
+            let (all, mut vm) = (Datasets::read(&format!("{TOLD}{more}")), Vm::named("web"));
+            all.complete(&mut vm);
+            let size = all.volume("web", 0).map(|volume| (volume.pool.to_owned(), volume.size.0));
+            (size, vm.disk, vm.cpus, all.image("x.iso").path, all.storage().unwrap().used)
+        };
+        assert_eq!(told(&deeper("backup/tank", "5")), told(""));
+        // In a pool of its own nothing tells it apart.
+        let (size, disk, cpus, path, _) = told(&deeper("zback", "5"));
+        assert_eq!((size, disk, cpus, path), (None, None, None, None));
     }
 }

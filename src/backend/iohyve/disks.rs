@@ -9,10 +9,32 @@ use crate::{
     backend::{Call, Disks},
     domain::{ByteSize, Disk, DiskId, Error, ErrorKind, FieldSpec, ResizePlan, Result, Values, VmId, clean},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is shown of a disk.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    /// In bytes, or as iohyve shows it; or, where it is not known which it is, all that are told.
+    size: String,
+    /// All that are told, for people, where they are not one and the same.
+    others: Option<String>,
+}
+
+impl Shown {
+    /// Of what iohyve lists for it, and what ZFS tells of the one volume that is the machine's own.
+    fn of(listed: &BTreeSet<String>, exact: Option<ByteSize>) -> Self {
+        let fitting = exact.filter(|exact| listed.iter().any(|size| sizes::fits(size, *exact)));
+        // What iohyve does not show at all is not what it would grow.
+        let strange = exact.filter(|_| fitting.is_none()).map(|exact| exact.to_string());
+        let all: Vec<_> = listed.iter().map(|size| sizes::told(size)).chain(strange).collect();
+        let others = (all.len() > 1).then(|| all.join(" and "));
+        let size = fitting.map(|exact| exact.0.to_string()).or_else(|| others.clone());
+        Self { size: size.or_else(|| listed.first().cloned()).unwrap_or_default(), others }
+    }
+}
 
 impl Iohyve {
-    /// The disks by number, each with its size: in bytes, or as iohyve shows it. A name within another one's would bring the other's disks.
+    /// The disks by number, each with its size as [`Shown`] has it. A name within another one's would bring the other's disks.
     pub(super) async fn volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Row)> {
         let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
@@ -21,27 +43,28 @@ impl Iohyve {
 
     /// The same, of a machine that is known to be there and alone.
     pub(super) async fn disks_of(&self, vm: &VmId) -> Result<BTreeMap<u32, String>> {
-        Ok(self.disks_and_volumes(vm).await?.0)
+        Ok(self.disks_and_volumes(vm).await?.0.into_iter().map(|(number, shown)| (number, shown.size)).collect())
     }
 
     /// iohyve knows which disks there are, and ZFS their exact size, where it tells.
-    async fn disks_and_volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Datasets)> {
+    async fn disks_and_volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, Shown>, Datasets)> {
         let words = ["disks", vm.as_str()];
         let (listed, volumes) = tokio::join!(self.read(&words), self.volumes_of_zfs());
-        let mut disks = read::disks(&listed?).ok_or_else(|| missing(vm))?;
-        for (number, size) in &mut disks {
-            if let Some(volume) = volumes.volume(vm.as_str(), *number) {
-                *size = volume.size.0.to_string();
-            }
-        }
-        Ok((disks, volumes))
+        let disks = read::disks(&listed?).ok_or_else(|| missing(vm))?;
+        let shown = |(number, listed)| {
+            let exact = volumes.volume(vm.as_str(), number).map(|volume| volume.size);
+            (number, Shown::of(&listed, exact))
+        };
+        Ok((disks.into_iter().map(shown).collect(), volumes))
     }
 
     /// A disk as it is shown now, and its machine.
-    async fn volume(&self, vm: &VmId, disk: &DiskId) -> Result<(String, Row)> {
-        let (disks, row) = self.volumes(vm).await?;
+    async fn volume(&self, vm: &VmId, disk: &DiskId) -> Result<(Shown, Row)> {
+        let (row, others) = self.row(vm).await?;
+        names::check_alone(vm.as_str(), &others)?;
+        let (mut disks, _) = self.disks_and_volumes(vm).await?;
         let number = disk.as_str().strip_prefix("disk").and_then(|n| n.parse::<u32>().ok());
-        let found = number.and_then(|n| disks.get(&n).cloned());
+        let found = number.and_then(|n| disks.remove(&n));
         Ok((found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {disk}")))?, row))
     }
 }
@@ -51,11 +74,11 @@ impl Disks for Iohyve {
         let (_, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
         let (disks, volumes) = self.disks_and_volumes(vm).await?;
-        let disk = |(number, size): (u32, String)| {
+        let disk = |(number, shown): (u32, Shown)| {
             let volume = volumes.volume(vm.as_str(), number);
             Disk {
                 format: Some("zvol".to_owned()),
-                virtual_size: size.parse().ok(),
+                virtual_size: shown.size.parse().ok(),
                 real_size: volume.as_ref().and_then(|volume| volume.used),
                 pool: volume.map(|volume| clean(volume.pool, 60).into_owned()),
                 ..Disk::new(format!("disk{number}"))
@@ -90,9 +113,14 @@ impl Disks for Iohyve {
     }
 
     async fn resize_disk(&self, vm: &VmId, disk: &DiskId, plan: ResizePlan) -> Result<()> {
-        let (found, row) = self.volume(vm, disk).await?;
+        let (Shown { size: found, others }, row) = self.volume(vm, disk).await?;
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: iohyve grows disks of machines that are off")));
+        }
+        if let Some(others) = others {
+            return Err(Error::conflict(format_args!(
+                "{disk} of {vm} is there more than once, with {others}, and iohyve may shrink another one: nothing was sent"
+            )));
         }
         // iohyve would shrink without a word, and shows rounded sizes.
         let most = sizes::most(&found).unwrap_or(ByteSize(u64::MAX));

@@ -1,4 +1,4 @@
-use super::{CHANGE, Iohyve, Row, differs, missing, names, sizes};
+use super::{CHANGE, Iohyve, Row, datasets::pool_of, differs, missing, names, sizes};
 use crate::{
     backend::{Call, Machines},
     domain::{ByteSize, Error, ErrorKind, FieldKind, FieldSpec, Progress, Result, Values, Vm, VmId},
@@ -60,7 +60,7 @@ impl Iohyve {
         let listed = String::from_utf8_lossy(&output.stdout);
         let names: Vec<_> = listed.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
         let ending = format!("/iohyve/{vm}");
-        let home = names.iter().find(|name| name.ends_with(&ending)).filter(|_| output.is_success());
+        let home = names.iter().find(|name| pool_of(name, &ending).is_some()).filter(|_| output.is_success());
         let home = *home.ok_or_else(|| {
             let why = "iohyve before 0.7.6 looks for parts of names, and zfs does not tell what that would find";
             Error::refused(format_args!("{why}: nothing was sent; zfs said: {}", super::command::words(&output)))

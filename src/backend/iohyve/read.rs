@@ -1,7 +1,7 @@
 //! What the command prints: tables whose columns begin below their headings, and lists below a heading.
 use super::{Loader, Row};
 use crate::domain::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn odd(what: &str) -> Error {
     Error::new(ErrorKind::Protocol, format_args!("iohyve {what} printed something else than it should"))
@@ -48,8 +48,9 @@ pub(super) fn loaders(text: &str) -> BTreeMap<String, Loader> {
     text.lines().filter_map(loader).collect()
 }
 
-/// The disks of `iohyve disks NAME`: number and size. None: there is no such machine.
-pub(super) fn disks(text: &str) -> Option<BTreeMap<u32, String>> {
+/// The disks of `iohyve disks NAME`: number and size, or sizes: it lists whatever volume ends as the machine's, which a copy
+/// of it in another place does too. None: there is no such machine.
+pub(super) fn disks(text: &str) -> Option<BTreeMap<u32, BTreeSet<String>>> {
     if text.contains("Not a valid guest name") {
         return None;
     }
@@ -58,7 +59,11 @@ pub(super) fn disks(text: &str) -> Option<BTreeMap<u32, String>> {
         let number = words.next()?.strip_prefix("disk")?.parse().ok()?;
         Some((number, words.next()?.to_owned()))
     };
-    Some(text.lines().filter_map(pair).collect())
+    let mut disks: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+    for (number, size) in text.lines().filter_map(pair) {
+        disks.entry(number).or_default().insert(size);
+    }
+    Some(disks)
 }
 
 /// The names below a heading such as `Listing ISO's...`.
@@ -98,7 +103,10 @@ mod tests {
     #[test]
     fn lists_are_read_below_their_headings() {
         let text = "Listing  disks  for  bsdguest...\ndiskN    Size\ndisk0    10G  \ndisk1    1.46G\n";
-        assert_eq!(disks(text), Some(BTreeMap::from([(0, "10G".to_owned()), (1, "1.46G".to_owned())])));
+        let sizes = |sizes: &[&str]| sizes.iter().map(|size| (*size).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(disks(text), Some(BTreeMap::from([(0, sizes(&["10G"])), (1, sizes(&["1.46G"]))])));
+        let twice = disks(&format!("{text}disk0    20G\ndisk1    1.46G\n")).unwrap();
+        assert_eq!(twice, BTreeMap::from([(0, sizes(&["10G", "20G"])), (1, sizes(&["1.46G"]))]));
         assert_eq!(disks("Not a valid guest name\n"), None);
         assert_eq!(names("Listing ISO's...\na.iso\nb.iso\n"), ["a.iso", "b.iso"]);
         assert!(names("Listing ISO's...\n").is_empty());

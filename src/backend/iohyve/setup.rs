@@ -1,4 +1,4 @@
-use super::{Iohyve, command::words, differs, names, pools::field};
+use super::{Iohyve, command::words, datasets::pool_of, differs, names, pools::field};
 use crate::{
     backend::{Call, Setup},
     domain::{
@@ -29,7 +29,7 @@ impl Iohyve {
     /// Where iohyve has its place among the file systems; None: they cannot be read.
     pub(super) async fn homes(&self) -> Option<Vec<String>> {
         let sets = self.asked(&["zfs", "list", "-H", "-o", "name", "-t", "filesystem"]).await?;
-        Some(sets.lines().filter(|name| name.ends_with("/iohyve")).map(str::to_owned).collect())
+        Some(sets.lines().filter(|name| pool_of(name, "/iohyve").is_some()).map(str::to_owned).collect())
     }
 
     pub(super) async fn is_ready(&self) -> Result<Verdict> {

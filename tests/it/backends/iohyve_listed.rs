@@ -59,6 +59,35 @@ async fn where_nobody_tells_sizes_the_lists_are_there() {
     assert_eq!((image.name.as_str(), image.size, image.added), ("x.iso", None, None));
 }
 
+/// What a copy of it kept on the same host says of its size is no size of the machine's disk: iohyve shrinks as readily as
+/// it grows.
+#[tokio::test]
+async fn a_copy_of_a_disk_elsewhere_never_has_the_disk_shrunk() {
+    let rig = Rig::new();
+    let (iohyve, _) = rig.connected().await;
+    iohyve.create(&create("web"), Call::new().0).await.unwrap();
+    let mut guests = rig.world()["guests"].clone();
+    guests["web"]["disks"]["disk0"] = json!("20G");
+    rig.set("guests", guests);
+    let gib = |n: u64| ByteSize(n << 30);
+    for (replica, size) in [("backup/tank", Some(gib(20))), ("atank", None), ("zback", None)] {
+        rig.set("replicas", json!({format!("{replica}/iohyve/web/disk0"): "10G"}));
+        let disk = iohyve.disks(&web()).await.unwrap().swap_remove(0);
+        assert_eq!((disk.virtual_size, iohyve.find(&web()).await.unwrap().disk), (size, size.map(|size| size.0)));
+        let plan = ResizePlan { from: gib(10), to: gib(15) };
+        let refused = iohyve.resize_disk(&web(), &disk.id, plan).await.unwrap_err();
+        assert!(refused.message.starts_with("disk0 of web is there more than once, with 10G and 20G"), "{refused}");
+    }
+    // Where it is as large, either may be grown.
+    rig.set("replicas", json!({"backup/tank/iohyve/web/disk0": "20G"}));
+    let plan = ResizePlan { from: gib(20), to: gib(15) };
+    let refused = iohyve.resize_disk(&web(), &"disk0".into(), plan).await.unwrap_err();
+    assert_eq!(refused.message, "disk0 has 20 GiB: 15 GiB is not more");
+    assert_eq!(rig.sent(&["resize"]), Vec::<String>::new());
+    iohyve.resize_disk(&web(), &"disk0".into(), ResizePlan { from: gib(20), to: gib(21) }).await.unwrap();
+    assert_eq!(rig.sent(&["resize"]), ["resize web disk0 21G"]);
+}
+
 #[tokio::test]
 async fn a_disk_has_its_exact_size_and_grows_by_little() {
     let rig = Rig::new();

@@ -68,6 +68,7 @@ def datasets(world):
     home, found = world.all.get("home"), ["zroot", "zroot/usr", "tank"]
     for pool in world.all.get("more", []):
         found += [pool, f"{pool}/iohyve"]
+    found += world.all.get("replicas", {})
     if home:
         found += [home, f"{home}/Firmware", f"{home}/ISO", *(f"{home}/ISO/{iso}" for iso in world.all["isos"])]
         for name, guest in world.all["guests"].items():
@@ -79,6 +80,10 @@ def properties(world, asked):
     """What `zfs get -H -p -o name,property,value` prints of all file systems and volumes."""
     home, guests = world.all.get("home") or "/", world.all["guests"]
     for name in datasets(world):
+        replica = world.all.get("replicas", {}).get(name)
+        if replica and replica[0] != "/":
+            yield from (f"{name}\t{one}\t{volume(replica) if one == 'volsize' else '-'}" for one in asked)
+            continue
         inside = name.removeprefix(home).strip("/").split("/")
         guest, known = guests.get(inside[0], {}), {"creation": 1763700000}
         if len(inside) == 2 and guest:
@@ -163,8 +168,11 @@ def iohyve(world, command, *words):
             print("Not a valid guest name")
         case ["disks", name]:
             print(f"Listing  disks  for  {name}...\ndiskN    Size        ")
-            for disk, size in sorted(guest["disks"].items()):
-                print(f"{disk.ljust(9)}{size.ljust(12)}")
+            # Whatever volume's name ends so, in the order of their names.
+            found = {f"{world.all['home']}/{name}/{disk}": size for disk, size in guest["disks"].items()}
+            found |= {one: size for one, size in world.all.get("replicas", {}).items() if f"/iohyve/{name}/disk" in one}
+            for one, size in sorted(found.items()):
+                print(f"{one.split('/')[-1].ljust(9)}{size.ljust(12)}")
         case ["getall", name]:
             print(f"Getting {name} {'props' if world.is_old() else 'iohyve properties'}...")
             if guest is None:
