@@ -17,9 +17,10 @@ pub enum Expect {
     Gone(VmId),
     /// It runs here no more: it is elsewhere.
     Left(VmId),
-    /// What `text` describes.
+    /// What `text` describes; `before`: the description that was edited, where that is known.
     Defined {
         vm: VmId,
+        before: Option<String>,
         text: String,
     },
     /// `before`: the disks that it had.

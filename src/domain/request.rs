@@ -308,7 +308,9 @@ impl Request {
             Self::ShutDown(vm) | Self::PowerOff(vm) | Self::Save(vm) => power(vm, PowerState::Off),
             Self::Pause(vm) => power(vm, PowerState::Paused),
             Self::Migrate { vm, .. } => Expect::Left(vm.clone()),
-            Self::Define { vm, text, .. } => Expect::Defined { vm: vm.clone(), text: text.clone() },
+            Self::Define { vm, before, text } => {
+                Expect::Defined { vm: vm.clone(), before: before.clone(), text: text.clone() }
+            }
             Self::Create { values } => Expect::Present(values.get("name").cloned().unwrap_or_default().into()),
             Self::Rename { name, .. } | Self::Clone { name, .. } => Expect::Present(name.as_str().into()),
             Self::Delete { vm, .. } => Expect::Gone(vm.clone()),

@@ -18,27 +18,43 @@ pub(in crate::app) struct Draft {
     text: String,
 }
 
-/// What is shown of a description: a password that a person wrote there is theirs alone to see.
+/// What is shown of a description: a password or a cookie that a person wrote there is theirs alone to see.
 fn hidden(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("passwd=") {
+    let starts = |rest: &str| ["passwd", "<cookie"].into_iter().filter_map(|word| rest.find(word)).min();
+    while let Some((before, after)) = starts(rest).and_then(|at| rest.split_at_checked(at)) {
         shown.push_str(before);
-        shown.push_str("passwd=");
-        let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\''));
-        let value = quote.and_then(|quote| after.get(1..)?.split_once(quote));
-        rest = match (quote, value) {
-            (Some(quote), Some((password, rest))) => {
-                let told = if matches!(password, "" | "*****") { password } else { "(hidden)" };
-                shown.push(quote);
-                shown.push_str(told);
-                shown.push(quote);
-                rest
-            }
-            _ => after,
-        };
+        let secret = if after.starts_with('<') { cookie(after) } else { password(after) };
+        // Of a word alone the first letter is enough not to be found again.
+        let (until, value, behind) =
+            secret.unwrap_or_else(|| (after.get(..1).unwrap_or(after), "", after.get(1..).unwrap_or("")));
+        shown.push_str(until);
+        shown.push_str(if matches!(value, "" | "*****") { value } else { "(hidden)" });
+        rest = behind;
     }
     shown + rest
+}
+
+/// `passwd = '`, what stands in the quotes, and the rest from the closing one on.
+fn password(text: &str) -> Option<(&str, &str, &str)> {
+    let value = text.strip_prefix("passwd")?.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let end = value.get(1..)?.find(quote)?;
+    parts(text, value.get(1..)?, end)
+}
+
+/// `<cookie name='id'>`, its value, and the rest from the next tag on.
+fn cookie(text: &str) -> Option<(&str, &str, &str)> {
+    let inside = text.strip_prefix("<cookie").filter(|inside| inside.starts_with([' ', '\t', '\r', '\n', '>']))?;
+    let (_, value) = inside.split_once('>')?;
+    parts(text, value, value.find('<')?)
+}
+
+/// What stands before `value`, which ends `text` and whose first `end` bytes are secret; those; what stands behind them.
+fn parts<'a>(text: &'a str, value: &'a str, end: usize) -> Option<(&'a str, &'a str, &'a str)> {
+    let (secret, behind) = value.split_at_checked(end)?;
+    Some((text.get(..text.len() - value.len())?, secret, behind))
 }
 
 impl Draft {

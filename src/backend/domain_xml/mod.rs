@@ -13,5 +13,5 @@ pub use check::{check_begun, check_edited, differences};
 pub use copy::copied;
 pub use edit::{ending_at_restart, lasting, with_cpus, with_memory};
 pub use read::{Description, Drive, Network, Source};
-pub use secret::{masked, unmasked};
+pub use secret::{check_unmasked, masked, unmasked};
 pub use write::{DiskFile, NewMachine, cdrom, disk, escape};

@@ -4,7 +4,7 @@ use crate::domain::{Error, Result, clean_line};
 use roxmltree::{Document, Node};
 use std::ops::Range;
 
-/// What stands in the place of a secret. Libvirt shows the same.
+/// What stands in the place of a secret.
 const MASK: &str = "*****";
 
 /// A secret by what it is the secret of, and where it stands.
@@ -19,7 +19,12 @@ fn secret(node: Node<'_, '_>) -> Option<Secret> {
         }
         "cookie" => {
             let text = node.children().find(roxmltree::Node::is_text)?;
-            Some((format!("cookie: the value of {}", node.attribute("name").unwrap_or("one")), text.range()))
+            // Two disks of two servers may each have one of that name.
+            let disk = node.ancestors().find(|node| node.has_tag_name("disk"));
+            let target = disk.and_then(|disk| disk.children().find(|node| node.has_tag_name("target")));
+            let disk = target.and_then(|target| target.attribute("dev")).unwrap_or("the disk");
+            let name = node.attribute("name").unwrap_or("one");
+            Some((format!("cookie: the value of {name} of {disk}"), text.range()))
         }
         _ => None,
     }
@@ -58,6 +63,15 @@ pub fn unmasked(xml: &str, own: &str) -> Result<String> {
     Ok(replaced(xml, parts))
 }
 
+/// Refuses [`MASK`] where nobody knows what it stands for: it would be the password from then on.
+pub fn check_unmasked(xml: &str) -> Result<()> {
+    let of = secrets(&parsed(xml)?).into_iter().find(|((_, range), _)| xml.get(range.clone()) == Some(MASK));
+    of.map_or(Ok(()), |((of, _), _)| {
+        let of = clean_line(&of).into_owned();
+        Err(Error::invalid(format_args!("{of}: {MASK} would be its words: write them, or take them away")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,12 +98,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_stays_with_its_disk() {
+        let disk = |dev: &str, value: &str| {
+            let cookie = format!("<cookies><cookie name='id'>{value}</cookie></cookies>");
+            format!("<disk><source>{cookie}</source><target dev='{dev}'/></disk>")
+        };
+        let domain = |disks: [&str; 2]| format!("<domain><devices>{}</devices></domain>", disks.concat());
+        let (first, second) = (disk("vda", "one"), disk("vdb", "two"));
+        let own = domain([&first, &second]);
+        let (hidden, other) = (disk("vda", MASK), disk("vdb", MASK));
+        assert_eq!(masked(&own).unwrap(), domain([&hidden, &other]));
+        for (written, wanted) in [
+            (domain([&hidden, &other]), domain([&first, &second])),
+            (domain([&other, &hidden]), domain([&second, &first])),
+            (domain([&other, ""]), domain([&second, ""])),
+        ] {
+            assert_eq!(unmasked(&written, &own).unwrap(), wanted);
+        }
+        let error = unmasked(&domain([&disk("vdc", MASK), ""]), &own).unwrap_err();
+        assert!(error.message.starts_with("cookie: the value of id of vdc: "), "{error}");
+    }
+
+    #[test]
     fn a_secret_that_nobody_has_is_not_made_up() {
         let plain = "<domain><name>web</name><devices><graphics type='vnc'/></devices></domain>";
         assert_eq!((masked(plain).unwrap(), unmasked(plain, WEB).unwrap()), (plain.to_owned(), plain.to_owned()));
         let asks = plain.replace("'vnc'/>", "'vnc' passwd='*****'/>");
         let error = unmasked(&asks, plain).unwrap_err();
         assert!(error.message.starts_with("graphics: the password of its vnc screen: "), "{error}");
+        let error = check_unmasked(&asks).unwrap_err();
+        assert!(error.message.starts_with("graphics: the password of its vnc screen: "), "{error}");
+        assert!(check_unmasked(plain).is_ok() && check_unmasked(WEB).is_ok());
         assert!(masked("no xml").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The description of a machine as it will be at its next start: read, looked through, defined.
 use super::{Govirthost, Pending, Session, locked, wire};
 use crate::{
-    backend::domain_xml::{Description, check_begun, check_edited, lasting},
+    backend::domain_xml::{Description, check_begun, check_edited, check_unmasked, lasting},
     domain::{PowerState, Result, VmId},
     transport::http::Method,
 };
@@ -28,6 +28,7 @@ impl Session {
     /// Defines `xml` in the place of the description of a machine that is there: same name, same identity.
     pub(super) async fn define(&self, vm: &VmId, row: &wire::Row, xml: &str) -> Result<()> {
         check_edited(xml, vm.as_str(), &row.uuid)?;
+        check_unmasked(xml)?;
         let body = json!({"domain": vm.as_str(), "action": "define", "xml": wire::encoded(xml)});
         self.client.change(Method::POST, &body, self.build).await?;
         locked(&self.known).remove(vm);
@@ -49,6 +50,7 @@ impl Govirthost {
         let session = self.session()?;
         let row = session.row(vm).await?;
         check_edited(text, vm.as_str(), &row.uuid)?;
+        check_unmasked(text)?;
         match before {
             Some(before) => check_begun(vm.as_str(), before, &session.lasting(vm, &row).await?),
             None => Ok(()),

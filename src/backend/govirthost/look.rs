@@ -24,7 +24,7 @@ impl Govirthost {
                 let is_off = row(vm).is_none_or(|row| wire::power(&row.state).0 == PowerState::Off);
                 verdict(is_off, "it still runs here")
             }
-            Expect::Defined { vm, text } => match row(vm) {
+            Expect::Defined { vm, text, .. } => match row(vm) {
                 None => Verdict::Failed(missing(vm)),
                 Some(row) => self.described(vm, row, text).await?,
             },

@@ -6,7 +6,8 @@ use crate::{
 };
 
 /// What is told before a description is sent.
-pub(super) const CAUTION: &str = "A password of its screen is shown as *****: left so, it stays.";
+pub(super) const CAUTION: &str =
+    "A password of a screen and a cookie of a disk are shown as *****: left so, they stay.";
 
 /// Defining a machine that is forgotten when it ends would keep it.
 async fn is_kept(client: &Client, vm: &VmId, domain: &Domain) -> Result<()> {
@@ -36,9 +37,14 @@ impl Libvirt {
         client.define(&xml).await.map(drop)
     }
 
-    /// Whether a machine is as `text` describes it, and since when.
-    pub(super) async fn look_defined(&self, vm: &VmId, text: &str) -> Result<Verdict> {
+    /// Whether a machine is as `text` describes it, and since when. What was changed in `before` need not be anything that
+    /// is compared: where it is all that there still is, nothing was taken.
+    pub(super) async fn look_defined(&self, vm: &VmId, before: Option<&str>, text: &str) -> Result<Verdict> {
         let (client, domain) = self.domain(vm).await?;
+        let own = client.xml_text(&domain).await?;
+        if before.is_some_and(|before| masked(&own).is_ok_and(|now| now == before)) && unmasked(text, &own)? != own {
+            return Ok(Verdict::NotMet("its description is as it was".to_owned()));
+        }
         let (wanted, next) = (Description::parse(text)?, client.xml(&domain, true).await?);
         if let Some(other) = differences(&wanted, &next) {
             return Ok(Verdict::NotMet(other));

@@ -40,7 +40,7 @@ impl Libvirt {
             Expect::ImagePresent(_) | Expect::ImageGone(_) => images::look(&*self.client()?, expect).await?,
             Expect::Snapshot { vm, snapshot, state } => Verdict::snapshot(snapshot, *state, &self.snapshots(vm).await?),
             Expect::Left(vm) => self.look_left(vm).await?,
-            Expect::Defined { vm, text } => self.look_defined(vm, text).await?,
+            Expect::Defined { vm, before, text } => self.look_defined(vm, before.as_deref(), text).await?,
             Expect::Node(expect) => expect.unseen(),
             Expect::Ready | Expect::Nothing => Verdict::Met(None),
         })

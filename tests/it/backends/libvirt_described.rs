@@ -27,11 +27,15 @@ async fn guarded() -> (Daemon, Libvirt, VmId) {
     (daemon, libvirt, vm)
 }
 
+fn expected(vm: &VmId, before: &str, text: &str) -> Expect {
+    Expect::Defined { vm: vm.clone(), before: Some(before.to_owned()), text: text.to_owned() }
+}
+
 /// Looks through a description and defines it; returns what is read back.
 async fn defined(libvirt: &Libvirt, vm: &VmId, before: &str, text: &str) -> Verdict {
     libvirt.check_description(vm, Some(before), text).await.unwrap();
     libvirt.define(vm, text).await.unwrap();
-    libvirt.look(&Expect::Defined { vm: vm.clone(), text: text.to_owned() }).await
+    libvirt.look(&expected(vm, before, text)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +74,15 @@ async fn a_description_is_edited_without_its_password_which_stays() {
     let error = libvirt.define(&vm, &odd).await.unwrap_err();
     assert!(error.message.contains("odd") && !error.message.contains(PASSWORD), "{error}");
     assert_eq!(libvirt.description(&vm).await.unwrap(), text);
+    // A change that is in nothing that is compared, of which nobody knows whether it was sent.
+    let boots = text.replace("</os>", "<bootmenu enable='yes'/></os>");
+    assert_ne!(boots, text);
+    let as_it_was = Verdict::NotMet("its description is as it was".to_owned());
+    assert_eq!(libvirt.look(&expected(&vm, &text, &boots)).await, as_it_was);
+    assert_eq!(libvirt.look(&expected(&vm, &text, &text)).await, Verdict::Met(None));
     // Another password, and none any more.
+    let unsent = text.replace("passwd='*****'", "passwd='other'");
+    assert_eq!(libvirt.look(&expected(&vm, &text, &unsent)).await, as_it_was);
     let another = text.replace("passwd='*****'", "passwd='other'");
     assert_eq!(defined(&libvirt, &vm, &text, &another).await, Verdict::Met(None));
     assert!(kept(&daemon, &vm).await.contains("passwd='other'"));
@@ -91,9 +103,11 @@ async fn a_running_machine_is_described_for_its_next_start() {
     assert_eq!(libvirt.find(&vm).await.unwrap().memory, Some(32 << 20), "what it has now");
     libvirt.power_off(&vm).await.unwrap();
     assert_eq!(libvirt.find(&vm).await.unwrap().memory, Some(48 << 20));
-    let is_so = Expect::Defined { vm: vm.clone(), text };
+    let is_so = expected(&vm, &shown, &text);
     assert_eq!(libvirt.look(&is_so).await, Verdict::Met(None));
-    let was = Expect::Defined { vm: vm.clone(), text: shown };
+    let was = expected(&vm, &text, &shown);
+    assert_eq!(libvirt.look(&was).await, Verdict::NotMet("its description is as it was".to_owned()));
+    let was = Expect::Defined { vm: vm.clone(), before: None, text: shown };
     assert_eq!(libvirt.look(&was).await, Verdict::NotMet("it has 48 MiB of memory".to_owned()));
 
     // One that is forgotten when it ends is not kept by this.

@@ -107,13 +107,14 @@ fn an_editor_that_changes_nothing_or_fails_sends_nothing() {
 fn a_password_that_was_written_is_not_shown() {
     let mut app = world();
     open(&mut app);
-    let screens = "<graphics type='vnc' passwd='guess'/>\n  <graphics type=\"spice\" passwd=\"open\"/>\n  passwd=";
+    let screens = "<graphics type='vnc' passwd='guess'/>\n  <graphics type=\"spice\" passwd = \"open\"/>\n  \
+        <cookies><cookie name='id'>sweet</cookie></cookies>passwd=";
     let text = WRITTEN.replace("  <vcpu>2", &format!("  {screens}\n  <vcpu>2"));
     let task = write(&mut app, &text);
     ended(&mut app, task, Ok(Reply::Done));
     let shown = screen(&mut app, 120, 40);
-    assert!(!shown.contains("guess") && !shown.contains("open\""), "{shown}");
-    assert!(shown.contains("passwd='(hidden)'") && shown.contains("passwd=\"(hidden)\""), "{shown}");
+    assert!(!shown.contains("guess") && !shown.contains("sweet") && !shown.contains("open\""), "{shown}");
+    assert!(shown.contains("passwd='(hidden)'") && shown.contains("passwd = \"(hidden)\""), "{shown}");
     let effects = press(&mut app, "y");
     let Request::Define { text: sent, .. } = call(&effects).2 else { panic!("{effects:?}") };
     assert_eq!(*sent, text, "what is sent is what was written");
