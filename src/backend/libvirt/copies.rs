@@ -3,8 +3,8 @@ use super::{
     Libvirt,
     client::Client,
     describe,
-    pools::{self, disk_xml},
-    wire::{Domain, Pool, Volume},
+    pools::{self, Place},
+    wire::{Domain, Volume},
 };
 use crate::{
     backend::{
@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 struct Own {
     target: String,
     volume: Volume,
-    pool: Pool,
+    place: Place,
     format: String,
     size: ByteSize,
     /// What its copy is called.
@@ -120,10 +120,12 @@ impl Libvirt {
         if xml.contains("<encryption") {
             return Err(refused("is encrypted"));
         }
-        let (extent, info) = (client.volume_extent(&volume).await?, client.pool_info(&pool).await?);
-        if extent.allocation > info.available {
-            let (free, needed) = (ByteSize(info.available), ByteSize(extent.allocation));
-            let why = format_args!("{target} takes {needed}, and the pool {} has {free} free", clean_line(&pool.name));
+        let (extent, place) = (client.volume_extent(&volume).await?, Place::read(client, pool).await?);
+        let needed = if place.holds_files() { extent.allocation } else { extent.capacity };
+        if needed > place.info.available {
+            let (free, needed) = (ByteSize(place.info.available), ByteSize(needed));
+            let name = clean_line(&place.pool.name);
+            let why = format_args!("{target} takes {needed}, and the pool {name} has {free} free");
             return Err(Error::refused(why));
         }
         Ok(Own {
@@ -133,14 +135,14 @@ impl Libvirt {
             is_named: matches!(drive.source, Some(Source::Volume { .. })),
             target,
             volume,
-            pool,
+            place,
         })
     }
 }
 
 async fn copy_volume(client: &Client, disk: &Own, made: &mut Vec<Volume>) -> Result<Volume> {
-    let xml = disk_xml(&disk.name, &disk.format, disk.size);
-    let volume = client.volume_copy(&disk.pool, &xml, &disk.volume).await?;
+    let xml = disk.place.volume_xml(&disk.name, &disk.format, disk.size);
+    let volume = client.volume_copy(&disk.place.pool, &xml, &disk.volume).await?;
     made.push(volume.clone());
     let size = client.volume_extent(&volume).await?.capacity;
     if size != disk.size.0 {

@@ -165,6 +165,8 @@ impl Libvirt {
                 _ => error,
             })?
         };
+        let pool = client.pool_of(&volume).await?;
+        pools::Place::read(&client, pool).await?.grows_disks(id)?;
         client.volume_resize(&volume, plan.to.0).await
     }
 }

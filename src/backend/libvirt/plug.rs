@@ -57,7 +57,7 @@ impl Libvirt {
         let mut made = Err(Error::conflict(format_args!("{} has no free name for a disk of {vm}", place.pool.name)));
         for n in 1..=999 {
             made = place.make_disk(&client, &format!("{vm}-{n}"), format, size).await;
-            let is_taken = |error: &Error| error.kind == ErrorKind::Conflict || error.message.contains("exist");
+            let is_taken = |error: &Error| error.kind == ErrorKind::Conflict || error.message.contains("already");
             if !made.as_ref().is_err_and(is_taken) {
                 break;
             }

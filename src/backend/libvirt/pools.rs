@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backend::domain_xml::{DiskFile, escape},
-    domain::{Amount, ByteSize, Choice, Error, ErrorKind, FieldKind, FieldSpec, Node, Result, clean_line},
+    domain::{Amount, ByteSize, Choice, DiskId, Error, ErrorKind, FieldKind, FieldSpec, Node, Result, clean_line},
 };
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    async fn read(client: &Client, pool: Pool) -> Result<Self> {
+    pub(super) async fn read(client: &Client, pool: Pool) -> Result<Self> {
         let (xml, info) = tokio::join!(client.pool_xml(&pool), client.pool_info(&pool));
         let (kind, path) = parse(&xml?);
         Ok(Self { pool, kind, path, info: info? })
@@ -52,11 +52,28 @@ impl Place {
         }
     }
 
+    /// Refuses a pool whose disks stay as large as they are.
+    pub(super) fn grows_disks(&self, disk: &DiskId) -> Result<()> {
+        let tool = match self.kind.as_str() {
+            "logical" => "lvextend",
+            "zfs" => "zfs set volsize",
+            _ => return Ok(()),
+        };
+        let name = clean_line(&self.pool.name);
+        let why = format_args!("whose disks libvirt does not grow: `{tool}` does, on that host");
+        Err(Error::conflict(format_args!("{disk} is in the pool {name}, {why}")))
+    }
+
     /// Refuses a pool that no disk can be made in.
     pub(super) fn makes_disks(&self) -> Result<()> {
         let name = clean_line(&self.pool.name);
         let refused = |why| Error::conflict(format_args!("no disk can be made in the pool {name}: {why}"));
         self.why_no_disks().map_or(Ok(()), |why| Err(refused(why)))
+    }
+
+    /// The description of a disk in it.
+    pub(super) fn volume_xml(&self, name: &str, format: &str, size: ByteSize) -> String {
+        if self.holds_files() { disk_xml(name, format, size) } else { device_xml(name, size) }
     }
 
     /// As a place for a new disk.
@@ -83,8 +100,7 @@ impl Place {
         let is_file = self.holds_files();
         let format = if is_file { format } else { "raw" };
         let name = format!("{name}.{format}");
-        let xml = if is_file { disk_xml(&name, format, size) } else { device_xml(&name, size) };
-        let volume = client.volume_make(&self.pool, &xml).await?;
+        let volume = client.volume_make(&self.pool, &self.volume_xml(&name, format, size)).await?;
         // The key of a logical volume is no path.
         let path = if is_file { Ok(volume.key.clone()) } else { client.volume_path(&volume).await };
         match path {

@@ -6,10 +6,10 @@ use crate::support::{
 use tokio::sync::mpsc;
 use vmdeck::{
     backend::{
-        Backend, Call, Images, Machines,
+        Backend, Call, Disks, Images, Machines,
         libvirt::{Libvirt, wire::procedure as p},
     },
-    domain::{ErrorKind, FieldKind, FieldSpec},
+    domain::{ByteSize, ErrorKind, FieldKind, FieldSpec, ResizePlan, Values},
 };
 
 /// A host with a folder, a volume group, ZFS, and storage elsewhere.
@@ -86,6 +86,52 @@ async fn a_disk_in_a_volume_group_is_raw_and_has_all_its_room() {
     libvirt.create(&small("new"), Call::new().0).await.unwrap();
     assert!(fake.world().volumes.contains_key("new.qcow2"));
     assert!(fake.world().defined[0].contains("<source file='/nonexistent/pool/new.qcow2'/>"));
+}
+
+/// A host where the machine `web` has the volume `web.raw` of that pool as its disk.
+async fn with_disk_in(pool: &'static str) -> (FakeLibvirt, Libvirt) {
+    let (fake, libvirt) = mixed().await;
+    fake.world().refuses.remove(&p::LOOKUP_BY_NAME);
+    fake.world().machines = vec!["web"];
+    fake.world().disk = Some((pool, "web.raw"));
+    fake.world().volumes.insert("web.raw".to_owned(), vec![7; 16 << 20]);
+    (fake, libvirt)
+}
+
+#[tokio::test]
+async fn a_copy_in_a_volume_group_has_all_its_room_too() {
+    let (fake, libvirt) = with_disk_in("vg0").await;
+    libvirt.clone_machine(&"web".into(), "twin", Call::new().0).await.unwrap();
+    let made = "<volume><name>twin.raw</name><capacity unit='bytes'>16777216</capacity></volume>";
+    assert_eq!(fake.world().made, [("vg0".to_owned(), made.to_owned())]);
+    let xml = fake.world().defined.remove(0);
+    assert!(xml.contains("<source pool='vg0' volume='twin.raw'/>"), "{xml}");
+}
+
+#[tokio::test]
+async fn a_disk_that_libvirt_does_not_grow_is_not_asked_to() {
+    let plan = ResizePlan { from: ByteSize(16 << 20), to: ByteSize(20 << 20) };
+    for (pool, told) in [
+        ("vg0", "vda is in the pool vg0, whose disks libvirt does not grow: `lvextend` does, on that host"),
+        ("tank", "vda is in the pool tank, whose disks libvirt does not grow: `zfs set volsize` does, on that host"),
+    ] {
+        let (fake, libvirt) = with_disk_in(pool).await;
+        let error = libvirt.resize_disk(&"web".into(), &"vda".into(), plan).await.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Conflict, told));
+        assert!(!fake.world().called.contains(&p::VOLUME_RESIZE));
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_tried_again_only_where_it_is_taken() {
+    for (words, tries) in [("Logical Volume \"web-1\" already exists", 999), ("/dev/vg0 does not exist", 1)] {
+        let (fake, libvirt) = with_disk_in("vg0").await;
+        fake.world().refuses.insert(p::VOLUME_CREATE, (1, words));
+        let values = Values::from([("size".to_owned(), "8M".to_owned()), ("pool".to_owned(), "vg0".to_owned())]);
+        let error = libvirt.add_disk(&"web".into(), &values, Call::new().0).await.unwrap_err();
+        assert!(error.message.contains(words), "{error}");
+        assert_eq!(fake.world().called.iter().filter(|called| **called == p::VOLUME_CREATE).count(), tries);
+    }
 }
 
 #[tokio::test]

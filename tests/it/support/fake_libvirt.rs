@@ -41,8 +41,9 @@ pub(crate) struct World {
     pub defined: Vec<String>,
     /// The interfaces of the host, each with its kind; None: it tells of none.
     pub interfaces: Option<Vec<(&'static str, &'static str)>>,
-    /// Machines with the volume `tiny.iso` in their drive.
+    /// Machines with the volume `tiny.iso` in their drive, and this volume of a pool as their disk.
     pub machines: Vec<&'static str>,
+    pub disk: Option<(&'static str, &'static str)>,
     pub available: u64,
     pub upload: Upload,
     /// These are refused, with this number and these words.
@@ -72,6 +73,7 @@ impl FakeLibvirt {
             made: Vec::new(),
             defined: Vec::new(),
             machines: Vec::new(),
+            disk: None,
             available: 1 << 30,
             upload: Upload::Works,
             refuses: HashMap::new(),
@@ -119,6 +121,8 @@ struct Served {
 }
 
 const FILES: &str = "default";
+/// Of every disk.
+const SIZE: u64 = 16 << 20;
 
 fn pool(name: &str) -> Pool {
     Pool { name: name.to_owned(), uuid: [5; 16] }
@@ -250,7 +254,14 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
         p::XML => {
             let name = Domain::read(&mut args).unwrap().name;
             let drive = "<disk type='volume' device='cdrom'><source pool='default' volume='tiny.iso'/><target dev='sda'/></disk>";
-            out.text(&format!("<domain><name>{name}</name><devices>{drive}</devices></domain>"))
+            let disk = world.disk.map(|(pool, volume)| {
+                format!(
+                    "<disk type='volume' device='disk'><driver name='qemu' type='raw'/>\
+                    <source pool='{pool}' volume='{volume}'/><target dev='vda'/></disk>"
+                )
+            });
+            let disk = disk.unwrap_or_default();
+            out.text(&format!("<domain><name>{name}</name><devices>{drive}{disk}</devices></domain>"))
         }
         p::LIST_NETWORKS => out.u32(0),
         p::DEFINE => {
@@ -276,18 +287,21 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             volume(&name).write(out)
         }
         p::VOLUME_COPY => {
-            Pool::read(&mut args).unwrap();
-            let (name, size) = described(&args.text().unwrap());
+            let (pool, xml) = (of_pool(&mut args), args.text().unwrap());
+            let (name, size) = described(&xml);
             let from = world.volumes.get(&named(&mut args)).ok_or_else(missing)?.clone();
             assert_eq!(from.len(), size);
             world.volumes.insert(name.clone(), from);
+            if pool != FILES {
+                world.made.push((pool.clone(), xml));
+                return Ok(device(&pool, &name).write(out));
+            }
             volume(&name).write(out)
         }
         p::VOLUME_BY_NAME => {
-            Pool::read(&mut args).unwrap();
-            let name = args.text().unwrap();
+            let (pool, name) = (of_pool(&mut args), args.text().unwrap());
             world.volumes.get(&name).ok_or_else(missing)?;
-            volume(&name).write(out)
+            if pool == FILES { volume(&name) } else { device(&pool, &name) }.write(out)
         }
         p::VOLUME_PATH => {
             let volume = Volume::read(&mut args).unwrap();
@@ -302,12 +316,24 @@ fn told(world: &mut World, packet: &Packet) -> Result<Writer, (i32, String)> {
             world.volumes.remove(&named(&mut args)).ok_or_else(missing)?;
             out
         }
-        _ => return told_of_host(world, packet.procedure, args, out),
+        _ => return told_of_other(world, packet.procedure, args, out),
     })
 }
 
-fn told_of_host(world: &World, procedure: u32, mut args: Reader<'_>, out: Writer) -> Result<Writer, (i32, String)> {
+fn told_of_other(world: &World, procedure: u32, mut args: Reader<'_>, out: Writer) -> Result<Writer, (i32, String)> {
     Ok(match procedure {
+        p::LOOKUP_BY_NAME => {
+            let name = args.text().unwrap();
+            let gone = || (42, "Domain not found".to_owned());
+            let found = world.machines.iter().find(|machine| **machine == name).ok_or_else(gone)?;
+            Domain { name: (*found).to_owned(), uuid: [2; 16], id: -1 }.write(out)
+        }
+        p::STATE => out.i32(5).i32(0),
+        p::BLOCK_INFO => out.u64(SIZE).u64(SIZE).u64(SIZE),
+        p::POOL_OF_VOLUME => {
+            let pool = pool(&Volume::read(&mut args).unwrap().pool);
+            out.text(&pool.name).fixed(&pool.uuid)
+        }
         p::LIB_VERSION => out.u64(9_000_000),
         p::CAPABILITIES => out.text("<capabilities/>"),
         p::VERSION => out.u64(10_000_002),
