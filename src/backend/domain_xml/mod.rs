@@ -8,7 +8,7 @@ mod read;
 mod secret;
 mod write;
 
-pub use boot::with_cd_first;
+pub use boot::{Before, CdPlace, check_boots_in_order, with_cd};
 pub use check::{check_begun, check_edited, differences};
 pub use copy::copied;
 pub use edit::{ending_at_restart, lasting, with_cpus, with_memory};

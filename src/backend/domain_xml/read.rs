@@ -1,5 +1,6 @@
 //! What a description says. Foreign and of any version: what is missing or odd is unknown, never an error, as long as
 //! it is a `<domain>` at all.
+use super::boot::Before;
 use crate::domain::{ByteSize, Error, ErrorKind, Result};
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -32,6 +33,8 @@ pub struct Drive {
     pub is_read_only: bool,
     /// Several machines may have it at once.
     pub is_shared: bool,
+    /// When it is booted, where the machine's devices have numbers for that.
+    pub boot_order: Option<u32>,
 }
 
 impl Drive {
@@ -88,8 +91,8 @@ pub struct Description {
     pub machine: String,
     /// `hd`, `cdrom`, in their order.
     pub boot: Vec<String>,
-    /// The disks that are booted before the CD, by their names. None: it never boots from a CD.
-    pub before_cd: Option<Vec<String>>,
+    /// What is booted before the CD. None: it never boots from a CD.
+    pub before_cd: Option<Before>,
     pub drives: Vec<Drive>,
     pub networks: Vec<Network>,
     /// Where its screen can be had: `127.0.0.1:5900`, `unix:/path`. None: it has none, or is off.
@@ -153,6 +156,7 @@ fn drive(node: Element<'_>) -> Option<Drive> {
         backing: chain.filter_map(source).collect(),
         is_read_only: child(node, "readonly").is_some(),
         is_shared: child(node, "shareable").is_some(),
+        boot_order: super::boot::number(node),
     })
 }
 
@@ -230,12 +234,13 @@ impl Description {
 
     /// Whether it boots from a CD before its disks.
     pub fn is_cd_first(&self) -> bool {
-        self.before_cd.as_ref().is_some_and(Vec::is_empty)
+        self.before_cd.as_ref().is_some_and(|before| before.disks.is_empty())
     }
 
-    /// The first CD drive.
+    /// The CD drive that is booted: the one with the lowest number, where any has one, else the first.
     pub fn cdrom(&self) -> Option<&Drive> {
-        self.drives.iter().find(|drive| drive.is_cdrom())
+        let drives = self.drives.iter().filter(|drive| drive.is_cdrom());
+        drives.min_by_key(|drive| drive.boot_order.unwrap_or(u32::MAX))
     }
 }
 

@@ -71,12 +71,13 @@ pub fn disk(file: &DiskFile) -> String {
     )
 }
 
-/// A CD drive, empty or with an image in it.
-pub fn cdrom(target: &str, bus: &str, path: Option<&str>) -> String {
+/// A CD drive, empty or with an image in it, with the number that it is booted by if it has one.
+pub fn cdrom(target: &str, bus: &str, path: Option<&str>, boot_order: Option<u32>) -> String {
+    let order = boot_order.map(|order| format!("<boot order='{order}'/>")).unwrap_or_default();
     let source = path.map(|path| format!("<source file='{}'/>", escape(path))).unwrap_or_default();
     format!(
         "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>{source}<target dev='{}' bus='{}'/>\
-        <readonly/></disk>",
+        <readonly/>{order}</disk>",
         escape(target),
         escape(bus)
     )
@@ -118,7 +119,7 @@ impl NewMachine {
         );
         xml.push_str(&"<controller type='pci' model='pcie-root-port'/>".repeat(PORTS));
         xml.push_str(&disk(&self.disk));
-        xml.push_str(&cdrom("sda", "sata", self.cdrom.as_deref()));
+        xml.push_str(&cdrom("sda", "sata", self.cdrom.as_deref(), None));
         xml.push_str(&network(&self.network));
         xml.push_str(
             "<serial type='pty'/><console type='pty'/><graphics type='vnc'><listen type='socket'/></graphics>\

@@ -7,23 +7,23 @@ use super::{
     wire::{Domain, procedure as p},
 };
 use crate::{
-    backend::domain_xml::{Description, ending_at_restart, with_cd_first},
+    backend::domain_xml::{CdPlace, Description, check_boots_in_order, ending_at_restart, with_cd},
     domain::{ByteSize, Error, Result, VmId},
 };
 
 /// An empty disk of any format takes less than this of the storage.
 const EMPTY_DISK: ByteSize = ByteSize(4 << 20);
 /// What is told before, and after.
-pub(super) const CAUTION: &str = "Where a disk would be booted before the CD, it starts from the CD this once: when its \
+pub(super) const CAUTION: &str = "Where a disk or the network would be booted before the CD, it starts from the CD this once: when its \
     installer restarts it, it powers off instead; start it then.";
 const ONCE: &str =
     "it starts from the CD this once: when its installer restarts it, it powers off instead; start it then";
 
-/// Whether it would start the system of a disk, or nothing from a CD ever. What a disk holds that cannot be told may be a
-/// system.
+/// Whether it would start the system of a disk or of the network, or nothing from a CD ever. What a disk holds that cannot
+/// be told may be a system.
 async fn passes_by(client: &Client, domain: &Domain, next: &Description) -> bool {
-    let Some(disks) = &next.before_cd else { return true };
-    for disk in disks {
+    let Some(before) = next.before_cd.as_ref().filter(|before| !before.has_others) else { return true };
+    for disk in &before.disks {
         if client.extent(domain, disk).await.map_or(true, |extent| extent.allocation > EMPTY_DISK.0) {
             return true;
         }
@@ -33,7 +33,7 @@ async fn passes_by(client: &Client, domain: &Domain, next: &Description) -> bool
 
 /// The description of a run that begins with the CD. It ends where the guest restarts: it would begin with the CD again.
 fn once(xml: &str) -> Result<String> {
-    ending_at_restart(&with_cd_first(xml, true)?)
+    ending_at_restart(&with_cd(xml, CdPlace::First)?)
 }
 
 impl Libvirt {
@@ -46,9 +46,10 @@ impl Libvirt {
         }
         let next = client.xml(&domain, true).await?;
         let is_once = passes_by(&client, &domain, &next).await;
-        if is_once && next.cdrom().is_some() {
-            // What cannot be is told before anything is changed.
-            once(&client.xml_text(&domain).await?)?;
+        if is_once {
+            // What cannot be is told before anything is changed. A drive that it has not got yet is made below.
+            let xml = client.xml_text(&domain).await?;
+            if next.cdrom().is_some() { once(&xml).map(drop) } else { check_boots_in_order(&xml) }?;
         }
         self.set_medium(vm, Some(image)).await?;
         if !is_once {

@@ -278,8 +278,8 @@ const RESYNC: Duration = Duration::from_secs(10);
 fn patience() -> Vec<(Op, Duration)> {
     let memory = Duration::from_secs(600);
     let slow = [Op::Save, Op::TakeSnapshot, Op::RevertSnapshot, Op::RemoveSnapshot].map(|op| (op, memory));
-    let disks = Duration::from_secs(24 * 3600);
-    [(Op::Start, Duration::from_secs(60)), (Op::Clone, disks)].into_iter().chain(slow).collect()
+    let starts = [Op::Start, Op::Install].map(|op| (op, Duration::from_secs(60)));
+    slow.into_iter().chain(starts).chain([(Op::Clone, Duration::from_secs(24 * 3600))]).collect()
 }
 
 fn capabilities((libvirt, qemu): &(String, String), no_folder: Option<&String>) -> Capabilities {

@@ -141,12 +141,22 @@ impl Libvirt {
             let names = ('a'..='z').map(|letter| format!("sd{letter}"));
             let mut free = names.filter(|name| drives.now.drive(name).is_none());
             let target = free.next().ok_or_else(|| Error::conflict(format_args!("{vm} has too many drives")))?;
-            let xml = domain_xml::cdrom(&target, "sata", path.as_deref());
+            let xml = domain_xml::cdrom(&target, "sata", path.as_deref(), None);
             return client.device(p::ATTACH_FLAGS, &domain, &xml, CONFIG).await;
         };
         let bus = drive.bus.as_deref().unwrap_or("sata");
-        let xml = domain_xml::cdrom(&drive.target, bus, path.as_deref());
-        client.device(p::UPDATE_DEVICE, &domain, &xml, both(&drives, &domain)).await
+        let change = async |order, to| {
+            let xml = domain_xml::cdrom(&drive.target, bus, path.as_deref(), order);
+            client.device(p::UPDATE_DEVICE, &domain, &xml, to).await
+        };
+        // A drive without the number that it is booted by loses it.
+        let next = drives.next.as_ref().unwrap_or(&drives.now).drive(&drive.target);
+        let (now, next, to) = (drive.boot_order, next.and_then(|next| next.boot_order), both(&drives, &domain));
+        if now != next && to == LIVE | CONFIG {
+            change(now, LIVE).await?;
+            return change(next, CONFIG).await;
+        }
+        change(next, to).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     backend::{
         Properties,
-        domain_xml::{self, Description},
+        domain_xml::{self, CdPlace, Description},
     },
     domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Property, Result, Verdict, VmId},
 };
@@ -90,7 +90,8 @@ impl Libvirt {
                     return Err(Error::conflict(format_args!("boot: {BOOT_WHILE_ON}")));
                 }
                 let xml = client.xml_text(&domain).await?;
-                client.define(&domain_xml::with_cd_first(&xml, value == "cdrom")?).await.map(drop)
+                let place = if value == "cdrom" { CdPlace::BeforeDisks } else { CdPlace::AfterDisks };
+                client.define(&domain_xml::with_cd(&xml, place)?).await.map(drop)
             }
             "autostart" => client.set_autostart(&domain, value == "yes").await,
             _ => Err(Error::invalid(format_args!("{name}: there is no such setting"))),

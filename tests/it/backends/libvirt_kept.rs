@@ -190,6 +190,37 @@ async fn a_machine_that_never_boots_from_a_cd_does_this_once_and_one_with_a_kern
     let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
     assert!(error.message.contains("boots a kernel that its description names"), "{error}");
     assert_eq!(kept(&daemon, &vm).await, before, "its drive is as empty as it was");
+    // Nor does one get a drive for nothing.
+    connection.client.define(&plain.replace("<os>", "<os><kernel>/nowhere</kernel>")).await.unwrap();
+    let before = kept(&daemon, &vm).await;
+    let error = libvirt.install(&vm, "tiny.iso").await.unwrap_err();
+    assert!(error.message.contains("boots a kernel that its description names"), "{error}");
+    assert_eq!(kept(&daemon, &vm).await, before, "it has no drive still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_drives_the_one_that_is_booted_gets_the_cd_and_before_the_network_that_is_tried_first() {
+    let (daemon, libvirt, vm) = running().await;
+    libvirt.power_off(&vm).await.unwrap();
+    libvirt.eject_image(&vm).await.unwrap();
+    let connection = daemon.open().await;
+    let xml = kept(&daemon, &vm).await.replace("<boot dev='hd'/>", "").replace("<boot dev='cdrom'/>", "");
+    let devices = "<disk type='file' device='cdrom'><target dev='sdb' bus='sata'/><readonly/><boot order='2'/></disk>\
+        <interface type='user'><model type='virtio'/><boot order='1'/></interface></devices>";
+    connection.client.define(&xml.replace("</devices>", devices)).await.unwrap();
+    let before = kept(&daemon, &vm).await;
+    assert!(libvirt.install(&vm, "tiny.iso").await.unwrap().is_some(), "this once: the network comes first for good");
+    let expect = Expect::Medium { vm: vm.clone(), image: Some("tiny.iso".to_owned()) };
+    assert_eq!(libvirt.look(&expect).await, Verdict::Met(None));
+    let domain = connection.client.lookup(&vm).await.unwrap();
+    let now = connection.client.xml(&domain, false).await.unwrap();
+    let drives: Vec<_> = now.drives.iter().filter(|drive| drive.is_cdrom()).collect();
+    let told: Vec<_> = drives.iter().map(|d| (d.target.as_str(), d.path().is_some(), d.boot_order)).collect();
+    assert_eq!(told, [("sda", false, None), ("sdb", true, Some(1))]);
+    drop(speaks(&libvirt, &vm).await);
+    libvirt.power_off(&vm).await.unwrap();
+    libvirt.eject_image(&vm).await.unwrap();
+    assert_eq!(kept(&daemon, &vm).await, before, "it is kept as it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]
