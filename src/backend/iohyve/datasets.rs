@@ -3,10 +3,12 @@ use super::{Iohyve, command::Shell};
 use crate::domain::{Amount, ByteSize, Image, Stamp, Vm};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is asked of every file system and every volume, in one question.
-const ASKED: &str = "iohyve:cpu,iohyve:ram,volsize,creation,mountpoint,used,available";
-/// What is asked of every volume.
-const ASKED_OF_VOLUMES: &str = "volsize,used";
+/// What is asked of every file system and every volume of iohyve, in one question.
+const ASKED: &str = "iohyve:cpu,iohyve:ram,volsize,creation,mountpoint";
+/// What is asked of its volumes alone. What one has `used` counts all that is reserved for it, be it empty.
+const ASKED_OF_VOLUMES: &str = "volsize,referenced";
+/// What is asked of its pools.
+const ASKED_OF_POOLS: &str = "used,available";
 const M: u64 = 1 << 20;
 
 /// A disk as ZFS has it.
@@ -14,7 +16,7 @@ const M: u64 = 1 << 20;
 pub(super) struct Volume<'a> {
     pub(super) pool: &'a str,
     pub(super) size: ByteSize,
-    pub(super) used: Option<ByteSize>,
+    pub(super) referenced: Option<ByteSize>,
 }
 
 /// The pool of the dataset that this is the end of the name of. iohyve has its place right in a pool: what lies deeper is a
@@ -79,7 +81,7 @@ impl Datasets {
         let ending = format!("/iohyve/{vm}/disk{number}");
         let (pool, own) = only(self.0.iter().filter_map(|(name, own)| Some((pool_of(name, &ending)?, own))))?;
         let bytes = |property: &str| own.get(property)?.parse().ok().map(ByteSize);
-        Some(Volume { pool, size: bytes("volsize")?, used: bytes("used") })
+        Some(Volume { pool, size: bytes("volsize")?, referenced: bytes("referenced") })
     }
 
     /// An image of iohyve's library: where it is, and since when.
@@ -128,16 +130,31 @@ impl Shell {
 impl Iohyve {
     /// What ZFS tells now; nothing where it does not.
     pub(super) async fn datasets(&self) -> Datasets {
-        self.datasets_of("filesystem,volume", ASKED).await
+        let homes = self.homes().await.unwrap_or_default();
+        let pools: Vec<_> = homes.iter().filter_map(|home| home.strip_suffix("/iohyve")).collect();
+        let homes: Vec<_> = homes.iter().map(String::as_str).collect();
+        let (mut all, pools) = tokio::join!(
+            self.asked_of(&homes, &["-r", "-t", "filesystem,volume"], ASKED),
+            self.asked_of(&pools, &[], ASKED_OF_POOLS)
+        );
+        all.0.extend(pools.0);
+        all
     }
 
     /// The same of volumes alone.
     pub(super) async fn volumes_of_zfs(&self) -> Datasets {
-        self.datasets_of("volume", ASKED_OF_VOLUMES).await
+        let homes = self.homes().await.unwrap_or_default();
+        let homes: Vec<_> = homes.iter().map(String::as_str).collect();
+        self.asked_of(&homes, &["-r", "-t", "volume"], ASKED_OF_VOLUMES).await
     }
 
-    async fn datasets_of(&self, kinds: &str, asked: &str) -> Datasets {
-        let words = ["zfs", "get", "-H", "-p", "-t", kinds, "-o", "name,property,value", asked];
+    /// Of these alone, or of what is below them: a host may have thousands of others.
+    async fn asked_of(&self, names: &[&str], how: &[&str], asked: &str) -> Datasets {
+        // Without a name it would tell of all that there is.
+        if names.is_empty() {
+            return Datasets::default();
+        }
+        let words = [&["zfs", "get", "-H", "-p"], how, &["-o", "name,property,value", asked], names].concat();
         Datasets::read(&Box::pin(self.told(&words)).await)
     }
 }
@@ -174,7 +191,7 @@ mod tests {
         assert_eq!(told("web"), (Some(2), Some(1536 * M), Some(10_737_419_240)));
         assert_eq!(told("web2"), (Some(1), Some(512 * M), Some(7)));
         assert_eq!(told("we"), (None, None, None));
-        let volume = Volume { pool: "fast", size: ByteSize(1000), used: None };
+        let volume = Volume { pool: "fast", size: ByteSize(1000), referenced: None };
         assert_eq!((all.volume("web", 1), all.volume("web", 2), all.volume("eb", 0)), (Some(volume), None, None));
         let image = all.image("x.iso");
         assert_eq!(

@@ -34,7 +34,8 @@ impl Shown {
 }
 
 impl Iohyve {
-    /// The disks by number, each with its size as [`Shown`] has it. A name within another one's would bring the other's disks.
+    /// The disks by number, each with its size as [`Shown`] has it. A name within another one's would bring the other's
+    /// disks.
     pub(super) async fn volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, String>, Row)> {
         let (row, others) = self.row(vm).await?;
         names::check_alone(vm.as_str(), &others)?;
@@ -49,7 +50,7 @@ impl Iohyve {
     /// iohyve knows which disks there are, and ZFS their exact size, where it tells.
     async fn disks_and_volumes(&self, vm: &VmId) -> Result<(BTreeMap<u32, Shown>, Datasets)> {
         let words = ["disks", vm.as_str()];
-        let (listed, volumes) = tokio::join!(self.read(&words), self.volumes_of_zfs());
+        let (listed, volumes) = tokio::join!(self.read(&words), Box::pin(self.volumes_of_zfs()));
         let disks = read::disks(&listed?).ok_or_else(|| missing(vm))?;
         let shown = |(number, listed)| {
             let exact = volumes.volume(vm.as_str(), number).map(|volume| volume.size);
@@ -79,7 +80,7 @@ impl Disks for Iohyve {
             Disk {
                 format: Some("zvol".to_owned()),
                 virtual_size: shown.size.parse().ok(),
-                real_size: volume.as_ref().and_then(|volume| volume.used),
+                real_size: volume.as_ref().and_then(|volume| volume.referenced),
                 pool: volume.map(|volume| clean(volume.pool, 60).into_owned()),
                 ..Disk::new(format!("disk{number}"))
             }

@@ -109,8 +109,11 @@ impl Images for Iohyve {
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {
         check_fetch(image)?;
+        let waited = self.incoming.waits(image);
         if self.isos().await?.iter().any(|iso| iso == image) {
-            return Err(taken(image));
+            // It may have come whole while nobody heard of it, and be seen only now.
+            let is_ours = waited && !self.incoming.waits(image);
+            return if is_ours { Ok(Image::new(image)) } else { Err(taken(image)) };
         }
         if !self.incoming.waits(image) {
             let is_packed = Journal::read(&self.settings.images, image)?.is_some_and(|journal| journal.unpack);

@@ -92,13 +92,33 @@ impl Incoming {
         let all = self.shell.isos().await?;
         let mut isos = Vec::with_capacity(all.len());
         for name in all {
-            let is_on_the_way = self.is_begun(&name)
-                && (is_held(&self.whole_at(&name)) || self.standing(&name).await? != Some(Standing::Other));
-            if !is_on_the_way {
+            if !self.is_on_the_way(&name).await {
                 isos.push(name);
             }
         }
         Ok(isos)
+    }
+
+    /// Whether what the library has of this name is on the way from here, or may be where that cannot be seen: the others
+    /// are listed all the same. What iohyve copied to its end while nobody was there to hear of it is not.
+    async fn is_on_the_way(&self, name: &str) -> bool {
+        if !self.is_begun(name) {
+            return false;
+        }
+        if is_held(&self.whole_at(name)) {
+            return true;
+        }
+        match Box::pin(self.standing(name)).await {
+            Ok(Some(Standing::Other)) => false,
+            Ok(Some(Standing::Whole)) => !self.is_ended(name),
+            _ => true,
+        }
+    }
+
+    /// Throws ours away, which the library has whole; false: somebody has hold of it by now, or it is gone.
+    fn is_ended(&self, name: &str) -> bool {
+        let ours = File::open(self.whole_at(name)).ok().filter(|file| file.try_lock().is_ok());
+        ours.is_some_and(|_ours| self.is_begun(name) && self.discard(name).is_ok())
     }
 
     /// What the library has of an image whose copy was begun at some time; None: there was no such copy, or nothing is left
@@ -231,7 +251,10 @@ impl Incoming {
         if self.is_begun(name) && self.has(name).await? {
             let output = self.shell.run(&["rmiso", name], CHANGE).await?;
             if self.has(name).await? {
-                return Err(differs(&output, format_args!("{name} is still in iohyve's library, and not whole")));
+                return Err(differs(
+                    &output,
+                    format_args!("{name} is still in iohyve's library, and may not be whole"),
+                ));
             }
         }
         self.end(name);

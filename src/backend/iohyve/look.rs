@@ -40,6 +40,9 @@ impl Iohyve {
                     // How long that takes is up to whoever answers it.
                     return Ok(Verdict::Met(Some(Reply::Remark(IN_LOADER.to_owned()))));
                 }
+                if *state == PowerState::Off && self.leaving.holds(vm, &row) {
+                    return Ok(Verdict::NotMet("it is still in the host's memory".to_owned()));
+                }
                 let found = match self.seen.vm(&row).power() {
                     PowerState::Stopping if *state == PowerState::Running => PowerState::Off,
                     found => found,

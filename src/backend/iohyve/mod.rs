@@ -88,15 +88,6 @@ impl Row {
     }
 }
 
-/// Reads `YES`, `true`, `1` and their opposites.
-pub(in crate::backend) fn yes(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "yes" | "true" | "1" => Some(true),
-        "no" | "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
 /// When each machine was last seen running.
 #[derive(Debug, Default)]
 pub(in crate::backend) struct Seen(Mutex<HashMap<VmId, Stopwatch>>);
@@ -176,6 +167,8 @@ pub struct Iohyve {
     incoming: Arc<Incoming>,
     fetching: Arc<Fetching>,
     seen: Seen,
+    /// The machines that may still be on their way out of memory.
+    leaving: power::Leaving,
     version: Mutex<Option<names::Version>>,
     /// What was told of the latest connection, and whom.
     told: Mutex<Option<(EventSink, Capabilities)>>,
@@ -261,6 +254,7 @@ impl Iohyve {
             incoming,
             fetching: Arc::new(fetching),
             seen: Seen::default(),
+            leaving: power::Leaving::default(),
             version: Mutex::default(),
             told: Mutex::default(),
             watching: Mutex::default(),

@@ -1,5 +1,5 @@
 use super::{
-    CHANGE, Iohyve, READ,
+    CHANGE, Iohyve, READ, Row,
     command::{LEFT, words},
     differs,
     machines::loading,
@@ -9,7 +9,33 @@ use crate::{
     backend::{Console, Power},
     domain::{Error, Result, VmId, clean_line},
 };
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Machines that were off before they were to be taken out of the host's memory: that they are off tells nothing of that.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(Mutex<HashSet<VmId>>);
+
+impl Leaving {
+    fn begin(&self, vm: &VmId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(vm.clone());
+    }
+
+    fn end(&self, vm: &VmId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(vm);
+    }
+
+    /// Whether it was to be out of memory, and is not.
+    pub(super) fn holds(&self, vm: &VmId, row: &Row) -> bool {
+        if !row.is_loaded || row.is_running {
+            self.end(vm);
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(vm)
+    }
+}
 
 impl Iohyve {
     /// Refuses where more than this machine's own process would be killed: iohyve kills whatever has the name in its
@@ -63,6 +89,7 @@ impl Power for Iohyve {
         if !row.is_running {
             return Err(Error::conflict(format_args!("{vm} is off")));
         }
+        self.leaving.end(vm);
         self.shell.run(&["stop", vm.as_str()], CHANGE).await.map(drop)
     }
 
@@ -74,12 +101,16 @@ impl Power for Iohyve {
         }
         if !row.is_running && !row.is_loading() {
             // It has stopped, and is still in memory.
+            self.leaving.begin(vm);
             let output = self.shell.run(&["destroy", vm.as_str()], CHANGE).await?;
-            return match self.row(vm).await?.0.is_loaded {
+            let is_loaded = self.row(vm).await?.0.is_loaded;
+            self.leaving.end(vm);
+            return match is_loaded {
                 true => Err(differs(&output, format_args!("{vm} is still in memory"))),
                 false => Ok(()),
             };
         }
+        self.leaving.end(vm);
         self.check_kill(vm).await?;
         self.shell.run(&["forcekill", vm.as_str()], CHANGE.max(READ)).await.map(drop)
     }

@@ -23,10 +23,10 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>> {
         let name = line.get(..vmm)?.trim();
         Some(Row {
             name: name.to_owned(),
-            is_loaded: super::yes(vmm_at)?,
-            is_running: super::yes(running_at)?,
+            is_loaded: super::values::yes(vmm_at)?,
+            is_running: super::values::yes(running_at)?,
             loader: Loader::Untold,
-            starts_at_boot: super::yes(boot_at)?,
+            starts_at_boot: super::values::yes(boot_at)?,
             description: part(description, None).unwrap_or_default().trim().to_owned(),
         })
     };

@@ -28,7 +28,8 @@ impl Iohyve {
 
     /// Where iohyve has its place among the file systems; None: they cannot be read.
     pub(super) async fn homes(&self) -> Option<Vec<String>> {
-        let sets = self.asked(&["zfs", "list", "-H", "-o", "name", "-t", "filesystem"]).await?;
+        let words = ["zfs", "list", "-H", "-o", "name", "-t", "filesystem", "-d", "1"];
+        let sets = Box::pin(self.asked(&words)).await?;
         Some(sets.lines().filter(|name| pool_of(name, "/iohyve").is_some()).map(str::to_owned).collect())
     }
 

@@ -3,6 +3,15 @@ use super::sizes;
 use crate::domain::{ByteSize, Choice, Error, FieldKind, FieldSpec, Property, Result};
 use std::collections::BTreeMap;
 
+/// Reads `YES`, `true`, `1` and their opposites.
+pub(in crate::backend) fn yes(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "yes" | "true" | "1" => Some(true),
+        "no" | "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
 /// How iohyve writes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -60,7 +69,7 @@ impl Form {
 
     fn read(self, value: &str) -> String {
         match self {
-            Self::Bit | Self::Yes => match super::yes(value) {
+            Self::Bit | Self::Yes => match yes(value) {
                 Some(yes) => if yes { "yes" } else { "no" }.to_owned(),
                 None => value.to_owned(),
             },

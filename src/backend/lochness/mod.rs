@@ -137,7 +137,8 @@ impl Machines for Lochness {
         let mut guest = mirror::guest(vm.as_str(), record);
         let flavor = Flavor::of(&guest).and_then(|id| client::path(&["flavors", id, "metadata"]).ok());
         if let Some(path) = flavor
-            && let Some(record) = client.get(&path).await?
+            // Where it cannot be read, the guest is there all the same.
+            && let Ok(Some(record)) = client.get(&path).await
         {
             mirror::flavor(record.value.as_deref()).complete(&mut guest);
         }

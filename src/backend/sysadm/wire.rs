@@ -105,7 +105,7 @@ pub fn rows(listvms: &Value) -> Result<Vec<Row>> {
 
 /// `YES`, `true`, `1` and their opposites.
 pub fn yes(value: Option<&Value>) -> Option<bool> {
-    iohyve::yes(&text_of(value)?)
+    iohyve::values::yes(&text_of(value)?)
 }
 
 /// The names in a list.

@@ -26,7 +26,7 @@ pub(super) fn web() -> VmId {
 async fn iohyve_conforms() {
     let rig = Rig::new();
     let create = Values::from([("disk".to_owned(), "8M".to_owned())]);
-    check(rig.here(), &World { create, grows_off: true, url: rig.image() }).await;
+    Box::pin(check(rig.here(), &World { create, grows_off: true, url: rig.image() })).await;
     assert_eq!(rig.world()["guests"], json!({}));
 }
 

@@ -114,6 +114,7 @@ async fn what_somebody_else_has_put_there_meanwhile_is_left_alone() {
 async fn what_stays_in_the_library_after_a_cancel_is_told_and_is_no_image() {
     let rig = Rig::new();
     rig.set("lies", json!(["rmiso"]));
+    rig.set("cuts", json!(true));
     let (call, _progress) = Call::new();
     let cancel = call.cancel.clone();
     let ended = held_half_way(&rig, call, async || {
@@ -121,7 +122,7 @@ async fn what_stays_in_the_library_after_a_cancel_is_told_and_is_no_image() {
         fs::write(rig.path("copied"), "").unwrap();
     });
     let error = ended.await.unwrap_err();
-    let told = "cancelled: x.iso is still in iohyve's library, and not whole; iohyve said: Deleting x.iso...";
+    let told = "cancelled: x.iso is still in iohyve's library, and may not be whole; iohyve said: Deleting x.iso...";
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Differs, told));
     let iohyve = rig.here();
     assert_eq!(names(&iohyve).await, Vec::<String>::new());
@@ -197,4 +198,21 @@ async fn what_another_has_handed_over_meanwhile_is_not_cancelled() {
             false => ended.unwrap(),
         }
     }
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_looked_at_hides_no_other() {
+    let (rig, bytes) = (Rig::new(), vec![7; 4096]);
+    for folder in ["library/whole", "mnt/ISO/x.iso"] {
+        fs::create_dir_all(rig.path(folder)).unwrap();
+        fs::write(rig.path(folder).join("x.iso"), &bytes).unwrap();
+    }
+    fs::write(rig.path("library/whole/.x.iso.begun"), "").unwrap();
+    rig.set("isos", json!(["x.iso", "y.iso"]));
+    // It cannot be run.
+    fs::write(rig.path("wc"), "").unwrap();
+    let iohyve = rig.here();
+    assert_eq!(names(&iohyve).await, ["y.iso"]);
+    fs::remove_file(rig.path("wc")).unwrap();
+    assert_eq!(names(&iohyve).await, ["x.iso", "y.iso"]);
 }

@@ -39,6 +39,13 @@ async fn machines_images_and_their_host_are_listed_with_their_sizes() {
         ("bsd1.example", Some(8), Some(0.25), Some(ByteSize(90 << 30)))
     );
     assert_eq!(bsd.memory.unwrap().used, ByteSize(8 << 30));
+    // What else the host has is not asked about.
+    iohyve.disks(&web()).await.unwrap();
+    let log = fs::read_to_string(rig.path("calls.log")).unwrap();
+    let asked: Vec<_> = log.lines().filter(|call| call.starts_with("zfs get ")).collect();
+    let is_own =
+        |call: &&str| call.ends_with(" tank/iohyve") || call.ends_with("-o name,property,value used,available tank");
+    assert!(asked.len() > 3 && asked.iter().all(is_own), "{asked:?}");
     // The first list is there at once.
     let first = iohyve.inventory(true).await.unwrap();
     assert_eq!((first.vms.unwrap()[0].disk, first.images, first.nodes), (None, None, None));
@@ -71,6 +78,7 @@ async fn a_copy_of_a_disk_elsewhere_never_has_the_disk_shrunk() {
     rig.set("guests", guests);
     let gib = |n: u64| ByteSize(n << 30);
     for (replica, size) in [("backup/tank", Some(gib(20))), ("atank", None), ("zback", None)] {
+        rig.set("more", json!([replica]));
         rig.set("replicas", json!({format!("{replica}/iohyve/web/disk0"): "10G"}));
         let disk = iohyve.disks(&web()).await.unwrap().swap_remove(0);
         assert_eq!((disk.virtual_size, iohyve.find(&web()).await.unwrap().disk), (size, size.map(|size| size.0)));

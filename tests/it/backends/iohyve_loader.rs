@@ -181,3 +181,32 @@ async fn what_waits_for_its_loader_behind_ssh_goes_on_after_the_time_out_and_the
     eventually("the end of its file", async || said() == 0).await;
     assert_eq!(rig.sent(&["start", "install", "forcekill", "destroy"]), ["install web x.iso"]);
 }
+
+#[tokio::test]
+async fn what_may_still_be_in_memory_is_not_told_to_be_out_of_it() {
+    let rig = Rig::new();
+    let (first, _) = rig.connected().await;
+    first.create(&create("web"), Call::new().0).await.unwrap();
+    rig.set("stays", json!(true));
+    first.start(&web()).await.unwrap();
+    first.shut_down(&web()).await.unwrap();
+    // For this one it has ended long ago.
+    let (iohyve, _) = rig.connected().await;
+    let off = Expect::Power { vm: web(), state: PowerState::Off };
+    assert_eq!(iohyve.look(&off).await, Verdict::Met(None), "as far as a shutdown goes");
+    rig.set("hangs", json!(["destroy"]));
+    let still = Verdict::NotMet("it is still in the host's memory".to_owned());
+    for (sent, lies, verdict) in [(1, json!(["destroy"]), still), (2, json!([]), Verdict::Met(None))] {
+        rig.set("lies", lies);
+        let patient = async {
+            eventually("the call", async || rig.sent(&["destroy"]).len() == sent).await;
+            // What it waits for from here on is nothing but time.
+            tokio::time::pause();
+        };
+        let vm = web();
+        let (ended, ()) = tokio::join!(iohyve.power_off(&vm), patient);
+        tokio::time::resume();
+        assert_eq!(ended.unwrap_err().kind, ErrorKind::Timeout);
+        assert_eq!(iohyve.look(&off).await, verdict);
+    }
+}

@@ -257,16 +257,26 @@ async fn after_a_lost_way_it_is_sent_as_if_for_the_first_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_iohyve_copied_without_being_heard_is_not_sent_again() {
-    let (rig, iohyve, url) = far().await;
-    for name in ["gate", "end", "lost"] {
-        touch(&rig, name);
+async fn what_iohyve_copied_without_being_heard_is_an_image_and_not_sent_again() {
+    for is_listed in [true, false] {
+        let (rig, iohyve, url) = far().await;
+        for name in ["gate", "end", "lost"] {
+            touch(&rig, name);
+        }
+        let error = iohyve.fetch_image(&url, None, Call::new().0).await.unwrap_err();
+        assert_eq!((error.kind, rig.sent(&["cpiso"]).len()), (ErrorKind::Unreachable, 1));
+        // Who has hold of it may copy it still.
+        let held = fs::File::open(rig.path("library/whole/far.iso")).unwrap();
+        held.lock().unwrap();
+        assert_eq!((iohyve.images().await.unwrap(), mark(&rig).is_file()), (Vec::new(), true));
+        drop(held);
+        if is_listed {
+            assert_eq!(iohyve.images().await.unwrap().len(), 1);
+        } else {
+            assert_eq!(iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap().name, "far.iso");
+        }
+        assert_eq!((rig.sent(&["cpiso", "rmiso"]).len(), iohyve.images().await.unwrap().len()), (1, 1));
+        assert_eq!((iohyve.fetches().await.unwrap().open, inside(&rig, "library/whole")), (Vec::new(), 0));
+        assert_eq!(iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap_err().kind, ErrorKind::Conflict);
     }
-    let error = iohyve.fetch_image(&url, None, Call::new().0).await.unwrap_err();
-    assert_eq!((error.kind, rig.sent(&["cpiso"]).len()), (ErrorKind::Unreachable, 1));
-    // Nobody has taken note of that yet.
-    assert_eq!(iohyve.images().await.unwrap(), []);
-    assert_eq!(iohyve.resume_fetch("far.iso", Call::new().0).await.unwrap().name, "far.iso");
-    assert_eq!((rig.sent(&["cpiso", "rmiso"]).len(), iohyve.images().await.unwrap().len()), (1, 1));
-    assert_eq!((iohyve.fetches().await.unwrap().open, mark(&rig).exists()), (Vec::new(), false));
 }

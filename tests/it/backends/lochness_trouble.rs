@@ -7,8 +7,8 @@ use crate::support::{
 use std::sync::Mutex;
 use tokio::sync::mpsc;
 use vmdeck::{
-    backend::{Backend, Call, Nodes, dispatch, prepare},
-    domain::{ErrorKind, NodeId, Request, Verdict},
+    backend::{Backend, Call, Machines, Nodes, dispatch, prepare},
+    domain::{ErrorKind, NodeId, Request, Verdict, VmId},
 };
 
 const INDEX: &str = "Content-Type: application/json\r\nX-Etcd-Index: 7\r\n";
@@ -146,4 +146,27 @@ async fn an_etcd_without_its_second_api_says_how_to_start_it() {
     let etcd = Etcd::with(&["--enable-v2=false"]).await;
     let error = lochness(&etcd.url()).connect(mpsc::channel(1).0).await.unwrap_err();
     assert!(error.kind == ErrorKind::Unsupported && error.message.contains("start etcd with --enable-v2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_guest_whose_flavor_cannot_be_read_is_there() {
+    let web = Web::serve(|asked| match asked.path.as_str() {
+        "/version" => told(200, "{}"),
+        path if path.contains("wait=true") => Told::Stall,
+        path if path.contains("/flavors/") => {
+            told(500, r#"{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out"}"#)
+        }
+        path if path.contains("/guests/") => {
+            let record = r#"{\"id\":\"g\",\"flavor\":\"f1\"}"#;
+            let path = format!("/lochness/guests/{GUEST}");
+            let metadata = format!(r#"{{"key":"{path}/metadata","value":"{record}","modifiedIndex":5}}"#);
+            told(200, &format!(r#"{{"action":"get","node":{{"key":"{path}","dir":true,"nodes":[{metadata}]}}}}"#))
+        }
+        _ => told(404, r#"{"errorCode":100}"#),
+    });
+    let host = lochness(&web.url());
+    host.connect(mpsc::channel(8).0).await.unwrap();
+    let guest = host.find(&VmId::from(GUEST)).await.unwrap();
+    assert_eq!((guest.id.as_str(), guest.cpus), (GUEST, None));
+    assert!(guest.details.iter().any(|(_, value)| value == "f1"), "{:?}", guest.details);
 }

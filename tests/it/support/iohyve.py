@@ -76,10 +76,15 @@ def datasets(world):
     return found
 
 
-def properties(world, asked):
-    """What `zfs get -H -p -o name,property,value` prints of all file systems and volumes."""
+def properties(world, words):
+    """What `zfs get -H -p -o name,property,value` prints: of all file systems and volumes, or of these, or of what is below
+    them too."""
+    at = words.index("name,property,value")
+    asked, names = words[at + 1].split(","), words[at + 2 :]
     home, guests = world.all.get("home") or "/", world.all["guests"]
     for name in datasets(world):
+        if names and name not in names and not ("-r" in words and name.startswith(tuple(f"{one}/" for one in names))):
+            continue
         replica = world.all.get("replicas", {}).get(name)
         if replica and replica[0] != "/":
             yield from (f"{name}\t{one}\t{volume(replica) if one == 'volsize' else '-'}" for one in asked)
@@ -87,7 +92,7 @@ def properties(world, asked):
         inside = name.removeprefix(home).strip("/").split("/")
         guest, known = guests.get(inside[0], {}), {"creation": 1763700000}
         if len(inside) == 2 and guest:
-            known |= {"volsize": volume(guest["disks"][inside[1]]), "used": 56 << 10}
+            known |= {"volsize": volume(guest["disks"][inside[1]]), "used": 10 << 30, "referenced": 56 << 10}
         else:
             known |= {"mountpoint": f"{MOUNT}{name.removeprefix(home)}", "used": 3 << 30, "available": 90 << 30}
         known |= {f"iohyve:{key}": value for key, value in guest.get("settings", {}).items()}
@@ -360,12 +365,12 @@ def run(called, words):
             case "id":
                 code = print(world.all.get("user", 0))
             case "zfs" if words[0] == "get":
-                code = print(*properties(world, words[-1].split(",")), sep="\n")
+                code = print(*properties(world, list(words)), sep="\n")
             case "zfs":
                 # What it could not read is missing from what it tells.
                 home, mounts = world.all.get("home") or "/", "name,mountpoint" in words
-                places = [f"\t{MOUNT}{name.removeprefix(home)}" if mounts else "" for name in datasets(world)]
-                print(*(name + place for name, place in zip(datasets(world), places)), sep="\n")
+                names = [name for name in datasets(world) if "-d" not in words or name.count("/") <= int(words[-1])]
+                print(*(f"{name}\t{MOUNT}{name.removeprefix(home)}" if mounts else name for name in names), sep="\n")
                 print(world.all.get("broken") or "", end="", file=sys.stderr)
                 code = 1 if world.all.get("broken") else 0
             case "sysctl":
