@@ -63,7 +63,7 @@ pub fn unmasked(xml: &str, own: &str) -> Result<String> {
     Ok(replaced(xml, parts))
 }
 
-/// Refuses [`MASK`] where nobody knows what it stands for: it would be the password from then on.
+/// Refuses `*****` where nobody knows what it stands for: it would be the password from then on.
 pub fn check_unmasked(xml: &str) -> Result<()> {
     let of = secrets(&parsed(xml)?).into_iter().find(|((_, range), _)| xml.get(range.clone()) == Some(MASK));
     of.map_or(Ok(()), |((of, _), _)| {
