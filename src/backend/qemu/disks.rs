@@ -1,4 +1,4 @@
-//! The disks of a machine: as QEMU has them while it runs, as their files say while it is off. How they grow.
+//! The disks of a machine: as QEMU has them while it runs, as their files say while it is off.
 use super::{DiskRecord, FolderLock, Local, Monitor, Qemu, Record, image_header::virtual_size};
 use crate::{
     backend::{Call, Disks},
@@ -6,7 +6,7 @@ use crate::{
         ByteSize, Disk, DiskId, DiskKind, Error, ErrorKind, Expect, FieldSpec, Reply, ResizePlan, Result, Values,
         Verdict, VmId,
     },
-    transport::{Program, real_size},
+    transport::real_size,
 };
 use serde_json::{Value, json};
 use std::path::{Component, Path};
@@ -16,7 +16,7 @@ pub(super) const DRIVE: &str = "cd0";
 const WAITING: &str = "waiting for the guest to let go";
 
 /// What QEMU says of the drives of a running machine.
-struct Live {
+pub(super) struct Live {
     nodes: Value,
     drives: Value,
 }
@@ -27,16 +27,28 @@ impl Live {
             monitor.execute("query-named-block-nodes", json!({ "flat": true })),
             monitor.ask("query-block")
         );
-        Ok(Self { nodes: nodes?, drives: drives? })
+        Ok(Self { nodes: nodes?, drives: drives? }.noted(monitor))
     }
 
     /// The images alone, which know their sizes: half of the way.
-    async fn nodes(monitor: &Monitor) -> Result<Self> {
+    pub(super) async fn nodes(monitor: &Monitor) -> Result<Self> {
         let nodes = monitor.execute("query-named-block-nodes", json!({ "flat": true })).await?;
-        Ok(Self { nodes, drives: Value::Null })
+        Ok(Self { nodes, drives: Value::Null }.noted(monitor))
     }
 
-    fn node(&self, name: &str) -> Option<&Value> {
+    /// What QEMU says of sizes is remembered with the connection.
+    fn noted(self, monitor: &Monitor) -> Self {
+        for node in self.nodes.as_array().into_iter().flatten() {
+            if let (Some(name), Some(size)) =
+                (node.get("node-name").and_then(Value::as_str), bytes(node, "/image/virtual-size"))
+            {
+                monitor.note_size(name, size);
+            }
+        }
+        self
+    }
+
+    pub(super) fn node(&self, name: &str) -> Option<&Value> {
         let is_it = |node: &&Value| node.get("node-name").and_then(Value::as_str) == Some(name);
         self.nodes.as_array()?.iter().find(is_it)
     }
@@ -50,7 +62,7 @@ impl Live {
     }
 }
 
-fn bytes(node: &Value, pointer: &str) -> Option<ByteSize> {
+pub(super) fn bytes(node: &Value, pointer: &str) -> Option<ByteSize> {
     node.pointer(pointer).and_then(Value::as_u64).map(ByteSize)
 }
 
@@ -93,8 +105,8 @@ impl Local {
     }
 
     /// One disk, by what its image says of itself: a running QEMU writes a new size there before it says that it is done,
-    /// and is asked itself right before it is told another. A raw one says nothing: what it lies on may have grown without
-    /// QEMU.
+    /// and what it has itself is compared right before it is told another. A raw one says nothing: what it lies on may have
+    /// grown without QEMU.
     async fn by_file(&self, vm: &VmId, id: &DiskId) -> Result<Option<Disk>> {
         let record = self.store.read(vm)?;
         let is_it = |disk: &&DiskRecord| disk.id == id.as_str() && disk.format == "qcow2" && disk.leaving.is_empty();
@@ -123,25 +135,6 @@ impl Local {
             read_only: true,
             ..Disk::new(DRIVE)
         }
-    }
-
-    async fn resize(&self, vm: &VmId, id: &DiskId, plan: ResizePlan) -> Result<()> {
-        let _lock = self.store.lock(vm).await?;
-        let record = self.store.read(vm)?;
-        let disk = find(&record, vm, id)?;
-        if let Some(monitor) = self.monitor(vm).await? {
-            let live = Live::nodes(&monitor).await?;
-            let node =
-                live.node(&disk.id).ok_or_else(|| Error::conflict(format_args!("{id} is not plugged in yet")))?;
-            plan.check(id, bytes(node, "/image/virtual-size"))?;
-            monitor.execute("block_resize", json!({ "node-name": disk.id, "size": plan.to.0 })).await?;
-            return Ok(());
-        }
-        let path = self.store.folder(vm)?.join(&disk.file);
-        plan.check(id, virtual_size(&path, &disk.format))?;
-        let tool = self.settings.image_tool()?;
-        let resize = Program::new(tool).args(["resize", "-q", "-f", &disk.format]).operand(&path)?;
-        resize.arg(plan.to.0.to_string()).run().await.map(drop).map_err(|error| in_use(&path, error))
     }
 
     /// Ends the removals of disks that the guest has let go of, or all of a machine that is off.

@@ -58,20 +58,29 @@ pub fn backing(path: &Path) -> Option<PathBuf> {
 /// The size that the guest sees: a qcow2 image tells it, a raw one has it, in whole sectors as QEMU counts; a block device
 /// is as long as it ends.
 pub fn virtual_size(path: &Path, format: &str) -> Option<ByteSize> {
+    size_of(&open_image(path)?, format)
+}
+
+/// Opens an image to read it.
+pub(super) fn open_image(path: &Path) -> Option<File> {
     // A pipe under this name must not hold us up.
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
-    let file = File::options().read(true).custom_flags(nonblock).open(path).ok()?;
+    File::options().read(true).custom_flags(nonblock).open(path).ok()
+}
+
+/// [`virtual_size`] of an open image.
+pub(super) fn size_of(file: &File, format: &str) -> Option<ByteSize> {
     let meta = file.metadata().ok()?;
     if format == "qcow2" {
-        let mut head = Vec::new();
-        (&file).take(104).read_to_end(&mut head).ok()?;
+        let mut head = Vec::with_capacity(104);
+        file.take(104).read_to_end(&mut head).ok()?;
         return read_header(&head).map(|header| ByteSize(header.size));
     }
     if meta.is_file() {
         return meta.len().checked_next_multiple_of(512).map(ByteSize);
     }
-    let is_block = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&file).ok()?.st_mode).is_block_device();
-    let end = if is_block { rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).ok()? } else { return None };
+    let is_block = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(file).ok()?.st_mode).is_block_device();
+    let end = if is_block { rustix::fs::seek(file, rustix::fs::SeekFrom::End(0)).ok()? } else { return None };
     // A drive without a medium has no byte to read.
     file.read_at(&mut [0], 0).ok().filter(|n| *n == 1).map(|_| ByteSize(end))
 }

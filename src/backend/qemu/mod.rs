@@ -6,6 +6,7 @@ mod disks;
 mod drive;
 mod figures;
 mod from_image;
+mod grow;
 mod image_header;
 mod image_kind;
 mod images;

@@ -3,11 +3,12 @@ use super::{
     Local, Place, Qmp,
     place::{Holder, MONITORS},
 };
-use crate::domain::{Error, ErrorKind, Result, VmId};
+use crate::domain::{ByteSize, Error, ErrorKind, Result, VmId};
 use serde_json::{Value, json};
 use std::{
+    collections::HashMap,
     fs::File,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
@@ -24,6 +25,8 @@ const TURNS: u32 = 200;
 pub struct Monitor {
     pub qmp: Qmp,
     pub holder: Holder,
+    /// What QEMU said last of the sizes of its images, by their names.
+    sizes: Mutex<HashMap<String, ByteSize>>,
     _claim: File,
 }
 
@@ -40,6 +43,16 @@ impl Monitor {
     /// [`Monitor::execute`] for a command without arguments.
     pub async fn ask(&self, command: &str) -> Result<Value> {
         self.execute(command, json!({})).await
+    }
+
+    /// The size that QEMU said last that an image has.
+    pub(super) fn known_size(&self, node: &str) -> Option<ByteSize> {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
+    }
+
+    /// Remembers a size that QEMU has told.
+    pub(super) fn note_size(&self, node: &str, size: ByteSize) {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).insert(node.to_owned(), size);
     }
 
     /// Claims a free monitor and makes sure that the machine behind it is `vm`.
@@ -74,7 +87,7 @@ impl Monitor {
                 continue;
             }
             match Qmp::connect(&place.monitor(slot), GREETING).await {
-                Ok(qmp) => return Ok(Claim::Got(Self { qmp, holder, _claim: claim })),
+                Ok(qmp) => return Ok(Claim::Got(Self { qmp, holder, sizes: Mutex::default(), _claim: claim })),
                 // Somebody speaks there without having claimed it: the next one may be free.
                 Err(error) if error.kind == ErrorKind::Busy => found = Claim::Silent,
                 Err(error) => return Err(error),

@@ -1,7 +1,10 @@
 //! What the kernel tells of a process.
 use crate::{domain::Stamp, transport::now};
 use rustix::process::Pid;
-use std::fs;
+use std::{
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt,
+};
 
 /// Ticks a second in `/proc`: 100 on every Linux that QEMU runs on.
 const TICKS: u64 = 100;
@@ -42,9 +45,32 @@ pub(super) fn resident(pid: Pid) -> Option<u64> {
     pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
 }
 
+/// Whether a process has this very file open. False as well where the kernel does not tell.
+pub(super) fn has_open(pid: Pid, file: &Metadata) -> bool {
+    let is_it = |open: Metadata| (open.dev(), open.ino()) == (file.dev(), file.ino());
+    let all = fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    all.filter_map(|entry| fs::metadata(entry.path()).ok()).any(is_it)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_open_is_known_by_more_than_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk0.qcow2");
+        let open = fs::File::create(&path).unwrap();
+        let has = || has_open(rustix::process::getpid(), &fs::metadata(&path).unwrap());
+        assert!(has());
+        fs::rename(&path, folder.path().join("old")).unwrap();
+        fs::copy(folder.path().join("old"), &path).unwrap();
+        assert!(!has(), "a copy in its place is another file");
+        fs::rename(folder.path().join("old"), &path).unwrap();
+        assert!(has());
+        drop(open);
+        assert!(!has());
+    }
 
     #[test]
     fn odd_names_do_not_shift_the_fields() {

@@ -62,21 +62,53 @@ async fn a_shrink_never_reaches_qemu() {
     }
 }
 
+/// What somebody does to the image of a machine that runs, whose disk had 1 MiB before it had 4.
+enum Meddling {
+    /// The image of yesterday is put in its place.
+    OldInItsPlace,
+    /// It is written over with the one of yesterday.
+    OldOverIt,
+    /// A copy is put in its place, and the disk is grown to 8 MiB by another program.
+    CopyInItsPlace,
+}
+
 #[tokio::test]
 async fn the_file_of_a_running_machine_is_not_believed_against_qemu() {
-    let world = World::new();
-    let vm = world.make("web", false).await;
-    let image = world.place("web").folder.join("disk0.qcow2");
-    fs::copy(&image, world.path("old")).unwrap();
-    world.qemu.resize_disk(&vm, &"disk0".into(), plan(M, 4 * M)).await.unwrap();
-    world.qemu.start(&vm).await.unwrap();
-    // Somebody puts the old one in its place; QEMU has the file open that was there.
-    fs::rename(world.path("old"), &image).unwrap();
-    let asked = Request::ResizeDisk { vm: vm.clone(), disk: "disk0".into(), size: SizeChange::To(ByteSize(2 * M)) };
-    let prepared = prepare(&world.qemu, asked).await.unwrap();
-    let refused = dispatch(&world.qemu, &prepared, Call::new().0).await.unwrap_err();
-    assert_eq!(refused.kind, ErrorKind::Conflict, "{refused}");
-    assert_eq!(disk(&world, &vm, "disk0").await.unwrap().virtual_size, Some(ByteSize(4 * M)));
+    for meddling in [Meddling::OldInItsPlace, Meddling::OldOverIt, Meddling::CopyInItsPlace] {
+        for knows in [false, true] {
+            let world = World::new();
+            let vm = world.make("web", false).await;
+            let image = world.place("web").folder.join("disk0.qcow2");
+            let old = world.path("old");
+            fs::copy(&image, &old).unwrap();
+            world.qemu.resize_disk(&vm, &"disk0".into(), plan(M, 4 * M)).await.unwrap();
+            world.qemu.start(&vm).await.unwrap();
+            if knows {
+                // QEMU has said so on this connection, and the image the same.
+                assert_eq!(disk(&world, &vm, "disk0").await.unwrap().virtual_size, Some(ByteSize(4 * M)));
+            }
+            let (size, wanted) = match meddling {
+                Meddling::OldInItsPlace | Meddling::OldOverIt => (4 * M, 2 * M),
+                Meddling::CopyInItsPlace => (8 * M, 6 * M),
+            };
+            match meddling {
+                Meddling::OldInItsPlace => fs::rename(&old, &image).unwrap(),
+                Meddling::OldOverIt => drop(fs::copy(&old, &image).unwrap()),
+                Meddling::CopyInItsPlace => {
+                    fs::copy(&image, &old).unwrap();
+                    fs::rename(&old, &image).unwrap();
+                    let other = world.another(true);
+                    other.resize_disk(&vm, &"disk0".into(), plan(4 * M, 8 * M)).await.unwrap();
+                }
+            }
+            let request =
+                Request::ResizeDisk { vm: vm.clone(), disk: "disk0".into(), size: SizeChange::To(ByteSize(wanted)) };
+            let prepared = prepare(&world.qemu, request).await.unwrap();
+            let refused = dispatch(&world.qemu, &prepared, Call::new().0).await.unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Conflict, "{refused}");
+            assert_eq!(disk(&world, &vm, "disk0").await.unwrap().virtual_size, Some(ByteSize(size)));
+        }
+    }
 }
 
 #[tokio::test]
