@@ -3,8 +3,8 @@
 //! the same two; by `vmdeck call` against a program that does nothing but send those lines. And how long it takes to know
 //! that a machine is alive, and that its process is its own.
 //!
-//! The bare client asks QEMU as often as the product does: for the size, once, right before the change; what came of it both
-//! read from the image's header.
+//! The bare client asks QEMU as often as the product does: for the size only where nothing is known of it, which is what a
+//! command begins with; what came of the change both read from the image's header.
 //!
 //! `cargo bench --bench resize` (a minute); the machines are made and ended by it. `VMDECK=target/release/vmdeck` before the
 //! command measures that program. Each line ends with its target.
@@ -38,6 +38,9 @@ use vmdeck::{
 };
 
 const RUNS: u64 = 60;
+/// Before each growth on the screen, since no person is faster: frames that hosts cause come at a bounded rate, of which
+/// keys in a row use up the spare ones. And before what it is compared with, which finds the caches as cold.
+const REST: Duration = Duration::from_millis(200);
 const M: u64 = 1 << 20;
 
 /// A client of few lines: one line out, lines in until the answer.
@@ -63,9 +66,8 @@ impl Bare {
         }
     }
 
-    /// Its size, the change, and what the image says then.
+    /// The change, and what the image says then.
     fn grow(&mut self, image: &Path, to: u64) {
-        self.say(r#"{"execute":"query-named-block-nodes","arguments":{"flat":true}}"#);
         self.say(&format!(r#"{{"execute":"block_resize","arguments":{{"node-name":"disk0","size":{to}}}}}"#));
         let mut size = [0; 8];
         File::open(image).unwrap().read_exact_at(&mut size, 24).unwrap();
@@ -73,11 +75,12 @@ impl Bare {
     }
 }
 
-/// What a script does: who are you, then the growth.
+/// What a script does: who are you, how large is it, then the growth.
 fn script(socket: &Path, image: &Path, to: u64) {
     let mut bare = Bare::connect(socket);
     bare.say(r#"{"execute":"query-name"}"#);
     bare.say(r#"{"execute":"query-uuid"}"#);
+    bare.say(r#"{"execute":"query-named-block-nodes","arguments":{"flat":true}}"#);
     bare.grow(image, to);
 }
 
@@ -136,8 +139,7 @@ fn on_screen(terminal: &mut Terminal, name: &str, from: u64) -> Duration {
     terminal.until(&format!("Grow a disk of {name} on local"));
     terminal.send("1M");
     terminal.until(&format!("{from} MiB → {to} MiB"));
-    // No person is faster: frames that hosts cause come at a bounded rate, of which keys in a row use up the spare ones.
-    terminal.idle(Duration::from_millis(200));
+    terminal.idle(REST);
     let begun = terminal.started.elapsed();
     terminal.send("\r");
     terminal.until(&format!("read back {to} MiB")).saturating_sub(begun)
@@ -229,6 +231,7 @@ fn main() {
     let mut terminal = screen(&program, config, home, "web");
     for n in 1..=RUNS {
         own.push(on_screen(&mut terminal, "web", size));
+        terminal.idle(REST);
         other.push(timed(|| bare.grow(&image, (64 + n) * M)));
         size += M;
     }
@@ -258,6 +261,7 @@ fn main() {
     let mut terminal = screen(&program, config, home, "off");
     for from in (0..RUNS).map(|n| (64 + RUNS + n) * M) {
         own.push(on_screen(&mut terminal, "off", from));
+        terminal.idle(REST);
         other.push(qemu_img(from + (RUNS + 1) * M));
     }
     tell("off, screen:", own, "qemu-img resize:", other, "1.2 x + 1 ms");

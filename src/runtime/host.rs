@@ -352,6 +352,8 @@ impl Actor {
 
     async fn call_ended(&mut self, joined: super::calls::Joined) {
         let expect = self.calls.settle(joined).await;
+        // The screen, where it shares the processor, would have to wait for all that is read now.
+        std::thread::yield_now();
         let Some(capabilities) = self.capabilities() else { return };
         self.calls.advance(&capabilities).await;
         if let Some(expect) = expect.filter(|_| self.policy.is_watching) {

@@ -242,9 +242,14 @@ where
                 });
             }
             effect => {
+                let is_call = matches!(effect, Effect::Call { .. });
                 if let Some(refused) = self.hosts.execute(effect) {
                     // A refusal makes no effects for the host that is behind.
                     self.app.update(refused);
+                }
+                if is_call {
+                    // The host, where it shares the processor, would have to wait for the next frame.
+                    std::thread::yield_now();
                 }
             }
         }
