@@ -202,14 +202,16 @@ fn main() {
 
     alive(&runtime, &settings, &place(&web), &web);
 
-    let live = place(&web).folder.join("disk0.qcow2");
-    let mut bare = Bare::connect(&place(&web).monitor(2));
+    // The bare client has a machine of its own: a growth behind its back is news to the product, which then asks QEMU.
+    runtime.block_on(qemu.start(&peer)).unwrap();
+    let image = place(&peer).folder.join("disk0.qcow2");
+    let mut bare = Bare::connect(&place(&peer).monitor(2));
     let (mut own, mut other) = (Vec::new(), Vec::new());
     let mut size = 64 * M;
     for _ in 0..RUNS {
-        own.push(timed(|| runtime.block_on(grow(&qemu, &web, size + M))));
-        other.push(timed(|| bare.grow(&live, size + 2 * M)));
-        size += 2 * M;
+        size += M;
+        own.push(timed(|| runtime.block_on(grow(&qemu, &web, size))));
+        other.push(timed(|| bare.grow(&image, size)));
     }
     tell("running, library:", own, "bare socket:", other, "3 ms");
 
@@ -219,21 +221,16 @@ fn main() {
         folder.path().display()
     );
     fs::write(&config, text).unwrap();
-    let socket = place(&web).monitor(3);
+    let (socket, live) = (place(&web).monitor(3), place(&web).folder.join("disk0.qcow2"));
     let (config, socket) = (config.to_str().unwrap(), socket.to_str().unwrap());
     let home = folder.path().to_str().unwrap();
     let (mut own, mut other) = (Vec::new(), Vec::new());
-    drop(bare);
-    // The bare client has a machine of its own: a growth behind its back is news to the screen, and would be measured, too.
-    runtime.block_on(qemu.start(&peer)).unwrap();
-    let image = place(&peer).folder.join("disk0.qcow2");
-    let mut bare = Bare::connect(&place(&peer).monitor(2));
     let mut terminal = screen(&program, config, home, "web");
-    for n in 1..=RUNS {
+    for _ in 0..RUNS {
         own.push(on_screen(&mut terminal, "web", size));
         terminal.idle(REST);
-        other.push(timed(|| bare.grow(&image, (64 + n) * M)));
         size += M;
+        other.push(timed(|| bare.grow(&image, size)));
     }
     drop((terminal, bare));
     runtime.block_on(qemu.power_off(&peer)).unwrap();
@@ -254,7 +251,7 @@ fn main() {
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for to in (1..=RUNS).map(|n| (64 + n) * M) {
         own.push(timed(|| runtime.block_on(grow(&qemu, &off, to))));
-        other.push(qemu_img(to + RUNS * M));
+        other.push(qemu_img(to + 2 * RUNS * M));
     }
     tell("off, library:", own, "qemu-img resize:", other, "1.2 x + 1 ms");
     let (mut own, mut other) = (Vec::new(), Vec::new());
@@ -262,7 +259,7 @@ fn main() {
     for from in (0..RUNS).map(|n| (64 + RUNS + n) * M) {
         own.push(on_screen(&mut terminal, "off", from));
         terminal.idle(REST);
-        other.push(qemu_img(from + (RUNS + 1) * M));
+        other.push(qemu_img(from + (2 * RUNS + 1) * M));
     }
     tell("off, screen:", own, "qemu-img resize:", other, "1.2 x + 1 ms");
     runtime.block_on(qemu.power_off(&web)).unwrap();
