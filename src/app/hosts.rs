@@ -185,6 +185,9 @@ impl HostState {
                 let changed = machine.vm.power != Some(power) || machine.old_power;
                 machine.vm.power = Some(power);
                 machine.old_power = false;
+                if std::mem::take(&mut machine.says_why_unknown) {
+                    machine.vm.remark = None;
+                }
                 if !power.is_alive() {
                     machine.forget_figures();
                     machine.vm.started = None;
@@ -319,12 +322,15 @@ impl HostState {
         vm.name = clean_line(&vm.name).into_owned();
         let machine = self.machines.entry(vm.id.clone()).or_default();
         let old_power = vm.power.is_none() && machine.vm.power.is_some();
+        let says_why_unknown = old_power && vm.remark.is_some();
         if old_power {
             vm.power = machine.vm.power;
-            vm.remark = vm.remark.or_else(|| machine.vm.remark.take());
+            // A remark on what is unknown now is none on what was known.
+            vm.remark = vm.remark.or_else(|| machine.vm.remark.take().filter(|_| !machine.says_why_unknown));
         }
-        let changed = machine.vm != vm || machine.old_power != old_power;
-        machine.old_power = old_power;
+        let changed =
+            machine.vm != vm || (machine.old_power, machine.says_why_unknown) != (old_power, says_why_unknown);
+        (machine.old_power, machine.says_why_unknown) = (old_power, says_why_unknown);
         if !vm.power().is_alive() {
             machine.forget_figures();
         }

@@ -7,6 +7,8 @@ pub struct Machine {
     pub vm: Vm,
     /// The power state is from before the last list, which did not tell it.
     pub old_power: bool,
+    /// The remark came instead of the state: `no answer`.
+    pub says_why_unknown: bool,
     /// Rounded as they are shown. Apart, since thousands of machines are off and have none.
     pub figures: Option<Box<Figures>>,
     /// What graphs are drawn from; None: nothing was measured since it runs.

@@ -1,13 +1,14 @@
 //! The machines of all hosts, one row each. Only the rows that are seen are built.
 use super::{
     Theme, Viewport, pane,
+    state::{is_old, state, up_for},
     tasks::width_of,
     viewport::scrolled,
-    widget::{Pen, as_of, cut, fit, fit_right, power, uptime},
+    widget::{Pen, cut, fit, fit_right},
 };
 use crate::{
     app::{App, Column, HostState, Machine},
-    domain::{ByteSize, Link, PowerState, Task, TaskState, clean_line},
+    domain::{ByteSize, Link, clean_line},
     input::Action,
 };
 use ratatui::{
@@ -142,7 +143,7 @@ fn heading(widths: &Widths) -> String {
 }
 
 fn row(mut pen: Pen<'_>, app: &App, (host, machine): (&HostState, &Machine), at: bool, widths: &Widths, theme: &Theme) {
-    let is_old = host.stale.is_some() || !matches!(host.link, Link::Up(_));
+    let is_old = is_old(host);
     let plain = if is_old { theme.dim } else { theme.text };
     pen.skip(1);
     pen.fit(if at { theme.marker } else { "" }, 2, Style::new());
@@ -162,7 +163,7 @@ fn row(mut pen: Pen<'_>, app: &App, (host, machine): (&HostState, &Machine), at:
     pen.put(glyph, style);
     pen.skip(1);
     pen.fit(&word, STATE - 2, if is_old { theme.dim } else { style });
-    pen.put(&widths.numbers(cells(app, machine, is_old, theme).iter().map(String::as_str)), plain);
+    pen.put(&widths.numbers(cells(app, (host, machine), theme).iter().map(String::as_str)), plain);
 }
 
 /// A machine's group behind its name, where more than a letter or two of it can be read.
@@ -174,53 +175,11 @@ fn beside(group: &str, left: usize, theme: &Theme) -> String {
     }
 }
 
-/// What is known of a machine's state: what is done to it, what it is, or how old the knowledge is.
-fn state(app: &App, host: &HostState, machine: &Machine, theme: &Theme) -> (&'static str, Style, String) {
-    if let Some((since, _)) = &host.stale {
-        return ("?", theme.dim, as_of(*since, app.now(), &app.settings.zone));
-    }
-    let vm = &machine.vm;
-    let (glyph, style) = power(theme, vm.power());
-    if let Some(task) = app.tasks.of(host.id(), &vm.id)
-        && let Some(word) = doing(task)
-    {
-        let (glyph, _) = power(theme, PowerState::Starting);
-        return (glyph, theme.accent, word);
-    }
-    let word = vm.remark.clone().unwrap_or_else(|| vm.power().name().to_owned());
-    if machine.old_power {
-        return ("?", theme.warning, format!("was {word}"));
-    }
-    (glyph, style, word)
-}
-
-/// What a task is doing to its machine, in a word.
-fn doing(task: &Task) -> Option<String> {
-    use crate::domain::Op;
-    let word = match task.op {
-        Op::Start => "starting",
-        Op::ShutDown => "shutting down",
-        Op::PowerOff => "powering off",
-        Op::Reset => "resetting",
-        Op::Reboot => "restarting",
-        Op::Save => "saving",
-        Op::Migrate => "moving",
-        Op::Clone => "copying",
-        Op::Delete => "deleting",
-        Op::Install => "installing",
-        _ => return None,
-    };
-    match (&task.state, task.progress().and_then(crate::domain::Progress::percent)) {
-        (TaskState::Running(_), Some(percent)) => Some(format!("{word} {percent} %")),
-        _ => Some(word.to_owned()),
-    }
-}
-
-fn cells(app: &App, machine: &Machine, is_old: bool, theme: &Theme) -> [String; 4] {
+fn cells(app: &App, (host, machine): (&HostState, &Machine), theme: &Theme) -> [String; 4] {
     let dash = if theme.ascii { "-" } else { "–" };
     let unknown = || dash.to_owned();
     let vm = &machine.vm;
-    let figures = machine.figures.as_deref().copied().filter(|_| !is_old).unwrap_or_default();
+    let figures = machine.figures.as_deref().copied().filter(|_| !is_old(host)).unwrap_or_default();
     let memory = match (figures.memory.map(ByteSize), vm.memory.map(ByteSize)) {
         (Some(used), Some(total)) => format!("{}/{total}", used.number_beside(total)),
         (None, Some(total)) => format!("{dash}/{total}"),
@@ -231,7 +190,7 @@ fn cells(app: &App, machine: &Machine, is_old: bool, theme: &Theme) -> [String; 
         figures.cpu.map_or_else(unknown, |c| format!("{c:.0} %")),
         memory,
         vm.disk.map_or_else(unknown, |d| ByteSize(d).to_string()),
-        vm.started.filter(|_| vm.power().is_alive() && !is_old).map_or_else(unknown, |at| uptime(app.now(), at)),
+        up_for(app, host, machine).unwrap_or_else(unknown),
     ]
 }
 
@@ -263,49 +222,4 @@ fn empty(app: &App) -> String {
         "\n No machines yet.  {keys}\n\n config: {}\n vmdeck --demo shows machines that are not there, to try things out.",
         app.settings.config_path
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        app::{Message, Settings},
-        domain::{Host, HostEvent, Inventory, Link, Progress, Request, TaskId, Vm},
-    };
-
-    fn app() -> App {
-        let host = Host { id: "here".into(), backend: "demo", address: String::new(), peer: None };
-        let mut app = App::new(Settings::default(), vec![host]);
-        let tell = |app: &mut App, event| drop(app.update(Message::Host("here".into(), event)));
-        let ops = crate::domain::OPS.iter().map(|row| row.op).collect::<Vec<_>>();
-        let can = crate::domain::Capabilities { ops: crate::domain::OpSet::of(&ops), ..Default::default() };
-        tell(&mut app, HostEvent::Link(Link::Up(Box::new(can))));
-        let web = Vm { power: Some(PowerState::Off), ..Vm::named("web") };
-        tell(&mut app, HostEvent::Inventory(Inventory { vms: Some(vec![web]), ..Inventory::default() }));
-        app
-    }
-
-    fn word(app: &App) -> String {
-        let (host, machine) = app.selected().unwrap();
-        state(app, host, machine, &Theme::new(true, false)).2
-    }
-
-    #[test]
-    fn a_machine_that_something_is_done_to_shows_that_and_how_far_it_is() {
-        let mut app = app();
-        assert_eq!(word(&app), "off");
-        let effects = app.update(Message::Key("s".parse().unwrap()));
-        assert!(
-            effects.iter().any(|effect| matches!(effect, crate::app::Effect::Call { request: Request::Start(_), .. }))
-        );
-        assert_eq!(word(&app), "starting");
-        app.update(Message::TaskProgress(TaskId(1), Progress::bytes(42, Some(100))));
-        assert_eq!(word(&app), "starting 42 %");
-        app.update(Message::TaskState(TaskId(1), TaskState::Looking("looking whether web runs".to_owned())));
-        assert_eq!(word(&app), "starting");
-        app.update(Message::TaskEnded(TaskId(1), Err(crate::domain::Error::refused("no"))));
-        assert_eq!(word(&app), "off");
-        app.update(Message::Key("e".parse().unwrap()));
-        assert_eq!(word(&app), "off", "what is only read is no state");
-    }
 }

@@ -17,6 +17,7 @@ mod pane;
 mod plain;
 mod review;
 mod sheet;
+mod state;
 mod story;
 mod tasks;
 mod theme;

@@ -4,7 +4,7 @@ use crate::{
     domain::{ByteSize, clean_line},
     ui::{
         Theme,
-        widget::{power, uptime},
+        state::{state, up_for},
     },
 };
 use ratatui::text::{Line, Span};
@@ -17,8 +17,8 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let mut page = Page::default();
     let graphs = Graphs::new(app, machine, width, theme);
     let vm = &machine.vm;
-    let (glyph, style) = power(theme, vm.power());
-    let word = vm.remark.as_deref().map_or_else(|| vm.power().name().to_owned(), |r| clean_line(r).into_owned());
+    let (glyph, style, word) = state(app, host, machine, theme);
+    let word = clean_line(&word);
     page.line(Line::from(vec![
         Span::styled(format!("{:<12} ", "State"), theme.dim),
         Span::styled(format!("{glyph} {word}"), style),
@@ -26,8 +26,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let unknown = || "–".to_owned();
     let size = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| ByteSize(b).to_string());
     let rate = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| format!("{}/s", ByteSize(b)));
-    let up = vm.started.filter(|_| vm.power().is_alive()).map_or_else(unknown, |at| uptime(app.now(), at));
-    page.pair(theme, "Up for", &up, width);
+    page.pair(theme, "Up for", &up_for(app, host, machine).unwrap_or_else(unknown), width);
     page.gap();
     let figures = machine.figures.as_deref().copied().unwrap_or_default();
     let cpu = figures.cpu.map_or_else(unknown, |share| format!("{share:.0} %"));
