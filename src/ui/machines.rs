@@ -35,14 +35,15 @@ const WIDE: Layout =
 /// Where not all of them would fit.
 const TIGHT: Layout =
     Layout { numbers: [(Column::Cpu, 5), (Column::Memory, 11), (Column::Disk, 8), (Column::Up, 7)], gap: 1, host: 8 };
-const STATE: u16 = 15;
-/// The narrowest column of names.
-const NAME: u16 = 12;
+/// How wide the columns of names and of states are, and are made in turn where there is room: nothing that is shown moves
+/// them.
+const NAME_AND_STATE: [(u16, u16); 3] = [(12, 15), (16, 19), (40, 28)];
 
 struct Widths {
     name: u16,
     /// 0: one host, no column.
     host: u16,
+    state: u16,
     layout: &'static Layout,
     /// How many of the layout's numbers there is room for.
     numbers: usize,
@@ -60,7 +61,8 @@ impl Widths {
             _ => width_of(app.hosts.iter().map(|h| h.id().to_string()), 4, layout.host),
         };
         // One column at the right stays free.
-        let mut left = width.saturating_sub(4 + NAME + 2 + STATE + if host > 0 { host + 2 } else { 0 });
+        let [(mut name, mut state), wider @ ..] = NAME_AND_STATE;
+        let mut left = width.saturating_sub(4 + name + 2 + state + if host > 0 { host + 2 } else { 0 });
         let mut numbers = 0;
         for (_, wide) in layout.numbers {
             if left < wide + layout.gap {
@@ -69,7 +71,16 @@ impl Widths {
             left -= wide + layout.gap;
             numbers += 1;
         }
-        Self { name: NAME + left.min(28), host, layout, numbers }
+        let mut give = |column: &mut u16, to: u16| {
+            let more = left.min(to.saturating_sub(*column));
+            *column += more;
+            left -= more;
+        };
+        for (names, states) in wider {
+            give(&mut name, names);
+            give(&mut state, states);
+        }
+        Self { name, host, state, layout, numbers }
     }
 
     /// The cells of the numbers, at the right of their columns.
@@ -137,7 +148,7 @@ fn heading(widths: &Widths) -> String {
     if widths.host > 0 {
         let _ = write!(text, "  {}", fit(Column::Host.title(), widths.host));
     }
-    let _ = write!(text, "  {}", fit(Column::State.title(), STATE));
+    let _ = write!(text, "  {}", fit(Column::State.title(), widths.state));
     text.push_str(&widths.numbers(widths.layout.numbers.iter().map(|(column, _)| column.title())));
     text
 }
@@ -162,8 +173,21 @@ fn row(mut pen: Pen<'_>, app: &App, (host, machine): (&HostState, &Machine), at:
     pen.skip(2);
     pen.put(glyph, style);
     pen.skip(1);
-    pen.fit(&word, STATE - 2, if is_old { theme.dim } else { style });
+    pen.fit(&words_of(&word, widths.state - 2), widths.state - 2, if is_old { theme.dim } else { style });
     pen.put(&widths.numbers(cells(app, (host, machine), theme).iter().map(String::as_str)), plain);
+}
+
+/// The words of `text` that fit whole, and `…` for the rest: half a word or half a number tells something else.
+fn words_of(text: &str, width: u16) -> String {
+    let text = clean_line(text);
+    let shown = cut(&text, width);
+    let kept = shown.trim_end_matches('…');
+    let is_broken = !text.strip_prefix(kept).is_some_and(|rest| rest.starts_with(' '));
+    match kept.rsplit_once(' ') {
+        _ if shown == text => shown,
+        Some((whole, _)) if is_broken => format!("{whole}…"),
+        _ => format!("{}…", kept.trim_end()),
+    }
 }
 
 /// A machine's group behind its name, where more than a letter or two of it can be read.
@@ -222,4 +246,25 @@ fn empty(app: &App) -> String {
         "\n No machines yet.  {keys}\n\n config: {}\n vmdeck --demo shows machines that are not there, to try things out.",
         app.settings.config_path
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words_of;
+
+    #[test]
+    fn of_a_state_whole_words_are_shown() {
+        for (text, shown) in [
+            ("watched by others", "watched by…"),
+            ("installing 42 %", "installing…"),
+            ("starting 42 %", "starting 42 %"),
+            ("shutting down 4 %", "shutting…"),
+            ("inaccessibilities", "inaccessibil…"),
+            ("guest crashed now", "guest…"),
+            ("guest in panic now", "guest in…"),
+        ] {
+            assert_eq!(words_of(text, 13), shown);
+        }
+        assert_eq!(words_of("guest a panic now", 8), "guest a…");
+    }
 }

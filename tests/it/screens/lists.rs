@@ -1,12 +1,12 @@
 use crate::support::{
-    fleet::{empty, fleet, offers, press, select, tell, vm, waiting},
+    fleet::{empty, fleet, offers, press, select, tell, up, vm, waiting},
     screen::screen,
 };
 use insta::assert_snapshot;
 use std::{borrow::Cow, time::Duration};
 use vmdeck::{
     app::Message,
-    domain::{Capabilities, Error, Figures, HostEvent, Link, Op, PowerState, Progress, Reply, TaskId},
+    domain::{Capabilities, Error, Figures, HostEvent, Link, Op, PowerState, Progress, Reply, TaskId, Vm},
 };
 
 #[test]
@@ -32,6 +32,21 @@ fn no_column_is_lost_with_several_hosts() {
     tell(&mut app, "local", HostEvent::Figures(vec![("large".into(), figures)]));
     let text = screen(&mut app, 120, 40);
     assert!(text.contains(" 127/128 GiB 1023 GiB   3d 4h"), "{text}");
+}
+
+/// Where names have room to spare, what a state is called is told whole; its column stands where it stood before.
+#[test]
+fn a_long_state_has_the_room_that_names_leave() {
+    let mut app = empty();
+    let watched = Vm { power: None, remark: Some("watched by others".to_owned()), ..vm("web1", PowerState::Running) };
+    for (width, shown) in [(80, "? watched by…  "), (100, "? watched by others  "), (109, "? watched by others  ")] {
+        up(&mut app, "local", vec![vm("web1", PowerState::Running)]);
+        let before = screen(&mut app, width, 24);
+        up(&mut app, "local", vec![watched.clone()]);
+        let text = screen(&mut app, width, 24);
+        assert!(text.contains(shown) && text.contains(" 3d 4h"), "{width}: {text}");
+        assert_eq!(before.lines().nth(2), text.lines().nth(2), "the headings");
+    }
 }
 
 #[test]
