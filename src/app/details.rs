@@ -78,6 +78,8 @@ impl App {
     pub(super) fn details_step(&mut self, by: isize) {
         let Some((_, machine)) = self.selected() else { return };
         let mut details = self.details.clone();
+        // As far as it went: beyond that the keys would have to come back first.
+        details.scroll = details.scroll.min(u16::try_from(self.visible.scroll).unwrap_or(u16::MAX));
         let by = if self.tab == Tab::Log { by.saturating_neg() } else { by };
         details.step(
             self.tab,

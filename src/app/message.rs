@@ -10,7 +10,7 @@ pub struct Visible {
     pub vms: Vec<(HostId, VmId)>,
     /// Rows of hosts, with what those use.
     pub hosts: Vec<HostId>,
-    /// How far what lies over the screen can be scrolled.
+    /// How far what lies over the screen, or else the details can be scrolled.
     pub scroll: usize,
 }
 

@@ -64,6 +64,9 @@ impl Vm {
     /// The detail that names the file of its UEFI variables.
     pub const VARIABLES: &str = "UEFI variables";
 
+    /// The detail that tells why it, or its record, cannot be read.
+    pub const PROBLEM: &str = "Problem";
+
     /// A machine of which only the name is known yet.
     pub fn named(name: &str) -> Self {
         Self { id: name.into(), name: name.to_owned(), ..Self::default() }

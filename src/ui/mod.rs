@@ -73,10 +73,7 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
         Some(Overlay::Host { host, scroll }) => host::render(frame, body, app, theme, host, *scroll),
         Some(Overlay::Image { host, name, scroll }) => image::render(frame, body, app, theme, (host, name), *scroll),
         Some(Overlay::Past { host, scroll }) => history::render(frame, body, app, theme, host, *scroll),
-        None => {
-            screen(frame, body, app, theme, viewport);
-            0
-        }
+        None => screen(frame, body, app, theme, viewport),
     };
     frame.render_widget(Paragraph::new(told), strip);
     footer::keys(frame, keys, app, theme);
@@ -88,31 +85,35 @@ pub fn render(frame: &mut Frame<'_>, app: &App, theme: &Theme, viewport: &mut Vi
     }
 }
 
-fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
+/// Returns how far the details can be scrolled, where they are shown.
+fn screen(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) -> usize {
+    let side_by_side = |area: Rect| {
+        let side = (area.width / 3).clamp(38, 60);
+        area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]))
+    };
     match app.screen {
         // Without a machine there are no details: the table says what to press, over the whole width.
         Screen::Machines if area.width >= SIDE_BY_SIDE && app.listing.total() > 0 => {
-            let side = (area.width / 3).clamp(38, 60);
-            let [left, right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
+            let [left, right] = side_by_side(area);
             machines::render(frame, left, app, theme, viewport);
-            details::render(frame, right, app, theme);
+            return details::render(frame, right, app, theme);
         }
         Screen::Machines => {
             machines::render(frame, area, app, theme, viewport);
             if app.details_open {
-                details::render(frame, area, app, theme);
+                return details::render(frame, area, app, theme);
             }
         }
         Screen::Images => images::render(frame, area, app, &mut viewport.images, theme),
         Screen::Tasks => tasks::render(frame, area, app, theme, viewport),
         Screen::Hosts => hosts::render(frame, area, app, theme, viewport),
         Screen::Nodes if area.width >= SIDE_BY_SIDE && app.nodes.total() > 0 => {
-            let side = (area.width / 3).clamp(38, 60);
-            let [left, right] = area.layout(&Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]));
+            let [left, right] = side_by_side(area);
             nodes::render(frame, left, app, theme, viewport);
-            details::node(frame, right, app, theme);
+            return details::node(frame, right, app, theme);
         }
-        Screen::Nodes if app.details_open => details::node(frame, area, app, theme),
+        Screen::Nodes if app.details_open => return details::node(frame, area, app, theme),
         Screen::Nodes => nodes::render(frame, area, app, theme, viewport),
     }
+    0
 }

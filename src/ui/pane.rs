@@ -62,13 +62,19 @@ pub(super) fn page(
     let from = scroll.min(total.saturating_sub(height));
     let shown: Vec<Line<'_>> = lines.into_iter().skip(from).take(height).collect();
     frame.render_widget(Paragraph::new(shown), inner);
-    let [up, down] = theme.arrows;
-    let right = area.right().saturating_sub(1);
-    if from > 0 {
-        frame.render_widget(Span::styled(up, theme.accent), Rect::new(right, inner.y, 1, 1));
-    }
-    if from + height < total && inner.height > 0 {
-        frame.render_widget(Span::styled(down, theme.accent), Rect::new(right, inner.bottom() - 1, 1, 1));
-    }
+    hidden(frame, Rect { width: inner.width + 1, ..inner }, (from, total), theme);
     total.saturating_sub(height)
+}
+
+/// Marks in the last column of `area` whether of `total` lines, shown there after the first `from`, some are hidden above
+/// or below.
+pub(super) fn hidden(frame: &mut Frame<'_>, area: Rect, (from, total): (usize, usize), theme: &Theme) {
+    let [up, down] = theme.arrows;
+    let last = Rect { x: area.right().saturating_sub(1), width: 1, height: 1, ..area };
+    if from > 0 && area.height > 0 {
+        frame.render_widget(Span::styled(up, theme.accent), last);
+    }
+    if from + usize::from(area.height) < total && area.height > 0 {
+        frame.render_widget(Span::styled(down, theme.accent), Rect { y: area.bottom() - 1, ..last });
+    }
 }

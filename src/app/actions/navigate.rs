@@ -1,8 +1,5 @@
 use crate::app::{App, Screen};
 
-/// More lines than the details of a node have.
-const LONGEST: usize = 10_000;
-
 impl App {
     /// Rows of a page: what the terminal shows without its frame.
     pub(in crate::app) fn page(&self) -> isize {
@@ -21,7 +18,8 @@ impl App {
         match self.screen {
             Screen::Machines if self.details_open => self.details_step(by),
             Screen::Nodes if self.details_open => {
-                let to = usize::from(self.details.scroll).saturating_add_signed(by).min(LONGEST);
+                let from = usize::from(self.details.scroll).min(self.visible.scroll);
+                let to = from.saturating_add_signed(by);
                 self.details.scroll = u16::try_from(to).unwrap_or(u16::MAX);
             }
             Screen::Nodes => self.nodes.step(by),

@@ -104,7 +104,7 @@ fn details(record: Option<Record>, process: Process, folder: &Path, problem: Opt
     tell("Folder", folder.display().to_string());
     tell("VNC", process.vnc);
     if let Some(problem) = problem {
-        tell("Problem", problem);
+        tell(Vm::PROBLEM, problem);
     }
     lines
 }

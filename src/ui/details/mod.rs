@@ -16,7 +16,11 @@ mod properties;
 
 pub(super) use node::render as node;
 
-use super::{Theme, pane::bordered, widget::put};
+use super::{
+    Theme,
+    pane::{bordered, hidden},
+    widget::put,
+};
 use crate::app::{App, Tab};
 use ratatui::{
     Frame,
@@ -60,15 +64,23 @@ impl Page {
             self.line(Line::from(vec![head, Span::raw(" "), Span::styled(part, theme.text)]));
         }
     }
+
+    /// The lines after the first `skipped`; beside them, on the border, whether some are hidden.
+    fn show(&self, frame: &mut Frame<'_>, body: Rect, skipped: usize, theme: &Theme) {
+        for (line, row) in self.lines.iter().skip(skipped).zip(body.rows()) {
+            put(frame.buffer_mut(), row, line);
+        }
+        hidden(frame, Rect { width: body.width + 2, ..body }, (skipped, self.lines.len()), theme);
+    }
 }
 
-pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) -> usize {
     frame.render_widget(Clear, area);
     let style = if app.details_open { theme.accent } else { theme.dim };
     let Some((host, machine)) = app.selected() else {
         let inside = bordered(frame, area, None, style, theme);
         frame.render_widget(Line::styled(" No machine is selected.", theme.dim), inside);
-        return;
+        return 0;
     };
     let inside = bordered(frame, area, Some(&format!("{} on {}", machine.vm.name, host.id())), style, theme);
     let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
@@ -88,9 +100,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme
         None if app.tab == Tab::Log => most.saturating_sub(app.details.scroll.into()),
         None => usize::from(app.details.scroll).min(most),
     };
-    for (line, row) in page.lines.iter().skip(skipped).zip(body.rows()) {
-        put(frame.buffer_mut(), row, line);
-    }
+    page.show(frame, body, skipped, theme);
+    most
 }
 
 fn tabs(frame: &mut Frame<'_>, area: Rect, open: Tab, theme: &Theme) {

@@ -1,6 +1,6 @@
 //! One node in full: its record, its configuration, its subnets and its guests.
 use super::{
-    super::{nodes, pane::bordered, widget::put},
+    super::{nodes, pane::bordered},
     Page,
 };
 use crate::{
@@ -19,21 +19,21 @@ use unicode_width::UnicodeWidthStr as _;
 /// Columns of a bar in the details.
 const BAR: u16 = 12;
 
-pub(in crate::ui) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+/// Returns how far its lines can be scrolled.
+pub(in crate::ui) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) -> usize {
     let style = if app.details_open { theme.accent } else { theme.dim };
     let Some((host, node)) = app.selected_node() else {
         let inside = bordered(frame, area, None, style, theme);
         frame.render_widget(Line::styled(" No node is selected.", theme.dim), inside);
-        return;
+        return 0;
     };
     let inside = bordered(frame, area, Some(&format!("{} on {}", node.name, host.id())), style, theme);
     let body = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
     let page = page(app, node, body.width, theme);
     let most = page.lines.len().saturating_sub(body.height.into());
     let skipped = usize::from(app.details.scroll).min(most);
-    for (line, row) in page.lines.iter().skip(skipped).zip(body.rows()) {
-        put(frame.buffer_mut(), row, line);
-    }
+    page.show(frame, body, skipped, theme);
+    most
 }
 
 fn page(app: &App, node: &Node, width: u16, theme: &Theme) -> Page {

@@ -1,7 +1,7 @@
 use super::{Page, graphs::Graphs};
 use crate::{
     app::{App, HostState, Machine},
-    domain::{ByteSize, clean_line},
+    domain::{ByteSize, Vm, clean_line},
     ui::{
         Theme,
         state::{state, up_for},
@@ -27,6 +27,10 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
     let size = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| ByteSize(b).to_string());
     let rate = |bytes: Option<u64>| bytes.map_or_else(unknown, |b| format!("{}/s", ByteSize(b)));
     page.pair(theme, "Up for", &up_for(app, host, machine).unwrap_or_else(unknown), width);
+    let (problems, others): (Vec<_>, Vec<_>) = vm.details.iter().partition(|(label, _)| label == Vm::PROBLEM);
+    for (label, why) in problems {
+        page.pair(theme, label, &clean_line(why), width);
+    }
     page.gap();
     let figures = machine.figures.as_deref().copied().unwrap_or_default();
     let cpu = figures.cpu.map_or_else(unknown, |share| format!("{share:.0} %"));
@@ -55,10 +59,10 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
         page.pair(theme, "Received", &rate(figures.net_in), width);
         page.pair(theme, "Sent", &rate(figures.net_out), width);
     }
-    if !vm.details.is_empty() {
+    if !others.is_empty() {
         page.gap();
     }
-    for (label, value) in &vm.details {
+    for (label, value) in others {
         let value = if value.is_empty() { unknown() } else { clean_line(value).into_owned() };
         page.pair(theme, &clean_line(label), &value, width);
     }

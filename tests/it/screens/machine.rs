@@ -1,11 +1,11 @@
 //! The details of a machine.
 use crate::support::{
     screen::screen,
-    world::{cdrom, disk, known_world, press, select, world},
+    world::{cdrom, disk, known_world, press, select, vm, world},
 };
 use vmdeck::{
     app::Message,
-    domain::{Disk, Error, HostEvent, Reply},
+    domain::{Disk, Error, HostEvent, PowerState, Reply},
 };
 
 #[test]
@@ -17,6 +17,31 @@ fn overview() {
     press(&mut app, "esc");
     select(&mut app, "日本語の名前");
     insta::assert_snapshot!("overview_of_a_paused_one", screen(&mut app, 120, 40));
+}
+
+/// What a local host tells of a machine whose record cannot be read is longer than a small screen; that there is more is
+/// told, and why it cannot be read stands above.
+#[test]
+fn overview_longer_than_the_screen() {
+    let mut app = world();
+    let mut broken = vm("web1", PowerState::Running);
+    let path = "/home/admin/.local/share/vmdeck/machines/web1";
+    let problem = format!("{path}/machine.toml: line 3, column 9: `lots` is no number of CPUs");
+    let rest = (0..9).map(|i| (format!("Detail {i}").into(), format!("value {i}")));
+    broken.details = rest.chain([("Folder".into(), path.to_owned()), ("Problem".into(), problem)]).collect();
+    broken.remark = Some("unreadable".to_owned());
+    app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(broken))));
+    press(&mut app, "enter");
+    insta::assert_snapshot!(screen(&mut app, 80, 24));
+    press(&mut app, "down down");
+    insta::assert_snapshot!("overview_scrolled", screen(&mut app, 80, 24));
+    press(&mut app, "pgdn");
+    insta::assert_snapshot!("overview_end", screen(&mut app, 80, 24));
+    app.settings.ascii = true;
+    press(&mut app, "up");
+    let text = screen(&mut app, 80, 24);
+    let marks: String = text.lines().take(24).filter_map(|line| line.chars().nth(79)).collect();
+    assert_eq!(marks, format!("+||^{}v+", "|".repeat(15)), "{text}");
 }
 
 #[test]
