@@ -29,7 +29,7 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
         Request::AddDisk { vm, values } => {
             let values = check_fields(&backend.add_disk_form(&vm).await?, &values)?;
             let before = backend.disks(&vm).await?.into_iter().map(|d| d.id).collect();
-            expect = Expect::NewDisk { vm: vm.clone(), before };
+            expect = Expect::NewDisk { vm: vm.clone(), before, named: None };
             Request::AddDisk { vm, values }
         }
         Request::Create { values } => Request::Create { values: check_fields(&backend.create_form().await?, &values)? },

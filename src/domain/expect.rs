@@ -23,10 +23,11 @@ pub enum Expect {
         before: Option<String>,
         text: String,
     },
-    /// `before`: the disks that it had.
+    /// `before`: the disks that it had; `named`: what the host called the new one, once it has answered.
     NewDisk {
         vm: VmId,
         before: Vec<DiskId>,
+        named: Option<DiskId>,
     },
     DiskSize {
         vm: VmId,
@@ -76,6 +77,24 @@ impl Expect {
             | Self::Snapshot { vm, .. } => Some(vm),
             _ => None,
         }
+    }
+
+    /// Whether a disk is the one of [`Expect::NewDisk`]: what the host named, or else any that was not there before.
+    pub fn is_new_disk(&self, disk: &DiskId) -> bool {
+        match self {
+            Self::NewDisk { named: Some(named), .. } => named == disk,
+            Self::NewDisk { before, .. } => !before.contains(disk),
+            _ => false,
+        }
+    }
+
+    /// What to look for once the host has answered: the disk that it names, and not one that came from elsewhere meanwhile.
+    #[must_use]
+    pub fn answered(mut self, answer: &Reply) -> Self {
+        if let (Self::NewDisk { named, .. }, Reply::DiskAdded(disk)) = (&mut self, answer) {
+            *named = Some(disk.clone());
+        }
+        self
     }
 
     /// The reply that reading back gives, where it says more than the host's own.

@@ -157,7 +157,8 @@ impl Change {
 
     /// The host said yes: what does it have?
     async fn verify(&self, expect: &Expect, reply: Reply) -> Result<Reply> {
-        match self.look(expect, &format!("looking whether {expect}")).await {
+        let expect = expect.clone().answered(&reply);
+        match self.look(&expect, &format!("looking whether {expect}")).await {
             Verdict::Met(found) => Ok(found.or_else(|| expect.reply()).unwrap_or(reply)),
             Verdict::NotMet(found) => Err(Error::new(
                 ErrorKind::Differs,
@@ -239,6 +240,7 @@ impl Change {
                 Err(error) if error.leaves_unknown() => return None,
                 Err(error) => return Some(TaskState::Failed(error)),
             };
+            let expect = expect.answered(&reply);
             match change.look(&expect, "").await {
                 Verdict::Met(found) => {
                     Some(TaskState::Succeeded(Some(found.or_else(|| expect.reply()).unwrap_or(reply))))

@@ -59,6 +59,8 @@ pub(super) struct Reads {
     finding: HashSet<VmId>,
     find_again: HashSet<VmId>,
     measuring: bool,
+    /// Whether a machine has told lately what its processors do, once it has.
+    speaks: HashMap<VmId, bool>,
     measuring_node: bool,
     detailing: bool,
     detail_again: Option<Focus>,
@@ -82,6 +84,7 @@ impl Reads {
             finding: HashSet::new(),
             find_again: HashSet::new(),
             measuring: false,
+            speaks: HashMap::new(),
             measuring_node: false,
             detailing: false,
             detail_again: None,
@@ -237,7 +240,9 @@ impl Reads {
     pub(super) fn settle(&mut self, begun: u64, read: Read, capabilities: &Capabilities) -> Result<Vec<HostEvent>> {
         let told = match read {
             Read::List { quick, took, inventory } => {
-                self.list_took = took;
+                // Time that passed in waiting for one machine does not tell what a list costs; and that one is looked for.
+                let is_whole = |list: &Inventory| list.vms.iter().flatten().all(|vm| vm.power.is_some());
+                self.list_took = if inventory.as_ref().is_ok_and(is_whole) { took } else { Duration::ZERO };
                 let again = std::mem::replace(&mut self.listing, Listing::Idle) == Listing::Again;
                 if quick || again {
                     self.list(false);
@@ -254,6 +259,9 @@ impl Reads {
             Read::Figures(vms, figures) => {
                 self.measuring = false;
                 let unknown = |_| vms.into_iter().map(|vm| (vm, Figures::default())).collect();
+                for vm in figures.as_ref().map(|told| self.fell_silent_or_spoke(told)).unwrap_or_default() {
+                    self.vm(vm, capabilities);
+                }
                 Ok(vec![HostEvent::Figures(figures.unwrap_or_else(unknown))])
             }
             Read::OwnNode(node) => {
@@ -285,6 +293,20 @@ impl Reads {
             self.touched.clear();
         }
         told
+    }
+
+    /// The machines that tell their figures no more, or again: their state may be another, and nobody says so.
+    fn fell_silent_or_spoke(&mut self, told: &[(VmId, Figures)]) -> Vec<VmId> {
+        let mut changed = Vec::new();
+        for (vm, figures) in told {
+            let speaks = figures.cpu.is_some();
+            let before = if speaks { self.speaks.insert(vm.clone(), true) } else { self.speaks.get(vm).copied() };
+            if before.is_some_and(|before| before != speaks) {
+                self.speaks.insert(vm.clone(), speaks);
+                changed.push(vm.clone());
+            }
+        }
+        changed
     }
 
     fn details_read(&mut self, capabilities: &Capabilities) {

@@ -19,8 +19,8 @@ pub(super) fn look(world: &World, expect: &Expect) -> Verdict {
         Expect::Power { vm, state } => on(vm, &|m| Verdict::power(*state, m.vm.power())),
         Expect::Present(vm) => verdict(world.machines.contains_key(vm), "it is not there"),
         Expect::Gone(vm) => verdict(!world.machines.contains_key(vm), "it is still there"),
-        Expect::NewDisk { vm, before } => on(vm, &|m| {
-            let new = m.disks.iter().find(|d| !before.contains(&d.id));
+        Expect::NewDisk { vm, .. } => on(vm, &|m| {
+            let new = m.disks.iter().find(|d| expect.is_new_disk(&d.id));
             let met = |d: &crate::domain::Disk| Verdict::Met(Some(Reply::DiskAdded(d.id.clone())));
             new.map_or_else(|| Verdict::NotMet("there is no new disk".to_owned()), met)
         }),

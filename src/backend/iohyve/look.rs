@@ -49,9 +49,9 @@ impl Iohyve {
                 };
                 Verdict::power(*state, found)
             }
-            Expect::NewDisk { before, .. } => {
+            Expect::NewDisk { .. } => {
                 let (disks, _) = self.volumes(vm).await?;
-                let new = disks.keys().map(|n| DiskId::from(format!("disk{n}"))).find(|id| !before.contains(id));
+                let new = disks.keys().map(|n| DiskId::from(format!("disk{n}"))).find(|id| expect.is_new_disk(id));
                 let met = |id| Verdict::Met(Some(Reply::DiskAdded(id)));
                 new.map_or_else(|| Verdict::NotMet("there is no new disk".to_owned()), met)
             }

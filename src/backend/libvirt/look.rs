@@ -18,9 +18,9 @@ impl Libvirt {
                 Err(error) => Verdict::Unknown(error),
             },
             Expect::PropertyIs { vm, name, value } => self.look_setting(vm, name, value).await?,
-            Expect::NewDisk { vm, before } => {
+            Expect::NewDisk { vm, .. } => {
                 let disks = self.list_disks(vm).await?;
-                let found = disks.iter().find(|disk| !before.contains(&disk.id));
+                let found = disks.iter().find(|disk| expect.is_new_disk(&disk.id));
                 let pending = |disk: &Disk| disk.pending.as_ref().map(|why| format!("{}: {why}", disk.id));
                 match found.map(|disk| (disk, pending(disk))) {
                     Some((_, Some(why))) => Verdict::NotMet(why),

@@ -5,7 +5,11 @@ use crate::{
     transport::now,
 };
 use serde_json::Value;
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
+use tokio::time::timeout;
+
+/// How long a machine may take to tell what it uses: one that is stuck must not hold up what the others tell.
+const FIGURES: Duration = Duration::from_millis(500);
 
 /// The last look at a machine.
 #[derive(Debug)]
@@ -58,8 +62,21 @@ fn total(stats: &Value, counter: &str) -> Option<u64> {
 }
 
 impl Local {
-    /// What one machine uses; None: it is off, or nothing is known.
+    /// What one machine uses; None: it is off, or nothing is known. One that does not answer has its memory alone.
     pub(super) async fn figures_of(&self, vm: &VmId) -> Option<Figures> {
+        match timeout(FIGURES, self.asked_figures(vm)).await {
+            Ok(figures) => figures,
+            Err(_) => self.memory_of(vm),
+        }
+    }
+
+    /// What the system tells of a machine, without a word of its own.
+    fn memory_of(&self, vm: &VmId) -> Option<Figures> {
+        let memory = self.place(vm).ok()?.alive().and_then(Holder::pid).and_then(proc::resident);
+        Some(Figures { memory, ..Figures::default() })
+    }
+
+    async fn asked_figures(&self, vm: &VmId) -> Option<Figures> {
         // Asking for the life of each that is off would be most of what an idle screen costs.
         if !self.may_live(vm) {
             return None;
@@ -67,11 +84,10 @@ impl Local {
         let monitor = if let Some(monitor) = self.held(vm) {
             monitor
         } else {
-            let Ok(found) = self.monitor(vm).await else {
-                let memory = self.place(vm).ok()?.alive().and_then(Holder::pid).and_then(proc::resident);
-                return Some(Figures { memory, ..Figures::default() });
-            };
-            found?
+            match self.monitor(vm).await {
+                Ok(found) => found?,
+                Err(_) => return self.memory_of(vm),
+            }
         };
         let known = {
             let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);

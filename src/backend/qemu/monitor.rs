@@ -13,8 +13,10 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-/// How long a monitor may take to greet: it needs a millisecond unless somebody else is on it.
+/// How long the first monitor may take to greet: it needs a millisecond unless somebody else is on it.
 const GREETING: Duration = Duration::from_secs(1);
+/// How long the next one may take: QEMU has had its time, unless it was somebody else on the first.
+const NEXT_GREETING: Duration = Duration::from_millis(250);
 /// How long an answer may take: a monitor stands still while a large disk is changed.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a command waits for another one to be done with the last monitor, in steps of 20 ms.
@@ -86,7 +88,8 @@ impl Monitor {
             if claim.try_lock().is_err() {
                 continue;
             }
-            match Qmp::connect(&place.monitor(slot), GREETING).await {
+            let patience = if matches!(found, Claim::Silent) { NEXT_GREETING } else { GREETING };
+            match Qmp::connect(&place.monitor(slot), patience).await {
                 Ok(qmp) => return Ok(Claim::Got(Self { qmp, holder, sizes: Mutex::default(), _claim: claim })),
                 // Somebody speaks there without having claimed it: the next one may be free.
                 Err(error) if error.kind == ErrorKind::Busy => found = Claim::Silent,

@@ -5,6 +5,7 @@ use crate::domain::{Error, ErrorKind, Result, clean};
 use serde_json::{Map, Value, json};
 use std::{
     collections::HashMap,
+    io,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -67,7 +68,11 @@ impl Qmp {
     /// nothing is held by another program: [`ErrorKind::Busy`].
     pub async fn connect(socket: &Path, patience: Duration) -> Result<Self> {
         let stream = timeout(patience, UnixStream::connect(socket)).await;
-        let stream = stream.map_err(|_| silent())?.map_err(|error| Error::new(ErrorKind::Unreachable, error))?;
+        let stream = stream.map_err(|_| silent())?.map_err(|error| match error.kind() {
+            // So many have knocked that no more may wait at the door.
+            io::ErrorKind::WouldBlock => silent(),
+            _ => Error::new(ErrorKind::Unreachable, error),
+        })?;
         let (read, write) = stream.into_split();
         let mut lines = Lines { read, buffer: Vec::new(), searched: 0 };
         let greeting = timeout(patience, lines.next()).await.map_err(|_| silent())??;

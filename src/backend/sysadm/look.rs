@@ -24,9 +24,9 @@ impl Sysadm {
             Expect::Power { vm, state } => self.power_of(vm, *state).await?,
             Expect::Present(vm) => verdict(is_there(vm).await?, "it is not there"),
             Expect::Gone(vm) => verdict(!is_there(vm).await?, "it is still there"),
-            Expect::NewDisk { vm, before } => {
+            Expect::NewDisk { vm, .. } => {
                 let (disks, _) = self.volumes(vm).await?;
-                let new = disks.keys().map(|n| DiskId::from(format!("disk{n}"))).find(|id| !before.contains(id));
+                let new = disks.keys().map(|n| DiskId::from(format!("disk{n}"))).find(|id| expect.is_new_disk(id));
                 let met = |id| Verdict::Met(Some(Reply::DiskAdded(id)));
                 new.map_or_else(|| Verdict::NotMet("there is no new disk".to_owned()), met)
             }

@@ -41,6 +41,12 @@ impl Told {
                 }
                 self.vms = inventory.vms.or(self.vms.take());
             }
+            // One machine that does not answer holds up the list, and not what is known of the others.
+            HostEvent::Vm(vm) => {
+                if let Some(known) = self.vms.iter_mut().flatten().find(|known| known.id == vm.id) {
+                    *known = *vm;
+                }
+            }
             HostEvent::Stale { error, .. } => self.link = Some(Link::Down { error, retry_at: None }),
             _ => {}
         }
@@ -54,7 +60,8 @@ impl Told {
             Some(vms) if !vms.is_empty() && (self.is_full || is_up) => {
                 let mut vms: Vec<_> = vms.iter().collect();
                 vms.sort_by(|a, b| a.name.cmp(&b.name));
-                vms.into_iter().map(|vm| std::iter::once(host.to_string()).chain(text::machine(vm)).collect()).collect()
+                let row = |vm: &Vm| std::iter::once(host.to_string()).chain(self.machine(vm)).collect();
+                vms.into_iter().map(row).collect()
             }
             Some(_) if self.is_full => one("no machines".to_owned()),
             // What the quick list lacks may still come.
@@ -62,6 +69,13 @@ impl Told {
             _ if is_up => one("its machines are not known".to_owned()),
             _ => one(self.link()),
         }
+    }
+
+    /// What the full list would have told is not unknown to the host: it has not come in time.
+    fn machine(&self, vm: &Vm) -> Vec<String> {
+        let is_told = self.is_full || vm.power.is_some() || vm.remark.is_some();
+        let remark = if is_told { vm.remark.clone() } else { Some("no answer yet".to_owned()) };
+        text::machine(&Vm { remark, ..vm.clone() })
     }
 
     fn link(&self) -> String {
@@ -155,10 +169,15 @@ mod tests {
         let (is_done, rows) = told([up(), names()]);
         assert!(!is_done, "the full list is waited for");
         let rows: Vec<_> = rows.iter().map(|row| [row[0].as_str(), &row[1], &row[2]]).collect();
-        assert_eq!(rows, [["far", "db", "unknown"], ["far", "web", "unknown"]]);
+        assert_eq!(rows, [["far", "db", "unknown (no answer yet)"], ["far", "web", "unknown (no answer yet)"]]);
         let full = list(&[("web", Some(PowerState::Running))]);
         let (is_done, rows) = told([up(), names(), full]);
         assert!(is_done && rows.len() == 1 && rows[0][2] == "running", "{rows:?}");
+        // One that tells of itself is known, whatever else the list waits for.
+        let vm = HostEvent::Vm(Box::new(Vm { power: Some(PowerState::Running), ..Vm::named("web") }));
+        let (is_done, rows) = told([up(), names(), vm]);
+        let rows: Vec<_> = rows.iter().map(|row| [row[1].as_str(), &row[2]]).collect();
+        assert_eq!((is_done, rows), (false, vec![["db", "unknown (no answer yet)"], ["web", "running"]]));
         // Nothing in the quick list is not yet no machines.
         assert_eq!(told([up(), list(&[])]).1, [["far", "no answer yet"]]);
         assert_eq!(told([up(), list(&[]), list(&[])]).1, [["far", "no machines"]]);

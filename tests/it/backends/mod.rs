@@ -49,6 +49,7 @@ mod qemu_leftovers;
 mod qemu_life;
 mod qemu_records;
 mod qemu_releases;
+mod qemu_stuck;
 mod qemu_tools;
 mod qemu_trouble;
 mod qmp;

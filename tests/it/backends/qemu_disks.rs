@@ -137,7 +137,7 @@ async fn a_guest_that_does_not_let_go_keeps_its_disk_until_the_reset() {
     world.hear("web", "TINYBOOT-READY").await;
     let before = world.qemu.disks(&vm).await.unwrap().into_iter().map(|d| d.id).collect();
     let id = world.qemu.add_disk(&vm, &new_disk("5M", "qcow2"), Call::new().0).await.unwrap();
-    let expect = Expect::NewDisk { vm: vm.clone(), before };
+    let expect = Expect::NewDisk { vm: vm.clone(), before, named: None };
     assert!(matches!(world.qemu.look(&expect).await, Verdict::Met(Some(_))));
     let grown = plan(5 * M, 6 * M);
     world.qemu.resize_disk(&vm, &id, grown).await.unwrap();

@@ -9,8 +9,8 @@ use tokio::{sync::mpsc, time::sleep};
 use vmdeck::{
     backend::{Backend, Call, Console, Disks, EventSink, Images, Machines, Nodes, Power, Properties, Setup, Snapshots},
     domain::{
-        Capabilities, Disk, Error, ErrorKind, Expect, Figures, HostEvent, Image, Inventory, Limits, Node, Op, OpSet,
-        PowerState, Progress, Prospect, Result, Verdict, Vm, VmId,
+        Capabilities, Disk, DiskId, Error, ErrorKind, Expect, FieldSpec, Figures, HostEvent, Image, Inventory, Limits,
+        Node, Op, OpSet, PowerState, Progress, Prospect, Reply, Result, Values, Verdict, Vm, VmId,
     },
     transport::answered_after,
 };
@@ -42,6 +42,10 @@ pub(crate) struct World {
     pub look: Way,
     pub node: Way,
     pub load: f32,
+    /// Its machines tell neither what they do nor how they stand.
+    pub is_mute: bool,
+    /// The disks of each machine.
+    pub disks: Vec<&'static str>,
     /// How long its server takes to answer each request, where it has one.
     pub latency: Option<Duration>,
     pub log: Vec<String>,
@@ -60,8 +64,17 @@ impl World {
 #[derive(Clone, Debug)]
 pub(crate) struct Fake(pub Arc<Mutex<World>>);
 
-pub(crate) const OPS: &[Op] =
-    &[Op::List, Op::Show, Op::Start, Op::PowerOff, Op::OpenConsole, Op::ListDisks, Op::ProbeImage, Op::FetchImage];
+pub(crate) const OPS: &[Op] = &[
+    Op::List,
+    Op::Show,
+    Op::Start,
+    Op::PowerOff,
+    Op::OpenConsole,
+    Op::ListDisks,
+    Op::AddDisk,
+    Op::ProbeImage,
+    Op::FetchImage,
+];
 
 impl Fake {
     pub(crate) fn new(vms: &[(&str, PowerState)]) -> Self {
@@ -77,6 +90,8 @@ impl Fake {
             look: Way::Works,
             node: Way::Works,
             load: 0.4,
+            is_mute: false,
+            disks: Vec::new(),
             latency: None,
             console: Way::Fails(ErrorKind::Conflict),
             log: Vec::new(),
@@ -123,8 +138,9 @@ impl Fake {
         Ok(())
     }
 
-    fn vm(name: &str, power: PowerState) -> Vm {
-        Vm { power: Some(power), ..Vm::named(name) }
+    fn vm(&self, name: &str, power: PowerState) -> Vm {
+        let power = (!self.0.lock().unwrap().is_mute).then_some(power);
+        Vm { power, ..Vm::named(name) }
     }
 }
 
@@ -136,10 +152,8 @@ impl Backend for Fake {
     }
 
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
-        let vms = {
-            let world = self.0.lock().unwrap();
-            world.vms.iter().map(|(name, power)| Self::vm(name, *power)).collect()
-        };
+        let vms = self.0.lock().unwrap().vms.clone();
+        let vms = vms.iter().map(|(name, power)| self.vm(name, *power)).collect();
         self.go(if quick { "quick" } else { "list" }, |w| w.list.clone(), |_| ()).await?;
         Ok(Inventory { vms: Some(vms), ..Inventory::default() })
     }
@@ -148,12 +162,18 @@ impl Backend for Fake {
         for vm in vms {
             self.set(|w| w.log.push(format!("figures {vm}")));
         }
-        Ok(vms.iter().map(|vm| (vm.clone(), Figures { cpu: Some(7.0), ..Figures::default() })).collect())
+        let cpu = (!self.0.lock().unwrap().is_mute).then_some(7.0);
+        Ok(vms.iter().map(|vm| (vm.clone(), Figures { cpu, ..Figures::default() })).collect())
     }
 
     async fn look(&self, expect: &Expect) -> Verdict {
         if let Err(error) = self.go("look", |w| w.look.clone(), |_| ()).await {
             return Verdict::Unknown(error);
+        }
+        if let Expect::NewDisk { .. } = expect {
+            let disks = self.0.lock().unwrap().disks.clone();
+            let new = disks.into_iter().map(DiskId::from).find(|disk| expect.is_new_disk(disk));
+            return new.map_or_else(|| Verdict::NotMet("none".into()), |new| Verdict::Met(Some(Reply::DiskAdded(new))));
         }
         let Expect::Power { vm, state } = expect else { return Verdict::Met(None) };
         let found = self.0.lock().unwrap().vms.get(vm.as_str()).copied();
@@ -185,7 +205,7 @@ impl Machines for Fake {
     async fn find(&self, vm: &VmId) -> Result<Vm> {
         let found = self.0.lock().unwrap().vms.get(vm.as_str()).copied();
         self.set(|w| w.log.push("find".into()));
-        found.map(|power| Self::vm(vm.as_str(), power)).ok_or_else(|| Error::not_found("no such machine"))
+        found.map(|power| self.vm(vm.as_str(), power)).ok_or_else(|| Error::not_found("no such machine"))
     }
 }
 
@@ -214,7 +234,17 @@ impl Images for Fake {
 impl Disks for Fake {
     async fn disks(&self, vm: &VmId) -> Result<Vec<Disk>> {
         self.set(|w| w.log.push(format!("disks {vm}")));
+        Ok(self.0.lock().unwrap().disks.iter().map(|disk| Disk::new(*disk)).collect())
+    }
+
+    async fn add_disk_form(&self, _: &VmId) -> Result<Vec<FieldSpec>> {
         Ok(Vec::new())
+    }
+
+    /// Somebody else adds one a moment before.
+    async fn add_disk(&self, _: &VmId, _: &Values, _: Call) -> Result<DiskId> {
+        self.go("add-disk", |_| Way::Works, |w| w.disks.extend(["disk1", "disk2"])).await?;
+        Ok("disk2".into())
     }
 }
 impl Properties for Fake {}

@@ -40,7 +40,7 @@ class Refusal(Exception):
 class Machine:
     def __init__(self, words):
         self.nodes, self.devices, self.ports, self.monitors = {}, {}, [], []
-        self.status, self.clients, self.lock = "running", [], threading.RLock()
+        self.status, self.clients, self.held, self.lock = "running", [], set(), threading.RLock()
         for option, value in zip(words, words[1:]):
             given = options(value)
             if option == "-name":
@@ -132,7 +132,13 @@ class Machine:
                 self.add_node(given["node-name"], given["driver"], given["file"]["filename"])
                 return {}
             case "blockdev-del":
-                del self.nodes[given["node-name"]]
+                # It still holds the image for a moment when the guest has let go.
+                name = given["node-name"]
+                if name not in self.held:
+                    self.held.add(name)
+                    raise Refusal(f"Node {name} is in use")
+                self.held.remove(name)
+                del self.nodes[name]
                 return {}
             case "device_add":
                 self.devices[given["id"]] = given

@@ -5,7 +5,7 @@ use crate::support::{
 use std::time::Duration;
 use vmdeck::{
     app::{Effect, Message},
-    domain::{Cancel, ErrorKind, PowerState, Reply, Request, TaskId, TaskState},
+    domain::{Cancel, ErrorKind, PowerState, Reply, Request, TaskId, TaskState, Values},
 };
 
 fn start(vm: &str) -> Request {
@@ -28,6 +28,16 @@ async fn a_change_is_looked_at_and_told_at_once() {
     assert_eq!((begun.elapsed(), fake.count("look")), (Duration::ZERO, 1));
     stage.pass(Duration::from_millis(1)).await;
     assert_eq!(stage.power("web"), Some(PowerState::Running));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_disk_is_the_one_that_the_host_named() {
+    let fake = Fake::new(&[("web", PowerState::Off)]);
+    fake.set(|w| w.disks = vec!["disk0"]);
+    let mut stage = serve(&fake).await;
+    let task = stage.call("a", Request::AddDisk { vm: "web".into(), values: Values::default() });
+    assert_eq!(stage.end(task).await, Ok(Reply::DiskAdded("disk2".into())));
+    assert_eq!(fake.0.lock().unwrap().disks, ["disk0", "disk1", "disk2"], "another came meanwhile");
 }
 
 #[tokio::test(start_paused = true)]

@@ -143,6 +143,42 @@ async fn figures_are_read_for_what_is_seen_and_told_when_they_change() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_machine_that_falls_silent_or_speaks_again_is_looked_at() {
+    let fake = Fake::new(&[("web", PowerState::Running)]);
+    fake.set(|w| w.capabilities.events = Events::Push);
+    let mut stage = serve(&fake).await;
+    stage.hosts.execute(Effect::Watch { host: "a".into(), vms: vec!["web".into()], node: false, selected: None });
+    stage.pass(10 * SECOND).await;
+    let told = |stage: &Stage| {
+        stage.seen.iter().rev().find_map(|m| match m {
+            Message::Host(_, HostEvent::Vm(vm)) => Some(vm.power),
+            _ => None,
+        })
+    };
+    assert_eq!((fake.count("list"), fake.count("find"), told(&stage)), (1, 0, None));
+    fake.set(|w| w.is_mute = true);
+    stage.pass(2 * SECOND).await;
+    assert_eq!((fake.count("find"), told(&stage)), (1, Some(None)));
+    fake.set(|w| w.is_mute = false);
+    stage.pass(2 * SECOND).await;
+    assert_eq!((fake.count("find"), told(&stage)), (2, Some(Some(PowerState::Running))));
+    assert_eq!(fake.count("list"), 1, "neither waits for the list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_waited_for_a_machine_comes_again_soon() {
+    let fake = Fake::new(&[("web", PowerState::Running)]);
+    fake.set(|w| {
+        w.capabilities.events = Events::Push;
+        w.list = Way::After(2 * SECOND);
+        w.is_mute = true;
+    });
+    let mut stage = serve(&fake).await;
+    stage.pass(59 * SECOND).await;
+    assert_eq!(fake.count("list"), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn machines_that_are_passed_by_are_not_asked_for_their_disks() {
     let fake = Fake::new(&[("a", PowerState::Off), ("b", PowerState::Off), ("c", PowerState::Off)]);
     fake.set(|w| w.capabilities.events = Events::Push);
