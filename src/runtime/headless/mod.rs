@@ -120,7 +120,7 @@ fn tell(
             (Ok(Reply::GoesOn(job)), _) => writeln!(streams.out, "{}", text::goes_on(&call.host, job)),
             (Ok(reply), Some(request)) => streams.out.write_all(text::done(request, reply).as_bytes()),
             (Ok(reply), None) => streams.out.write_all(text::reply(reply).as_bytes()),
-            (Err(error), _) => writeln!(streams.err, "vmdeck: {error}"),
+            (Err(error), _) => writeln!(streams.err, "vmdeck: {}", text::failed(&call.host, request, error)),
         }
     };
     let _ = streams.out.flush();

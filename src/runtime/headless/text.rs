@@ -1,7 +1,7 @@
 //! Replies as text: columns for people, one row a line.
 use crate::domain::{
-    Amount, Disk, Expect, Fetches, FieldKind, FieldSpec, Image, JobId, Node, Property, Reply, Request, Snapshot, Stamp,
-    Values, Vm, clean, clean_line, span,
+    Amount, Disk, Error, ErrorKind, Expect, Fetches, FieldKind, FieldSpec, Image, JobId, Node, Property, Reply,
+    Request, Snapshot, Stamp, Values, Vm, clean, clean_line, span,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -136,13 +136,26 @@ fn fetches(all: &Fetches) -> String {
 /// That the host goes on with a fetch, and the commands to watch and to end it.
 pub(super) fn goes_on(host: &str, job: &JobId) -> String {
     let name = clean_line(job.as_str());
-    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=~:@%,".contains(c));
-    let quoted = |text: &str| match is_plain(text) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    };
     let (host, word) = (quoted(host), quoted(&format!("image={name}")));
     format!("{name} is being fetched: `vmdeck call {host} resume-fetch {word}` follows it, cancel-fetch {word} ends it")
+}
+
+/// A word of a command line as a shell takes it.
+fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=~:@%,".contains(c));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// Why it failed; and what next, where a guest that was asked to shut down does not.
+pub(super) fn failed(host: &str, request: Option<&Request>, error: &Error) -> String {
+    match (request, error.kind) {
+        (Some(Request::ShutDown(vm)), ErrorKind::Timeout | ErrorKind::Differs) => {
+            let vm = clean_line(vm.as_str());
+            let [host, vm, yes] = [host, &format!("vm={vm}"), &format!("yes={vm}")].map(quoted);
+            format!("{error}; `vmdeck call {host} power-off {vm} {yes}` powers it off without asking its guest")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What is to be said when the host did what `request` asks for: its own words, or what was read back.
@@ -230,6 +243,32 @@ pub(super) fn reply(reply: &Reply) -> String {
         Reply::ConsoleProgram { line, .. } => format!("{}\n", clean(line, usize::MAX)),
         Reply::DiskAdded(_) | Reply::Resized { .. } | Reply::Fetched(_) | Reply::Remark(_) | Reply::Taken(_) => {
             reply.sentence().map(|sentence| format!("{sentence}\n")).unwrap_or_default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_that_does_not_shut_down_can_be_powered_off() {
+        let error = |kind| Error::new(kind, "the host said yes, but it is running");
+        let asked = Request::ShutDown("web".into());
+        let told = failed("local", Some(&asked), &error(ErrorKind::Differs));
+        let next = "; `vmdeck call local power-off vm=web yes=web` powers it off without asking its guest";
+        assert_eq!(told, format!("the host said yes, but it is running{next}"));
+        let words = ["vm=web", "yes=web"].map(str::to_owned);
+        let parsed = super::super::parse("power-off", &words, &mut "".as_bytes()).unwrap();
+        assert_eq!(parsed.request, Request::PowerOff("web".into()));
+        assert!(failed("local", Some(&asked), &error(ErrorKind::Timeout)).contains(next));
+        let wide = failed("a b", Some(&Request::ShutDown("it's".into())), &error(ErrorKind::Timeout));
+        assert!(wide.contains(r"`vmdeck call 'a b' power-off 'vm=it'\''s' 'yes=it'\''s'`"), "{wide}");
+        let refused = error(ErrorKind::Refused);
+        for (request, error) in
+            [(Some(&asked), &refused), (Some(&Request::Pause("web".into())), &refused), (None, &refused)]
+        {
+            assert_eq!(failed("local", request, error), refused.message);
         }
     }
 }
