@@ -150,7 +150,7 @@ pub async fn dispatch<B: Backend>(backend: &B, prepared: &Prepared, call: Call) 
         Request::Create { values } => backend.create(values, call).await.map(done),
         Request::Rename { vm, name } => backend.rename(vm, name).await.map(done),
         Request::Clone { vm, name } => backend.clone_machine(vm, name, call).await.map(done),
-        Request::Delete { vm, keep_disks } => backend.delete(vm, *keep_disks).await.map(done),
+        Request::Delete { vm, keep_disks } => backend.delete(vm, *keep_disks).await.map(told),
         Request::Install { vm, image } => backend.install(vm, image).await.map(told),
         Request::InsertImage { vm, image } => backend.insert_image(vm, image).await.map(done),
         Request::EjectImage { vm } => backend.eject_image(vm).await.map(done),

@@ -44,8 +44,9 @@ pub trait Machines {
         unsupported(Op::Clone)
     }
 
-    /// Requires [`Op::Delete`]. Only a machine that is off.
-    fn delete(&self, _vm: &VmId, _keep_disks: bool) -> impl Future<Output = Result<()>> + Send {
+    /// Requires [`Op::Delete`]. Only a machine that is off. Returns where disks are that were kept, if there is more to
+    /// tell of them than that.
+    fn delete(&self, _vm: &VmId, _keep_disks: bool) -> impl Future<Output = Result<Option<String>>> + Send {
         unsupported(Op::Delete)
     }
 

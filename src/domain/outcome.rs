@@ -13,6 +13,10 @@ impl Request {
             Some(Reply::Remark(remark)) if matches!(self, Self::SetProperty { .. }) => {
                 format!("{} {}", self.alone(), clean_line(remark))
             }
+            // Where its disks are.
+            Some(Reply::Remark(remark)) if matches!(self, Self::Delete { .. }) => {
+                format!("{} deleted; {}", self.target(), clean_line(remark))
+            }
             Some(Reply::Remark(remark)) => format!("{}: {}", self.alone(), clean_line(remark)),
             _ => self.alone(),
         }
@@ -122,6 +126,9 @@ mod tests {
         ] {
             assert_eq!(request.done(Some(&Reply::Done)), wanted);
         }
+        let kept = Reply::Remark("its disks are in /data/disks/web1".to_owned());
+        let delete = Request::Delete { vm: vm(), keep_disks: true };
+        assert_eq!(delete.done(Some(&kept)), "web1 deleted; its disks are in /data/disks/web1");
         let set = Request::SetProperty { vm: vm(), name: "memory".into(), value: "1G".into() };
         let Verdict::Met(reply) = Verdict::set(Some("512M")) else { panic!() };
         assert_eq!(set.done(reply.as_ref()), "web1: memory is 1G at the next start; until then it is 512M");

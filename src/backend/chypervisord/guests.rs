@@ -102,7 +102,7 @@ impl Machines for Chypervisord {
         self.cguestd()?.guest(vm).await
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
         let client = self.cguestd()?;
         if keep_disks {
             let why = "lochness deletes a guest with its disks: they cannot be kept";
@@ -112,6 +112,6 @@ impl Machines for Chypervisord {
         let job = client.delete(vm).await?;
         let told = self.became(client, &job).await?;
         locked(&self.taken).insert(vm.clone(), told);
-        Ok(())
+        Ok(None)
     }
 }

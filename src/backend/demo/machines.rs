@@ -105,7 +105,7 @@ impl Machines for Demo {
         self.copy(vm, name, Op::Clone)
     }
 
-    async fn delete(&self, vm: &VmId, _keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, _keep_disks: bool) -> Result<Option<String>> {
         {
             let mut world = self.world(Op::Delete)?;
             world.machine_for(vm, Op::Delete)?;
@@ -113,7 +113,7 @@ impl Machines for Demo {
         }
         let (shared, vm) = (Arc::clone(&self.shared), vm.clone());
         self.spawn(async move { shared.tell(HostEvent::Gone(vm)).await });
-        Ok(())
+        Ok(None)
     }
 
     async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {

@@ -151,7 +151,7 @@ impl Machines for Govirthost {
     }
 
     /// Undefines a machine that is off. The files of its disks are never touched.
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
         if !keep_disks {
             let why = "govirthost deletes no files: a machine goes, and the files of its disks stay";
             return Err(Error::new(ErrorKind::Unsupported, why));
@@ -180,6 +180,6 @@ impl Machines for Govirthost {
             );
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
-        session.client.change(method, &body, session.build).await
+        session.client.change(method, &body, session.build).await.map(|()| None)
     }
 }

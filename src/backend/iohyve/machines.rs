@@ -152,7 +152,7 @@ impl Machines for Iohyve {
         Err(differs(&output, format_args!("the copy {name} has other disks than {vm}: delete it and try again")))
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
         if keep_disks {
             let why = "iohyve deletes a machine with its disks: they cannot be kept";
             return Err(Error::new(ErrorKind::Unsupported, why));
@@ -170,7 +170,7 @@ impl Machines for Iohyve {
         let output = self.shell.run(&["delete", "-f", vm.as_str()], DELETE).await?;
         match self.row(vm).await {
             Ok(_) => Err(differs(&output, format_args!("{vm} is still there"))),
-            Err(error) if error.message == missing(vm).message => Ok(()),
+            Err(error) if error.message == missing(vm).message => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -204,8 +204,8 @@ impl Machines for Libvirt {
         self.copy_machine(vm, name, &call).await
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
-        self.forget(vm, keep_disks).await
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
+        self.forget(vm, keep_disks).await.map(|()| None)
     }
 
     async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {

@@ -146,7 +146,7 @@ impl Local {
         }
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
         let place = self.place(vm)?;
         if place.folder.is_symlink() {
             let folder = place.folder.display();
@@ -156,34 +156,39 @@ impl Local {
         if place.alive().is_some() {
             return Err(Error::conflict(format_args!("{vm} is not off: power it off first")));
         }
-        if keep_disks {
+        let kept = if keep_disks {
             let record = self.store.read(vm).map_err(|e| e.context("its disks are not known"))?;
-            self.put_aside(vm, &record, &place.folder)?;
-        }
+            self.put_aside(vm, &record, &place.folder)?
+        } else {
+            None
+        };
         let taken = take_apart(&place.folder, &lock);
         if !self.store.holds(vm) {
             self.forget(vm);
             let _ = fs::remove_dir_all(&place.run);
         }
-        taken
+        taken.map(|()| kept)
     }
 
-    /// Moves the disks that lie in the machine's folder to a folder of their own.
-    fn put_aside(&self, vm: &VmId, record: &Record, folder: &Path) -> Result<()> {
+    /// Moves the disks that lie in the machine's folder to a folder of their own, and tells where that is.
+    fn put_aside(&self, vm: &VmId, record: &Record, folder: &Path) -> Result<Option<String>> {
         let kept = self.kept_disks();
         let numbered = (2..).map(|n| kept.join(format!("{vm}-{n}")));
         let aside = std::iter::once(kept.join(vm.as_str())).chain(numbered).find(|path| !path.exists());
         let aside = aside.unwrap_or(kept);
         let failed = |error: io::Error| Error::from(error).context(aside.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside).map_err(failed)?;
+        let mut moved = 0;
         for disk in &record.disks {
             let from = folder.join(&disk.file);
             // A disk elsewhere stays where it is.
             if let Some(name) = from.file_name().filter(|_| from.starts_with(folder) && from.exists()) {
                 fs::rename(&from, aside.join(name)).map_err(failed)?;
+                moved += 1;
             }
         }
-        Ok(())
+        let elsewhere = if moved == record.disks.len() { "" } else { ", but for those that lay elsewhere" };
+        Ok((moved > 0).then(|| format!("its disks are in {}{elsewhere}", aside.display())))
     }
 }
 
@@ -219,10 +224,10 @@ impl Machines for Qemu {
         Ok(())
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
-        self.local.delete(vm, keep_disks).await?;
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
+        let kept = self.local.delete(vm, keep_disks).await?;
         self.local.changed.notify_one();
-        Ok(())
+        Ok(kept)
     }
 
     async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {

@@ -74,7 +74,7 @@ impl Machines for Sysadm {
         }
     }
 
-    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<()> {
+    async fn delete(&self, vm: &VmId, keep_disks: bool) -> Result<Option<String>> {
         self.check(Op::Delete)?;
         if keep_disks {
             let why = "SysAdm deletes a machine with its disks: they cannot be kept";
@@ -89,7 +89,7 @@ impl Machines for Sysadm {
         if row.is_running {
             return Err(Error::conflict(format_args!("{vm} is running: the server would delete it all the same")));
         }
-        self.iohyve("delete", &[("name", vm.as_str())]).await.map(drop)
+        self.iohyve("delete", &[("name", vm.as_str())]).await.map(|_| None)
     }
 
     async fn install(&self, vm: &VmId, image: &str) -> Result<Option<String>> {

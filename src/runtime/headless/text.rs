@@ -162,6 +162,7 @@ pub(super) fn failed(host: &str, request: Option<&Request>, error: &Error) -> St
 pub(super) fn done(request: &Request, told: &Reply) -> String {
     match (request.expects(), told) {
         (met @ Expect::PropertyIs { .. }, Reply::Remark(when)) => format!("{met} {}\n", clean_line(when)),
+        (met @ Expect::Gone(_), Reply::Remark(left)) => format!("{met}; {}\n", clean_line(left)),
         (Expect::Nothing, Reply::Done) if request.is_change() => format!("{}: done\n", request.title()),
         (met, Reply::Done) if request.is_change() => format!("{met}\n"),
         _ => reply(told),

@@ -84,7 +84,7 @@ async fn a_start_tells_of_its_loader_and_nothing_comes_between() {
         iohyve.install(&web(), "x.iso").await.map(drop),
         iohyve.shut_down(&web()).await,
         iohyve.rename(&web(), "db").await,
-        iohyve.delete(&web(), false).await,
+        iohyve.delete(&web(), false).await.map(drop),
     ];
     for refused in refused {
         let why = "web is in its loader: answer that on its console, or power it off";
@@ -131,7 +131,7 @@ async fn a_machine_that_has_ended_is_told_from_one_that_is_loaded() {
     assert_eq!(told(&[]).await, stale);
     // What is asked for before it can be renamed or deleted can be done.
     let why = "web is still in the host's memory: power it off first";
-    for refused in [iohyve.delete(&web(), false).await, iohyve.rename(&web(), "db").await] {
+    for refused in [iohyve.delete(&web(), false).await.map(drop), iohyve.rename(&web(), "db").await] {
         assert_eq!(refused.unwrap_err().message, why);
     }
     assert_eq!(iohyve.find(&web()).await.unwrap().allows(Op::PowerOff), Ok(()));

@@ -80,9 +80,17 @@ async fn kept_disks_are_put_aside() {
     let world = World::new();
     for expected in ["disks/web/disk0.qcow2", "disks/web-2/disk0.qcow2"] {
         let vm = world.make("web", false).await;
-        world.qemu.delete(&vm, true).await.unwrap();
+        let told = world.qemu.delete(&vm, true).await.unwrap();
+        let there = world.path(expected);
+        assert_eq!(told, Some(format!("its disks are in {}", there.parent().unwrap().display())));
         assert!(world.path(expected).is_file(), "{expected}");
         assert_eq!(world.qemu.look(&Expect::Gone(vm.clone())).await, Verdict::Met(None));
         assert_eq!(world.qemu.find(&vm).await.unwrap_err().kind, ErrorKind::NotFound);
     }
+    world.make("web", false).await;
+    let said = vmdeck(&world.path(""), "call local delete vm=web keep-disks=yes yes=web").await;
+    let told = format!("web is gone; its disks are in {}\n", world.path("disks/web-3").display());
+    assert_eq!((said.code, said.out.as_str()), (0, told.as_str()), "{said:?}");
+    let vm = world.make("web", false).await;
+    assert_eq!(world.qemu.delete(&vm, false).await.unwrap(), None);
 }
