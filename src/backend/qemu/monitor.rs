@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     fs::File,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
@@ -33,7 +36,22 @@ pub struct Monitor {
 }
 
 /// The monitor of one machine, made once for all who need it.
-pub(super) type Cell = Arc<tokio::sync::Mutex<Option<Arc<Monitor>>>>;
+pub(super) type Cell = Arc<Shared>;
+
+/// What those who need the monitor of one machine share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// How often nobody came to the door.
+    failures: AtomicU64,
+    held: tokio::sync::Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    monitor: Option<Arc<Monitor>>,
+    /// Why there was none the last time.
+    error: Option<Error>,
+}
 
 impl Monitor {
     /// Sends a command and waits for its answer, at most 20 s.
@@ -120,31 +138,42 @@ impl Local {
         let place = self.place(vm)?;
         let Some(holder) = place.alive() else { return Ok(None) };
         let cell = self.cell(vm);
-        let mut held = cell.lock().await;
-        if let Some(monitor) = &*held {
+        let failures = cell.failures.load(Ordering::Relaxed);
+        let mut held = cell.held.lock().await;
+        if let Some(monitor) = &held.monitor {
             if monitor.holder == holder && !monitor.qmp.is_closed() {
                 return Ok(Some(monitor.clone()));
             }
-            *held = None;
+            held.monitor = None;
+        }
+        // Others knocked meanwhile, in vain: one who stands still is not waited for by each in turn.
+        if cell.failures.load(Ordering::Relaxed) != failures
+            && let Some(error) = &held.error
+        {
+            return Err(error.clone());
         }
         let uuid = self.store.read(vm).ok().map(|record| record.uuid.to_ascii_lowercase());
         match Monitor::attach(&place, holder, vm, uuid.as_deref(), self.settings.headless).await {
             Ok(monitor) => {
                 let monitor = Arc::new(monitor);
-                *held = Some(monitor.clone());
+                held.monitor = Some(monitor.clone());
                 Ok(Some(monitor))
             }
             // It ended while we knocked.
             Err(_) if place.alive().is_none() => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => {
+                cell.failures.fetch_add(1, Ordering::Relaxed);
+                held.error = Some(error.clone());
+                Err(error)
+            }
         }
     }
 
     /// The monitor of a machine, if there is one at hand that still answers.
     pub(super) fn held(&self, vm: &VmId) -> Option<Arc<Monitor>> {
         let cell = self.cell(vm);
-        let held = cell.try_lock().ok()?;
-        held.as_ref().filter(|monitor| !monitor.qmp.is_closed()).cloned()
+        let held = cell.held.try_lock().ok()?;
+        held.monitor.as_ref().filter(|monitor| !monitor.qmp.is_closed()).cloned()
     }
 
     /// The monitor of a machine that must be running.
