@@ -135,7 +135,7 @@ impl Local {
             let create = Program::new(self.settings.image_tool()?).args(["create", "-q", "-f", "qcow2"]);
             create.operand(file)?.arg(size("disk")?.0.to_string()).run().await?;
         }
-        write_whole(&made.path().join("machine.toml"), &record.to_toml())?;
+        write_whole(&made.path().join("machine.toml"), record.to_toml())?;
         match fs::rename(made.path(), &target) {
             Ok(()) => {
                 drop(made.keep());

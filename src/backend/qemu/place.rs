@@ -1,11 +1,17 @@
 //! Where a machine's process can be found: its pidfile, its sockets, and whether it is alive.
+use super::write_whole;
 use crate::domain::{Error, Result, VmId};
 use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 use std::{
     fs::{self, File},
+    io::{Read, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+/// From so many bytes on, the log of a serial line is shortened at the next start, and to so many of them.
+const LONGEST_LOG: u64 = 16 << 20;
+const KEPT_OF_LOG: i64 = 1 << 20;
 
 /// The longest path of a socket, in bytes, that the system takes.
 const LONGEST_SOCKET: usize = 107;
@@ -52,6 +58,21 @@ impl Place {
 
     pub fn serial_log(&self) -> PathBuf {
         self.folder.join("serial.log")
+    }
+
+    /// Shortens the log of the serial line to its end, in whole lines, once it has become long: nothing else limits what a
+    /// guest says. The machine must be off.
+    pub(super) fn shorten_serial_log(&self) -> Result<()> {
+        let path = self.serial_log();
+        let Ok(mut log) = File::open(&path) else { return Ok(()) };
+        let mut end = Vec::new();
+        if log.metadata()?.len() <= LONGEST_LOG {
+            return Ok(());
+        }
+        log.seek(SeekFrom::End(-KEPT_OF_LOG))?;
+        log.read_to_end(&mut end)?;
+        let line = end.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        write_whole(&path, end.get(line..).unwrap_or_default())
     }
 
     pub fn serial(&self) -> PathBuf {
@@ -144,6 +165,30 @@ mod tests {
         begins("/h/.local/state/vmdeck/run/0a", None, "set a shorter XDG_STATE_HOME");
         begins("/home/x/deck/run/0a", Some("/home/x/deck"), "set a shorter VMDECK_HOME");
         begins("/srv/vmdeck/run/0a", Some("/home/x/deck"), "set a shorter `run`");
+    }
+
+    #[test]
+    fn a_long_log_keeps_its_last_lines_and_a_short_one_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(folder.path().to_owned(), folder.path(), Path::new("/r"), &"web".into());
+        place.shorten_serial_log().unwrap();
+        assert!(!place.serial_log().exists());
+        let line = |n: u32| format!("{n:015}\n");
+        let kept = (1 << 16) - 1;
+        // Of 16 bytes each, so that the cut is at an end of a line, and one byte more, so that it is not.
+        for more in ["", "x"] {
+            let text: String = (0..(1 << 20)).map(line).collect();
+            fs::write(place.serial_log(), &text).unwrap();
+            place.shorten_serial_log().unwrap();
+            assert_eq!(fs::metadata(place.serial_log()).unwrap().len(), 16 << 20, "not longer than it may be");
+            fs::write(place.serial_log(), format!("{text}{}{more}", line(1 << 20))).unwrap();
+            place.shorten_serial_log().unwrap();
+            let left = fs::read_to_string(place.serial_log()).unwrap();
+            let lines: Vec<_> = left.lines().collect();
+            let whole = lines.iter().filter(|line| line.len() == 15).count();
+            assert_eq!((whole, left.len()), (kept, kept * 16 + more.len()), "{:?}", lines.first());
+            assert!(left.ends_with(&format!("{}{more}", line(1 << 20))));
+        }
     }
 
     #[test]

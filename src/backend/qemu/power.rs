@@ -37,6 +37,10 @@ impl Local {
         self.finish_removals(vm, &lock, None).await?;
         let record = self.store.read(vm)?;
         place.make_run()?;
+        // Without it the machine starts all the same.
+        if let Err(error) = place.shorten_serial_log() {
+            tracing::warn!(%vm, "its serial log was not shortened: {error}");
+        }
         let host = self.host_for(&record, &place).await?;
         let program = self.settings.qemu().ok_or_else(missing)?;
         let program =
