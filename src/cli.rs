@@ -45,7 +45,8 @@ JSON of `call --json`, its last line:
   the machine (start, create, install ...), its disks (insert-image, remove-disk ...),
   the new disk (add-disk), both sizes (resize-disk), the image,
   the setting (`current`: what a running machine has until its next start);
-  null where nothing is left (delete, remove-image);
+  null where nothing is left (delete, remove-image); {\"remark\"}: where disks were kept;
+  `caution`: the disk is given more than the storage here holds (resize-disk, add-disk);
   with --detach, {\"job\"}: the name for resume-fetch, pause-fetch and cancel-fetch
   Before it, while a fetch is under way, one a line:
   {\"progress\": {\"done\", \"total\", \"percent\", \"rate\", \"note\"}}

@@ -57,7 +57,7 @@ pub use prospect::Prospect;
 pub use question::{Question, QuestionKind};
 pub use reply::Reply;
 pub use request::Request;
-pub use resize::{ResizePlan, SizeChange};
+pub use resize::{ResizePlan, Shortage, SizeChange};
 pub use secret::Secret;
 pub use setup::{SetupItem, SetupReport};
 pub use size::ByteSize;

@@ -19,6 +19,22 @@ pub struct ResizePlan {
     pub to: ByteSize,
 }
 
+/// By how much a disk is given more than its storage still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage(pub ByteSize);
+
+impl Shortage {
+    /// Of a disk that gets `more` where there is `free`; None: it fits.
+    pub fn of(more: ByteSize, free: ByteSize) -> Option<Self> {
+        more.0.checked_sub(free.0).filter(|short| *short > 0).map(|short| Self(ByteSize(short)))
+    }
+
+    /// What is to be said of it.
+    pub fn told(self, host: &str) -> String {
+        format!("{} more than the storage of {host} holds: it fills up before the disk is full", self.0)
+    }
+}
+
 impl ResizePlan {
     /// The last guard before a size is sent, since hypervisors shrink without a word: what `disk` has now, `found`, must
     /// still be what the plan was made from.

@@ -76,11 +76,7 @@ fn judgement(sheet: &mut Sheet<'_>, grow: &Grow, host: &HostId, app: &App) {
         Judgement::Reading | Judgement::Grows { short: None, .. } => sheet.gap(),
         Judgement::Unfinished(hint) => sheet.text(&hint, if grow.hasty { theme.bad } else { theme.dim }, 0),
         Judgement::Refused(why) => sheet.text(&why, theme.bad, 0),
-        Judgement::Grows { short: Some(short), .. } => sheet.text(
-            &format!("{short} more than the storage of {host} holds: it fills up before the disk is full"),
-            theme.warning,
-            0,
-        ),
+        Judgement::Grows { short: Some(short), .. } => sheet.text(&short.told(host.as_str()), theme.warning, 0),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::{Outcome, edit, paste};
 use crate::{
-    domain::{ByteSize, Disk, DiskId, DiskKind, PowerState, ResizePlan, SizeChange},
+    domain::{ByteSize, Disk, DiskId, DiskKind, PowerState, ResizePlan, Shortage, SizeChange},
     input::Key,
 };
 use crossterm::event::KeyCode;
@@ -19,7 +19,7 @@ pub enum Judgement {
     /// Why it cannot be.
     Refused(String),
     /// It can be sent; `short`: by so much it is more than the storage still holds.
-    Grows { plan: ResizePlan, short: Option<ByteSize> },
+    Grows { plan: ResizePlan, short: Option<Shortage> },
 }
 
 /// The growing of a disk: which one, and to what size.
@@ -94,8 +94,8 @@ impl Grow {
             Ok(change) => match change.plan(from) {
                 Err(why) => Judgement::Refused(why),
                 Ok(plan) => {
-                    let more = plan.to.0.saturating_sub(plan.from.0);
-                    let short = self.free.and_then(|free| more.checked_sub(free.0)).filter(|s| *s > 0).map(ByteSize);
+                    let more = ByteSize(plan.to.0.saturating_sub(plan.from.0));
+                    let short = self.free.and_then(|free| Shortage::of(more, free));
                     Judgement::Grows { plan, short }
                 }
             },
@@ -164,7 +164,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!((short("+10G"), short("30G")), (None, None));
-        assert_eq!(short("+20G"), Some(ByteSize(5 << 30)));
+        assert_eq!(short("+20G"), Some(Shortage(ByteSize(5 << 30))));
     }
 
     #[test]

@@ -146,14 +146,26 @@ pub(super) fn progress(progress: &Progress) -> Value {
 }
 
 /// The object that ends `--json`. `op` is what was asked for, which need not be an operation; `seen`: what was read after
-/// a change.
-pub(super) fn outcome(host: &str, op: &str, result: &Result<Reply>, seen: Option<Value>) -> Value {
+/// a change; `caution`: what is to be said of that besides.
+pub(super) fn outcome(
+    host: &str,
+    op: &str,
+    result: &Result<Reply>,
+    (seen, caution): (Option<Value>, Option<String>),
+) -> Value {
+    let told = |told: &Reply| {
+        let mut told = seen.unwrap_or_else(|| reply(told));
+        if let (Some(caution), Some(told)) = (caution, told.as_object_mut()) {
+            told.insert("caution".to_owned(), caution.into());
+        }
+        told
+    };
     let error = |error: &Error| json!({ "kind": error.kind.name(), "message": error.message });
     json!({
         "host": host,
         "op": op,
         "ok": result.is_ok(),
-        "result": result.as_ref().ok().map(|told| seen.unwrap_or_else(|| reply(told))),
+        "result": result.as_ref().ok().map(told),
         "error": result.as_ref().err().map(error),
     })
 }

@@ -2,6 +2,7 @@
 mod ask;
 mod json;
 mod moves;
+mod room;
 mod seen;
 mod table;
 mod text;
@@ -81,7 +82,7 @@ pub async fn call(
     streams: &mut Streams<'_>,
     interrupt: CancellationToken,
 ) -> u8 {
-    let mut request = None;
+    let (mut request, mut free) = (None, None);
     let is_asked =
         streams.is_person && call.words.iter().any(|word| word == ASKED) && named(config, &call.host).is_ok();
     let asked = match is_asked {
@@ -97,11 +98,16 @@ pub async fn call(
         }
         Ok(asked) => {
             request = Some(asked.request.clone());
+            free = room::left(config, paths, call, &asked.request);
             run_and_look(config, paths, call, asked, streams, interrupt).await
         }
         Err(error) => (Err(error), None),
     };
-    tell(call, request.as_ref(), &result, seen, streams);
+    let caution = match (&request, &result) {
+        (Some(request), Ok(reply)) => room::caution(call, request, reply, free),
+        _ => None,
+    };
+    tell(call, request.as_ref(), &result, (seen, caution), streams);
     exit_code(&result)
 }
 
@@ -110,12 +116,15 @@ fn tell(
     call: &Call,
     request: Option<&Request>,
     result: &Result<Reply>,
-    seen: Option<Value>,
+    (seen, caution): (Option<Value>, Option<String>),
     streams: &mut Streams<'_>,
 ) {
     let _ = if call.json {
-        writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result, seen))
+        writeln!(streams.out, "{}", json::outcome(&call.host, &call.op, result, (seen, caution)))
     } else {
+        if let Some(caution) = caution {
+            let _ = writeln!(streams.err, "vmdeck: {caution}");
+        }
         match (result, request) {
             (Ok(Reply::GoesOn(job)), _) => writeln!(streams.out, "{}", text::goes_on(&call.host, job)),
             (Ok(reply), Some(request)) => streams.out.write_all(text::done(request, reply).as_bytes()),

@@ -8,6 +8,7 @@ mod lochness;
 mod network;
 mod outcomes;
 mod reads;
+mod room;
 mod set_up;
 mod sysadm;
 mod velocity;
