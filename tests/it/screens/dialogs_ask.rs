@@ -40,6 +40,9 @@ fn delete() {
 #[test]
 fn remove_disk() {
     let mut app = known_world();
+    press(&mut app, "-");
+    insta::assert_snapshot!("remove_disk_reading", screen(&mut app, 80, 24));
+    press(&mut app, "esc");
     minus(&mut app);
     insta::assert_snapshot!(screen(&mut app, 80, 24));
     press(&mut app, "enter down");
