@@ -148,12 +148,32 @@ impl FieldSpec {
         self
     }
 
+    /// Says what is not there to be chosen.
+    #[must_use]
+    pub fn lacking(mut self, what: Option<&str>) -> Self {
+        what.unwrap_or_default().clone_into(&mut self.nothing);
+        self
+    }
+
+    /// What may be chosen of `choices`, in words.
+    pub fn one_of(&self, choices: &[Choice]) -> String {
+        let named = choices.iter().filter(|c| !c.value.is_empty()).map(|c| clean(&c.value, 40)).collect::<Vec<_>>();
+        // Where another field decides, that is told of what the other holds.
+        let lacks = if self.chosen_by.is_none() { self.nothing.as_str() } else { "" };
+        match (named.join(", "), lacks) {
+            (named, "") if named.is_empty() => "there is nothing to choose from".to_owned(),
+            (named, lacks) if named.is_empty() => lacks.to_owned(),
+            (named, "") => format!("one of {named}"),
+            (named, lacks) => format!("one of {named}; {lacks}"),
+        }
+    }
+
     /// Whether `value` will do; the sentence says what would.
     pub fn check(&self, value: &str) -> std::result::Result<(), String> {
         if value.is_empty() {
             return match &self.kind {
                 _ if !self.required => Ok(()),
-                FieldKind::Choice(choices) => Err(format!("{} is needed: one of {}", self.label, names(choices))),
+                FieldKind::Choice(choices) => Err(format!("{} is needed: {}", self.label, self.one_of(choices))),
                 _ => Err(format!("{} is needed", self.label)),
             };
         }
@@ -176,7 +196,7 @@ impl FieldSpec {
                 _ => Ok(()),
             },
             FieldKind::Choice(choices) if choices.iter().any(|c| c.value == value) => Ok(()),
-            FieldKind::Choice(choices) => Err(format!("`{shown}`: one of {}", names(choices))),
+            FieldKind::Choice(choices) => Err(format!("`{shown}`: {}", self.one_of(choices))),
             FieldKind::Flag if matches!(value, "yes" | "no") => Ok(()),
             FieldKind::Flag => Err(format!("`{shown}`: yes or no")),
             FieldKind::Url if is_address(value) => Ok(()),
@@ -201,11 +221,6 @@ impl FieldSpec {
             },
         }
     }
-}
-
-fn names(choices: &[Choice]) -> String {
-    let named = choices.iter().filter(|c| !c.value.is_empty());
-    named.map(|c| clean(&c.value, 40)).collect::<Vec<_>>().join(", ")
 }
 
 /// A hardware address as most programs write it: small letters, `:` between the bytes. None: it is none.
@@ -284,6 +299,19 @@ mod tests {
         assert_eq!(checked("", "x.img").unwrap()["size"], "", "the default takes no place that was left empty");
         assert_eq!(checked("", "").unwrap_err().message, "size: Size is needed");
         assert!(checked("10", "x.img").is_err());
+    }
+
+    #[test]
+    fn what_may_be_chosen_is_told_and_what_is_not_there() {
+        let told = |values: &[&str], lacks: Option<&str>| {
+            let choices = FieldKind::Choice(values.iter().map(|value| Choice::new(value, "")).collect());
+            FieldSpec::new("image", "Image", choices).optional().lacking(lacks).check("x").unwrap_err()
+        };
+        let no_images = Some("there are no images on this host");
+        assert_eq!(told(&["", "a.iso", "b.iso"], None), "`x`: one of a.iso, b.iso");
+        assert_eq!(told(&[""], no_images), "`x`: there are no images on this host");
+        assert_eq!(told(&[""], None), "`x`: there is nothing to choose from");
+        assert_eq!(told(&["user"], Some("this host has no bridge")), "`x`: one of user; this host has no bridge");
     }
 
     #[test]

@@ -20,8 +20,8 @@ use std::{
 pub(super) const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
 const LARGEST_DISK: ByteSize = ByteSize(1 << 50);
 
-/// The choices of the network field: QEMU's own, none, and the bridges of this host.
-pub(super) fn networks() -> FieldKind {
+/// The network field: QEMU's own, none, and the bridges of this host.
+pub(super) fn network_field() -> FieldSpec {
     let mut choices = vec![
         Choice::new("user", "out through this host, not reachable from outside"),
         Choice::new("none", "no network card"),
@@ -32,7 +32,8 @@ pub(super) fn networks() -> FieldKind {
             choices.push(Choice::new(&name.to_string_lossy(), "a bridge of this host"));
         }
     }
-    FieldKind::Choice(choices)
+    let lacks = (choices.len() == 2).then_some("this host has no bridge");
+    FieldSpec::new("network", "Network", FieldKind::Choice(choices)).lacking(lacks)
 }
 
 /// Whether this host has a bridge of this name.
@@ -200,6 +201,9 @@ impl Machines for Qemu {
     async fn create_form(&self) -> Result<Vec<FieldSpec>> {
         let memory = FieldKind::Size { least: LEAST_MEMORY, most: node::most_memory() };
         let disk = FieldKind::Size { least: ByteSize(1 << 20), most: LARGEST_DISK };
+        let images = self.local.image_choices(false);
+        let is_none = matches!(&images, FieldKind::Choice(choices) if choices.iter().all(|c| c.value.is_empty()));
+        let no_images = is_none.then_some("there are no images on this host");
         Ok(vec![
             FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
             FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }).default("2"),
@@ -209,10 +213,11 @@ impl Machines for Qemu {
                 .unless("image")
                 .help("grows as it is filled; empty: as large as a disk image"),
             FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),
-            FieldSpec::new("network", "Network", networks()).default("user"),
-            FieldSpec::new("image", "Image", self.local.image_choices(false))
+            network_field().default("user"),
+            FieldSpec::new("image", "Image", images)
                 .optional()
-                .help("stands in the CD drive, or becomes the disk"),
+                .help("stands in the CD drive, or becomes the disk")
+                .lacking(no_images),
             ways(true),
             FieldSpec::new("description", "Description", FieldKind::Text).optional(),
         ])

@@ -3,7 +3,7 @@ use super::{
     Boot, Firmware, Local, Place, Qemu, Record,
     command_line::check_arguments,
     exact,
-    machines::{LEAST_MEMORY, firmwares, networks},
+    machines::{LEAST_MEMORY, firmwares, network_field},
     node, write_whole,
 };
 use crate::{
@@ -32,7 +32,7 @@ fn specs() -> Vec<FieldSpec> {
         FieldSpec::new("memory", "Memory", memory),
         FieldSpec::new("firmware", "Firmware", firmwares()),
         FieldSpec::new("boot", "Boot order", boot),
-        FieldSpec::new("network", "Network", networks()),
+        network_field(),
         FieldSpec::new("autostart", "Autostart", FieldKind::Flag).help("started by `vmdeck autostart`"),
         FieldSpec::new("accel", "Accelerator", accel),
         FieldSpec::new("arguments", "Extra arguments", FieldKind::List).optional().help("for QEMU, one a line"),

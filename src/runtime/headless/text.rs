@@ -58,11 +58,7 @@ fn table<T, const N: usize>(head: [&str; N], items: &[T], row: impl Fn(&T) -> Ve
 /// What a field takes, in a few words.
 fn asked(field: &FieldSpec) -> String {
     match &field.kind {
-        FieldKind::Choice(choices) => {
-            let named = choices.iter().filter(|c| !c.value.is_empty());
-            let named: Vec<_> = named.map(|c| clean_line(&c.value).into_owned()).collect();
-            format!("one of {}", named.join(", "))
-        }
+        FieldKind::Choice(choices) => field.one_of(choices),
         _ => field.help.to_owned(),
     }
 }

@@ -69,6 +69,8 @@ async fn a_machine_is_made_whole_or_not_at_all() {
     let error = world.qemu.create(&answers("web", ""), Call::new().0).await.unwrap_err();
     assert_eq!(error.message, "there is a machine called web already");
     assert!(world.qemu.create(&answers("new", "no.iso"), Call::new().0).await.is_err());
+    let said = vmdeck(&world.path(""), "call local create vm=new image=no.iso").await;
+    assert_eq!((said.code, said.err.as_str()), (2, "vmdeck: image: `no.iso`: there are no images on this host\n"));
     let entries: Vec<_> = fs::read_dir(world.path("machines")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(entries, ["web"]);
     assert_eq!(fs::read(world.place("web").folder.join("machine.toml")).unwrap(), before);
