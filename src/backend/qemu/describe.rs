@@ -1,6 +1,7 @@
 //! A machine as the rest of the program knows it, out of its record and its process.
 use super::{Firmware, Local, Monitor, Record, image_header, place::Holder, proc};
 use crate::domain::{Error, ErrorKind, Label, PowerState, Result, Vm, VmId};
+use rustix::process::Pid;
 use serde_json::Value;
 use std::{path::Path, time::Duration};
 use tokio::time::timeout;
@@ -30,7 +31,7 @@ impl Local {
             Ok(Some(monitor)) => {
                 found.started = monitor.holder.pid().and_then(proc::started);
                 process = Process {
-                    id: monitor.holder.pid().map(|pid| pid.as_raw_nonzero().to_string()).unwrap_or_default(),
+                    id: monitor.holder.pid().map(told).unwrap_or_default(),
                     version: monitor.qmp.version.clone(),
                     vnc: format!("unix:{}", place.vnc().display()),
                 };
@@ -43,14 +44,17 @@ impl Local {
                     Err(_) => (None, Some("no answer".to_owned())),
                 }
             }
-            Err(error) if error.kind == ErrorKind::Busy => {
-                found.started = place.alive().and_then(Holder::pid).and_then(proc::started);
-                // It is on; whether it runs, only its monitor tells.
-                (None, Some("watched by others".to_owned()))
-            }
+            // It is on; whether it runs, only its monitor tells.
             Err(error) => {
-                problem = Some(error.message);
-                (None, Some("no answer".to_owned()))
+                let holder = place.alive().and_then(Holder::pid);
+                found.started = holder.and_then(proc::started);
+                process.id = holder.map(told).unwrap_or_default();
+                if error.kind == ErrorKind::Busy {
+                    (None, Some("watched by others".to_owned()))
+                } else {
+                    problem = Some(error.message);
+                    (None, Some("no answer".to_owned()))
+                }
             }
         };
         // What is set since then it gets at its next start.
@@ -64,6 +68,10 @@ impl Local {
         found.remark = found.remark.or(remark);
         Ok(found)
     }
+}
+
+fn told(process: Pid) -> String {
+    process.as_raw_nonzero().to_string()
 }
 
 fn silent(vm: &VmId) -> Error {

@@ -72,6 +72,9 @@ async fn a_process_that_stands_still_is_shown_without_state_and_can_be_powered_o
         let list = tokio::time::timeout(Duration::from_secs(8), qemu.inventory(false)).await.unwrap().unwrap();
         let found = list.vms.unwrap().into_iter().find(|found| found.id == vm).unwrap();
         assert_eq!((found.power, found.remark.as_deref()), (None, Some("no answer")));
+        let process = found.details.iter().find(|(label, _)| label == "Process").map(|(_, id)| id.as_str());
+        assert_eq!(process, Some(world.pid("web").to_string().as_str()), "what can be known without an answer is told");
+        assert!(found.started.is_some());
     }
     world.another(false).power_off(&vm).await.unwrap();
     assert_eq!(power(&world.qemu, &vm).await, PowerState::Off);
