@@ -4,7 +4,7 @@ use crate::{
     domain::{ByteSize, Vm, clean_line},
     ui::{
         Theme,
-        state::{state, up_for},
+        state::{is_old, state, up_for},
     },
 };
 use ratatui::text::{Line, Span};
@@ -32,7 +32,7 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
         page.pair(theme, label, &clean_line(why), width);
     }
     page.gap();
-    let figures = machine.figures.as_deref().copied().unwrap_or_default();
+    let figures = machine.figures.as_deref().copied().filter(|_| !is_old(host)).unwrap_or_default();
     let cpu = figures.cpu.map_or_else(unknown, |share| format!("{share:.0} %"));
     let cpus = match vm.cpus {
         None => unknown(),

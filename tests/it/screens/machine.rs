@@ -1,11 +1,11 @@
 //! The details of a machine.
 use crate::support::{
     screen::screen,
-    world::{cdrom, disk, known_world, press, select, vm, world},
+    world::{NOW, cdrom, disk, known_world, press, select, vm, world},
 };
 use vmdeck::{
     app::Message,
-    domain::{Disk, Error, HostEvent, PowerState, Reply},
+    domain::{Disk, Error, ErrorKind, HostEvent, PowerState, Reply},
 };
 
 #[test]
@@ -17,6 +17,23 @@ fn overview() {
     press(&mut app, "esc");
     select(&mut app, "日本語の名前");
     insta::assert_snapshot!("overview_of_a_paused_one", screen(&mut app, 120, 40));
+}
+
+/// What is of some time ago reads the same beside the table as in it: no figure is told as if it were of now.
+#[test]
+fn overview_of_a_machine_whose_host_is_silent() {
+    let mut app = world();
+    let error = Error::new(ErrorKind::Timeout, "no answer within 10 s");
+    app.update(Message::Host("local".into(), HostEvent::Stale { since: NOW, error }));
+    let text = screen(&mut app, 120, 40);
+    for told in [
+        "│ ▸ web1             local  ? as of 14:02",
+        "State        ? as of 14:02",
+        "CPU          – of 2 CPUs",
+        "Memory       – of 2 GiB",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
 }
 
 /// What a local host tells of a machine whose record cannot be read is longer than a small screen; that there is more is
