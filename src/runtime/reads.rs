@@ -59,12 +59,15 @@ pub(super) struct Reads {
     finding: HashSet<VmId>,
     find_again: HashSet<VmId>,
     measuring: bool,
-    /// Whether a machine has told lately what its processors do, once it has.
-    speaks: HashMap<VmId, bool>,
+    /// How often in a row a machine has not told what its processors do, once it has.
+    missed: HashMap<VmId, u8>,
     measuring_node: bool,
     detailing: bool,
     detail_again: Option<Focus>,
 }
+
+/// So many times in a row a machine tells no figures before it is looked at.
+const SILENT: u8 = 2;
 
 /// At most this many machines are read one by one after hints; beyond it the list is cheaper.
 const SINGLES: usize = 16;
@@ -84,7 +87,7 @@ impl Reads {
             finding: HashSet::new(),
             find_again: HashSet::new(),
             measuring: false,
-            speaks: HashMap::new(),
+            missed: HashMap::new(),
             measuring_node: false,
             detailing: false,
             detail_again: None,
@@ -259,8 +262,13 @@ impl Reads {
             Read::Figures(vms, figures) => {
                 self.measuring = false;
                 let unknown = |_| vms.into_iter().map(|vm| (vm, Figures::default())).collect();
-                for vm in figures.as_ref().map(|told| self.fell_silent_or_spoke(told)).unwrap_or_default() {
-                    self.vm(vm, capabilities);
+                let changed = figures.as_ref().map(|told| self.fell_silent_or_spoke(told)).unwrap_or_default();
+                if changed.len() <= SINGLES {
+                    for vm in changed {
+                        self.vm(vm, capabilities);
+                    }
+                } else if self.listing == Listing::Idle {
+                    self.list(false);
                 }
                 Ok(vec![HostEvent::Figures(figures.unwrap_or_else(unknown))])
             }
@@ -295,14 +303,21 @@ impl Reads {
         told
     }
 
-    /// The machines that tell their figures no more, or again: their state may be another, and nobody says so.
+    /// The machines that tell their figures no more, or again: their state may be another, and nobody says so. One answer
+    /// that is missing is none too many.
     fn fell_silent_or_spoke(&mut self, told: &[(VmId, Figures)]) -> Vec<VmId> {
         let mut changed = Vec::new();
         for (vm, figures) in told {
-            let speaks = figures.cpu.is_some();
-            let before = if speaks { self.speaks.insert(vm.clone(), true) } else { self.speaks.get(vm).copied() };
-            if before.is_some_and(|before| before != speaks) {
-                self.speaks.insert(vm.clone(), speaks);
+            let before = self.missed.get(vm).copied();
+            let now = match before {
+                _ if figures.cpu.is_some() => 0,
+                Some(missed) => (missed + 1).min(SILENT),
+                None => continue,
+            };
+            if before != Some(now) {
+                self.missed.insert(vm.clone(), now);
+            }
+            if now == SILENT && before != Some(SILENT) || now == 0 && before == Some(SILENT) {
                 changed.push(vm.clone());
             }
         }

@@ -218,7 +218,7 @@ fn described(disk: &DiskRecord, folder: &Path, live: Option<&Live>) -> Disk {
 }
 
 /// Whether a file does not go with the machine's folder; of a link, only the link does.
-fn lies_elsewhere(path: &Path, folder: &Path) -> bool {
+pub(super) fn lies_elsewhere(path: &Path, folder: &Path) -> bool {
     path.strip_prefix(folder).map_or(true, |inside| inside.components().any(|part| part == Component::ParentDir))
         || path.is_symlink()
 }

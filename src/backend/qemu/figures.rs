@@ -81,13 +81,14 @@ impl Local {
         if !self.may_live(vm) {
             return None;
         }
-        let monitor = if let Some(monitor) = self.held(vm) {
-            monitor
-        } else {
-            match self.monitor(vm).await {
+        let monitor = match self.held(vm) {
+            Some(monitor) => monitor,
+            // The watch knocks at it: one that is slow to open is not knocked at by both.
+            None if self.is_watched() => return self.memory_of(vm),
+            None => match self.monitor(vm).await {
                 Ok(found) => found?,
                 Err(_) => return self.memory_of(vm),
-            }
+            },
         };
         let known = {
             let samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);

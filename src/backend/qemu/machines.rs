@@ -1,6 +1,7 @@
 //! Making and deleting machines: all or nothing.
 use super::{
     Boot, DiskRecord, Firmware, Local, Qemu, Record,
+    disks::lies_elsewhere,
     from_image::{FromImage, ways},
     leftovers::{Work, take_apart},
     node, write_whole,
@@ -136,7 +137,7 @@ impl Local {
             let create = Program::new(self.settings.image_tool()?).args(["create", "-q", "-f", "qcow2"]);
             create.operand(file)?.arg(size("disk")?.0.to_string()).run().await?;
         }
-        write_whole(&made.path().join("machine.toml"), record.to_toml())?;
+        write_whole(&made.path().join("machine.toml"), &record.to_toml())?;
         match fs::rename(made.path(), &target) {
             Ok(()) => {
                 drop(made.keep());
@@ -179,17 +180,19 @@ impl Local {
         let aside = aside.unwrap_or(kept);
         let failed = |error: io::Error| Error::from(error).context(aside.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside).map_err(failed)?;
-        let mut moved = 0;
+        let (mut moved, mut elsewhere) = (false, "");
         for disk in &record.disks {
             let from = folder.join(&disk.file);
-            // A disk elsewhere stays where it is.
-            if let Some(name) = from.file_name().filter(|_| from.starts_with(folder) && from.exists()) {
-                fs::rename(&from, aside.join(name)).map_err(failed)?;
-                moved += 1;
+            if lies_elsewhere(&from, folder) {
+                elsewhere = ", but for those that lay elsewhere";
+            } else if let Some(name) = from.file_name().filter(|_| from.exists()) {
+                let to = Some(aside.join(name)).filter(|to| !to.exists());
+                let named = || aside.join(format!("{}-{}", disk.id, name.to_string_lossy()));
+                fs::rename(&from, to.unwrap_or_else(named)).map_err(failed)?;
+                moved = true;
             }
         }
-        let elsewhere = if moved == record.disks.len() { "" } else { ", but for those that lay elsewhere" };
-        Ok((moved > 0).then(|| format!("its disks are in {}{elsewhere}", aside.display())))
+        Ok(moved.then(|| format!("its disks are in {}{elsewhere}", aside.display())))
     }
 }
 

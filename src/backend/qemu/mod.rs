@@ -36,6 +36,7 @@ pub use image_kind::ImageKind;
 pub use installed::{Probe, uefi};
 pub use monitor::Monitor;
 pub use place::{Holder, Place};
+pub use plug::NEW_DISK;
 pub use qmp::{Event, Qmp};
 pub use record::{Boot, DiskRecord, Firmware, Record, exact};
 pub use store::{FolderLock, Store, write_whole};

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 /// How long the first monitor may take to greet: it needs a millisecond unless somebody else is on it.
 const GREETING: Duration = Duration::from_secs(1);
 /// How long the next one may take: QEMU has had its time, unless it was somebody else on the first.
-const NEXT_GREETING: Duration = Duration::from_millis(250);
+const NEXT_GREETING: Duration = Duration::from_millis(500);
 /// How long an answer may take: a monitor stands still while a large disk is changed.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How long a command waits for another one to be done with the last monitor, in steps of 20 ms.
@@ -49,8 +49,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct Held {
     monitor: Option<Arc<Monitor>>,
-    /// Why there was none the last time.
-    error: Option<Error>,
+    /// Why there was none the last time, of which process.
+    error: Option<(Holder, Error)>,
 }
 
 impl Monitor {
@@ -68,6 +68,11 @@ impl Monitor {
     /// The size that QEMU said last that an image has.
     pub(super) fn known_size(&self, node: &str) -> Option<ByteSize> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner).get(node).copied()
+    }
+
+    /// What is known of an image's size is true no more.
+    pub(super) fn forget_size(&self, node: &str) {
+        self.sizes.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
     }
 
     /// Remembers a size that QEMU has told.
@@ -148,7 +153,8 @@ impl Local {
         }
         // Others knocked meanwhile, in vain: one who stands still is not waited for by each in turn.
         if cell.failures.load(Ordering::Relaxed) != failures
-            && let Some(error) = &held.error
+            && let Some((of, error)) = &held.error
+            && *of == holder
         {
             return Err(error.clone());
         }
@@ -163,7 +169,7 @@ impl Local {
             Err(_) if place.alive().is_none() => Ok(None),
             Err(error) => {
                 cell.failures.fetch_add(1, Ordering::Relaxed);
-                held.error = Some(error.clone());
+                held.error = Some((holder, error.clone()));
                 Err(error)
             }
         }

@@ -1,17 +1,17 @@
 //! Where a machine's process can be found: its pidfile, its sockets, and whether it is alive.
-use super::write_whole;
 use crate::domain::{Error, Result, VmId};
+use rustix::fs::OFlags;
 use rustix::process::{Flock, FlockType, Pid, fcntl_getlk};
 use std::{
     fs::{self, File},
-    io::{Read, Seek, SeekFrom},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 /// From so many bytes on, the log of a serial line is shortened at the next start, and to so many of them.
 const LONGEST_LOG: u64 = 16 << 20;
-const KEPT_OF_LOG: i64 = 1 << 20;
+const KEPT_OF_LOG: usize = 1 << 20;
+const LONGEST_LINE: usize = 64 << 10;
 
 /// The longest path of a socket, in bytes, that the system takes.
 const LONGEST_SOCKET: usize = 107;
@@ -63,16 +63,27 @@ impl Place {
     /// Shortens the log of the serial line to its end, in whole lines, once it has become long: nothing else limits what a
     /// guest says. The machine must be off.
     pub(super) fn shorten_serial_log(&self) -> Result<()> {
-        let path = self.serial_log();
-        let Ok(mut log) = File::open(&path) else { return Ok(()) };
-        let mut end = Vec::new();
-        if log.metadata()?.len() <= LONGEST_LOG {
+        // A pipe under this name must not hold us up, and stays as it is.
+        let nonblock = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let opened = File::options().read(true).write(true).custom_flags(nonblock).open(self.serial_log());
+        let Ok(log) = opened else { return Ok(()) };
+        let (kind, length) = log.metadata().map(|meta| (meta.file_type(), meta.len()))?;
+        if !kind.is_file() || length <= LONGEST_LOG {
             return Ok(());
         }
-        log.seek(SeekFrom::End(-KEPT_OF_LOG))?;
-        log.read_to_end(&mut end)?;
-        let line = end.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        write_whole(&path, end.get(line..).unwrap_or_default())
+        let mut end = vec![0; KEPT_OF_LOG];
+        log.read_exact_at(&mut end, length - KEPT_OF_LOG as u64)?;
+        // What fills screens has few ends of lines.
+        let line = end.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = end.get(line..).unwrap_or_default();
+        // In place: whoever may read it still may, and a link stays one.
+        log.write_all_at(end, 0)?;
+        Ok(log.set_len(end.len() as u64)?)
+    }
+
+    /// Is there while a disk grows, and until the next start where how that ended was not told.
+    pub(super) fn growing(&self) -> PathBuf {
+        self.run.join("growing")
     }
 
     pub fn serial(&self) -> PathBuf {
@@ -189,6 +200,23 @@ mod tests {
             assert_eq!((whole, left.len()), (kept, kept * 16 + more.len()), "{:?}", lines.first());
             assert!(left.ends_with(&format!("{}{more}", line(1 << 20))));
         }
+    }
+
+    #[test]
+    fn a_log_without_lines_keeps_its_end_a_link_stays_one_and_a_pipe_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(folder.path().to_owned(), folder.path(), Path::new("/r"), &"web".into());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, vec![b'.'; 17 << 20]).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, place.serial_log()).unwrap();
+        place.shorten_serial_log().unwrap();
+        let meta = fs::symlink_metadata(&elsewhere).unwrap();
+        assert_eq!((meta.len(), meta.permissions().mode() & 0o777), (KEPT_OF_LOG as u64, 0o640));
+        assert!(place.serial_log().is_symlink());
+        fs::remove_file(place.serial_log()).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, place.serial_log(), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        place.shorten_serial_log().unwrap();
     }
 
     #[test]

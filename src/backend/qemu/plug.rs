@@ -18,6 +18,9 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
+/// The size of a new disk of which nobody says how large it is to be.
+pub const NEW_DISK: &str = "20G";
+
 /// How long the guest may take to let go of a disk before the removal counts as pending: Linux needs a tenth of a second.
 const LETTING_GO: Duration = Duration::from_secs(3);
 
@@ -31,7 +34,7 @@ impl Local {
         ]);
         Ok(vec![
             FieldSpec::new("size", "Size", sizes)
-                .default("20G")
+                .default(NEW_DISK)
                 .unless("image")
                 .help("20G, 512M, 1.5T; empty: as large as the image"),
             FieldSpec::new("format", "Format", formats).default("qcow2").help("of an empty disk"),

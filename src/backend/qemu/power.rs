@@ -27,6 +27,7 @@ impl Local {
         }
         // What a killed one has left: written over in place, the new one would not show as a change of the folder.
         let _ = std::fs::remove_file(place.pidfile());
+        let _ = std::fs::remove_file(place.growing());
         if let Some(path) = cdrom {
             self.store.change_locked(vm, &lock, |record| {
                 record.cdrom = path;

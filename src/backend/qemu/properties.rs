@@ -92,7 +92,7 @@ impl Local {
     pub(super) fn note_start(place: &Place, record: &Record) {
         let path = place.run.join("started.toml");
         // Without it the difference is not shown, and nothing else is lost. An earlier start's would tell a wrong one.
-        if write_whole(&path, record.to_toml()).is_err() {
+        if write_whole(&path, &record.to_toml()).is_err() {
             let _ = fs::remove_file(&path);
         }
     }

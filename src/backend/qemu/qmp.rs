@@ -1,7 +1,10 @@
 //! A client of QEMU's monitor protocol: lines of JSON over a socket, answers by number, events beside them.
 //!
 //! It is lenient in what it reads: unknown events and fields, lines that are no JSON, answers to nobody are passed over.
-use crate::domain::{Error, ErrorKind, Result, clean};
+use crate::{
+    domain::{Error, ErrorKind, Result, clean},
+    transport::now,
+};
 use serde_json::{Map, Value, json};
 use std::{
     collections::HashMap,
@@ -47,6 +50,8 @@ pub struct Qmp {
     pending: Pending,
     events: broadcast::WeakSender<Event>,
     next: AtomicU64,
+    /// When it has answered last, in milliseconds of the clock.
+    answered: Arc<AtomicU64>,
     /// `7.2.22`, as the greeting says.
     pub version: String,
     _tasks: JoinSet<()>,
@@ -87,8 +92,9 @@ impl Qmp {
         let weak = events.downgrade();
         let mut tasks = JoinSet::new();
         tasks.spawn(write_all(write, queue));
-        tasks.spawn(read_all(lines, pending.clone(), events));
-        let qmp = Self { requests, pending, events: weak, next: AtomicU64::new(1), version, _tasks: tasks };
+        let answered = Arc::<AtomicU64>::default();
+        tasks.spawn(read_all(lines, pending.clone(), events, answered.clone()));
+        let qmp = Self { requests, pending, events: weak, next: AtomicU64::new(1), answered, version, _tasks: tasks };
         // QEMU greets before the machine is built, and answers only afterwards.
         timeout(patience.max(Duration::from_secs(10)), qmp.execute("qmp_capabilities", json!({})))
             .await
@@ -123,6 +129,12 @@ impl Qmp {
         wait.await.unwrap_or_else(|_| Err(gone()))
     }
 
+    /// Whether it has answered a command within this time, which it does one after the other, on all connections.
+    pub fn spoke_within(&self, time: Duration) -> bool {
+        let age = now().0.checked_sub(self.answered.load(Ordering::Relaxed));
+        age.is_some_and(|age| u128::from(age) <= time.as_millis())
+    }
+
     /// Whether the other end is gone.
     pub fn is_closed(&self) -> bool {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_none()
@@ -149,10 +161,15 @@ async fn write_all(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>
     }
 }
 
-async fn read_all(mut lines: Lines, pending: Pending, events: broadcast::Sender<Event>) {
+async fn read_all(mut lines: Lines, pending: Pending, events: broadcast::Sender<Event>, answered: Arc<AtomicU64>) {
     let error = loop {
         match lines.next().await {
-            Ok(message) => take(message, &pending, &events),
+            Ok(message) => {
+                if message.get("event").is_none() {
+                    answered.store(now().0, Ordering::Relaxed);
+                }
+                take(message, &pending, &events);
+            }
             Err(error) => break error,
         }
     };

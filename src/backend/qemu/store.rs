@@ -127,11 +127,11 @@ impl Store {
 }
 
 /// Writes a file that is either the old one or the whole new one, whatever happens in between.
-pub fn write_whole(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+pub fn write_whole(path: &Path, text: &str) -> Result<()> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let mut file = tempfile::Builder::new().prefix(RECORD).tempfile_in(folder)?;
-        file.write_all(content.as_ref())?;
+        file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         File::open(folder)?.sync_all()
@@ -148,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in names {
             fs::create_dir(folder.path().join(name)).unwrap();
-            write_whole(&folder.path().join(name).join("machine.toml"), Record::new(1, ByteSize(1 << 20)).to_toml())
+            write_whole(&folder.path().join(name).join("machine.toml"), &Record::new(1, ByteSize(1 << 20)).to_toml())
                 .unwrap();
         }
         let store = Store::new(folder.path().to_owned());

@@ -194,6 +194,10 @@ impl Local {
         change(self.alive.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Whether the watch knows the machine to be alive, or nothing is watched.
     pub(super) fn may_live(&self, vm: &VmId) -> bool {
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner);

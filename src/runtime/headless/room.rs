@@ -1,6 +1,7 @@
 //! Whether a disk is given more than the storage of its host still holds, where that can be known without asking anybody.
 use super::Call;
 use crate::{
+    backend::qemu::NEW_DISK,
     config::{BackendConfig, Config, Paths},
     domain::{ByteSize, Reply, Request, Shortage},
     transport::free_space,
@@ -22,7 +23,12 @@ pub(super) fn left(config: &Config, paths: &Paths, call: &Call, request: &Reques
 pub(super) fn caution(call: &Call, request: &Request, reply: &Reply, free: Option<ByteSize>) -> Option<String> {
     let more = match (reply, request) {
         (Reply::Resized { plan, .. }, _) => plan.to.0.saturating_sub(plan.from.0),
-        (Reply::DiskAdded(_), Request::AddDisk { values, .. }) => values.get("size")?.parse::<ByteSize>().ok()?.0,
+        (Reply::DiskAdded(_), Request::AddDisk { values, .. }) => {
+            let given = |field: &str| values.get(field).map(String::as_str).filter(|value| !value.is_empty());
+            // What is made of an image may be as large as that.
+            let default = given("image").is_none().then_some(NEW_DISK);
+            given("size").or(default)?.parse::<ByteSize>().ok()?.0
+        }
         _ => return None,
     };
     Some(Shortage::of(ByteSize(more), free?)?.told(&call.host))

@@ -1,5 +1,5 @@
 //! The monitor's client against a monitor that misbehaves.
-use crate::support::fake_qmp::fake;
+use crate::support::{fake_qmp::fake, qemu::eventually};
 use serde_json::json;
 use std::{future::pending, path::Path, time::Duration};
 use vmdeck::{backend::qemu::Qmp, domain::ErrorKind};
@@ -110,4 +110,29 @@ async fn a_line_without_end_is_not_kept() {
         (error.kind, error.message.as_str()),
         (ErrorKind::Protocol, "the machine's monitor: a line without an end")
     );
+}
+
+#[tokio::test]
+async fn an_answer_is_a_word_of_it_and_an_event_is_none() {
+    let (_folder, socket, _tasks) = fake(async |mut talk| {
+        talk.open().await;
+        let first = talk.hear().await["id"].clone();
+        talk.say("{\"event\":\"STOP\"}\r\n").await;
+        talk.hear().await;
+        talk.say(&format!("{{\"return\":{{}},\"id\":{first}}}\r\n")).await;
+        pending::<()>().await;
+    });
+    let qmp = connect(&socket).await;
+    assert!(qmp.spoke_within(Duration::from_secs(60)));
+    let lately = || qmp.spoke_within(Duration::from_millis(50));
+    eventually("it to be silent for long", async || !lately()).await;
+    let mut events = qmp.events();
+    let asked = qmp.execute("query-status", json!({}));
+    let heard = async {
+        events.recv().await.unwrap();
+        assert!(!lately());
+        let _ = tokio::time::timeout(Duration::from_millis(1), qmp.execute("stop", json!({}))).await;
+    };
+    let (answer, ()) = tokio::join!(asked, heard);
+    assert!(answer.is_ok() && qmp.spoke_within(Duration::from_secs(60)));
 }

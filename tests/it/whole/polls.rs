@@ -156,8 +156,14 @@ async fn a_machine_that_falls_silent_or_speaks_again_is_looked_at() {
         })
     };
     assert_eq!((fake.count("list"), fake.count("find"), told(&stage)), (1, 0, None));
+    // Once is none too many.
     fake.set(|w| w.is_mute = true);
+    stage.pass(SECOND).await;
+    fake.set(|w| w.is_mute = false);
     stage.pass(2 * SECOND).await;
+    assert_eq!(fake.count("find"), 0);
+    fake.set(|w| w.is_mute = true);
+    stage.pass(3 * SECOND).await;
     assert_eq!((fake.count("find"), told(&stage)), (1, Some(None)));
     fake.set(|w| w.is_mute = false);
     stage.pass(2 * SECOND).await;
