@@ -143,6 +143,8 @@ impl Actor {
 
     async fn tell(&self, event: HostEvent) {
         let _ = self.app.send(Message::Host(self.id.clone(), event)).await;
+        // The screen, where it shares the processor, would have to wait for all that is read next.
+        std::thread::yield_now();
     }
 
     /// Connecting goes on: what was asked has its answer.
@@ -352,7 +354,7 @@ impl Actor {
 
     async fn call_ended(&mut self, joined: super::calls::Joined) {
         let expect = self.calls.settle(joined).await;
-        // The screen, where it shares the processor, would have to wait for all that is read now.
+        // As after all that is told.
         std::thread::yield_now();
         let Some(capabilities) = self.capabilities() else { return };
         self.calls.advance(&capabilities).await;
