@@ -134,7 +134,7 @@ impl Actor {
             Phase::Down { retry, .. } => (*retry, None, None, None),
             Phase::Up(_) => (
                 None,
-                self.policy.is_watching.then(|| self.polled + self.list_every()),
+                self.policy.is_watching.then(|| self.reads.full_at.unwrap_or_else(|| self.polled + self.list_every())),
                 self.shown.figures_at().filter(|_| self.policy.is_watching),
                 self.shown.details_at,
             ),
@@ -366,9 +366,6 @@ impl Actor {
     async fn was_read(&mut self, begun: u64, read: Read) {
         let Some(capabilities) = self.capabilities() else { return };
         let is_list = matches!(read, Read::List { .. });
-        if let Some(latency) = self.latency.now().filter(|_| self.policy.is_watching) {
-            self.tell(HostEvent::Latency(latency)).await;
-        }
         match self.reads.settle(begun, read, &capabilities) {
             Ok(events) => {
                 if is_list {
@@ -389,6 +386,9 @@ impl Actor {
                     self.tell(HostEvent::Stale { since: self.listed, error }).await;
                 }
             }
+        }
+        if let Some(latency) = self.latency.now().filter(|_| self.policy.is_watching) {
+            self.tell(HostEvent::Latency(latency)).await;
         }
     }
 }

@@ -52,10 +52,12 @@ pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, th
         let demo = |host: &HostConfig| matches!(&host.backend, BackendConfig::Demo(demo) if demo.fault == Some(fault));
         config.hosts.iter().any(demo)
     };
-    let stage = terminal::TerminalGuard::new(has(Fault::Keys))?;
+    terminal::set_hook();
+    // They read while the terminal is taken.
     for host in &config.hosts {
         spawn::spawn(&mut hosts, host, config, paths, policy);
     }
+    let stage = terminal::TerminalGuard::new(has(Fault::Keys))?;
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
     screen.is_faulty = has(Fault::Screen);

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 /// What a reading brought.
 pub(super) enum Read {
@@ -54,6 +54,8 @@ pub(super) struct Reads {
     /// The number of the last change of the images.
     images_touched: u64,
     listing: Listing,
+    /// When the machines are to be read in full of which only the names are known.
+    pub(super) full_at: Option<Instant>,
     /// How long the last list took.
     pub(super) list_took: Duration,
     finding: HashSet<VmId>,
@@ -65,6 +67,9 @@ pub(super) struct Reads {
     detailing: bool,
     detail_again: Option<Focus>,
 }
+
+/// The names of a host's machines get this long to be drawn, before what a screen that shares the processor would wait for.
+const NAMES: Duration = Duration::from_millis(4);
 
 /// So many times in a row a machine tells no figures before it is looked at.
 const SILENT: u8 = 2;
@@ -83,6 +88,7 @@ impl Reads {
             touched: HashMap::new(),
             images_touched: 0,
             listing: Listing::Idle,
+            full_at: None,
             list_took: Duration::ZERO,
             finding: HashSet::new(),
             find_again: HashSet::new(),
@@ -108,6 +114,7 @@ impl Reads {
 
     /// Reads the list, or once more when a reading is under way that may be too old.
     pub(super) fn list(&mut self, quick: bool) {
+        self.full_at = None;
         if self.listing != Listing::Idle {
             self.listing = Listing::Again;
             return;
@@ -247,8 +254,10 @@ impl Reads {
                 let is_whole = |list: &Inventory| list.vms.iter().flatten().all(|vm| vm.power.is_some());
                 self.list_took = if inventory.as_ref().is_ok_and(is_whole) { took } else { Duration::ZERO };
                 let again = std::mem::replace(&mut self.listing, Listing::Idle) == Listing::Again;
-                if quick || again {
+                if again {
                     self.list(false);
+                } else if quick {
+                    self.full_at = Some(instant() + NAMES);
                 }
                 inventory.map(|inventory| vec![HostEvent::Inventory(self.mended(begun, inventory))])
             }

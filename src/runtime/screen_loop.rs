@@ -133,6 +133,11 @@ where
     pub async fn run(&mut self) -> io::Result<()> {
         self.app.set_now(now());
         self.measure().await?;
+        // What hosts have told already needs no frame of its own.
+        for _ in 0..BATCH {
+            let Ok(message) = self.inbox.try_recv() else { break };
+            self.update(message).await?;
+        }
         self.draw().await?;
         while !self.app.quit && !self.stopped {
             self.turn().await?;

@@ -79,7 +79,7 @@ fn give_back() {
 
 /// A panic of this thread ends the program: the terminal is restored first. One of another thread is logged, and ends
 /// as an error of its own task.
-fn set_hook() {
+pub(super) fn set_hook() {
     let ours = thread::current().id();
     panic::set_hook(Box::new(move |info| {
         tracing::error!("{info}");
@@ -138,7 +138,6 @@ impl TerminalGuard {
                 }
             });
         }
-        set_hook();
         take().inspect_err(|_| give_back())?;
         let terminal = screen().inspect_err(|_| give_back())?;
         let mut guard = Self { terminal, outside, input: JoinSet::new(), signals, is_faulty };

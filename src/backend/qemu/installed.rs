@@ -171,9 +171,9 @@ impl Local {
         self.settings.run.join("qemu.json")
     }
 
-    /// What QEMU is, if that is known without asking it.
-    pub(super) fn known_probe(&self) -> Option<Probe> {
-        self.probe.get().cloned().or_else(|| KnownProbe::read(&self.probe_cache(), &self.settings.qemu()?))
+    /// What the program `qemu` is, if that is known without asking it.
+    pub(super) fn known_probe(&self, qemu: &Path) -> Option<Probe> {
+        self.probe.get().cloned().or_else(|| KnownProbe::read(&self.probe_cache(), qemu))
     }
 
     /// Asks QEMU what it is, once.

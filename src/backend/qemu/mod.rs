@@ -166,6 +166,8 @@ pub struct Local {
     fetching: Fetching,
     /// What a person was told to think about before installing.
     caution_told: Mutex<Option<String>>,
+    /// The machines are read in full: the watch begins.
+    listed: Notify,
     /// Something was changed by us: the watch looks at once.
     changed: Notify,
 }
@@ -185,18 +187,20 @@ impl Local {
     }
 
     fn capabilities(&self) -> Capabilities {
+        // Looked for once: every folder of a long PATH is asked.
+        let (qemu, image_tool) = (self.settings.qemu(), self.settings.image_tool());
         let mut found = Capabilities {
             ops: OPS,
             events: Events::Push,
             cancel: Cancel::Sure,
             version: "QEMU".to_owned(),
-            is_set_up: Some(self.settings.qemu().is_some() && self.settings.qemu_img().is_some()),
+            is_set_up: Some(qemu.is_some() && image_tool.is_ok()),
             // A large image may be copied to make a disk.
             limits: Limits { patience: COPIES.map(|op| (op, COPYING)).to_vec(), ..Limits::default() },
             missing: NEVER.iter().map(|(op, why)| (*op, (*why).into())).collect(),
             ..Capabilities::default()
         };
-        if let Some(probe) = self.known_probe() {
+        if let Some(probe) = qemu.as_deref().and_then(|qemu| self.known_probe(qemu)) {
             found.version = format!("QEMU {}", probe.version);
         }
         let mut lacks = |ops: &[Op], why: Error| {
@@ -205,10 +209,10 @@ impl Local {
                 found.missing.push((*op, why.message.clone().into()));
             }
         };
-        if self.settings.qemu().is_none() {
+        if qemu.is_none() {
             lacks(&NEED_QEMU, installed::missing());
         }
-        if let Err(why) = self.settings.image_tool() {
+        if let Err(why) = image_tool {
             lacks(&NEED_QEMU_IMG, why);
         }
         let kept = format!("Disks that are kept go to {}", self.kept_disks().display());
@@ -241,6 +245,7 @@ impl Qemu {
             alive: Mutex::default(),
             resets: resets::Resets::default(),
             probe: OnceCell::new(),
+            listed: Notify::new(),
             changed: Notify::new(),
         };
         Self { local: Arc::new(local), watching: Mutex::default() }
@@ -252,9 +257,7 @@ impl Backend for Qemu {
         self.local.fetching.ask_by(events.clone());
         if self.local.settings.headless {
             // Asked once for each QEMU; a screen does not wait for it and is told later.
-            if self.local.known_probe().is_none() {
-                let _ = self.local.probe().await;
-            }
+            let _ = self.local.probe().await;
             return Ok(self.local.capabilities());
         }
         let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,6 +270,9 @@ impl Backend for Qemu {
     async fn inventory(&self, quick: bool) -> Result<Inventory> {
         if self.local.settings.headless && !quick {
             self.local.sweep();
+        }
+        if !quick {
+            self.local.listed.notify_one();
         }
         let names = self.local.store.names()?;
         if quick {

@@ -181,9 +181,14 @@ async fn told(events: &EventSink, watch: impl Future<Output = ()> + Send) {
     }
 }
 
+/// How long the watch waits for somebody to read the machines in full.
+const UNLISTED: Duration = Duration::from_millis(50);
+
 /// `known`: the machines that were there when the connection was made, which the inventory
 /// tells of; one made since is told here.
 async fn watch_all(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+    // The names of the machines come first, and are drawn before anything is asked of each.
+    let _ = timeout(UNLISTED, local.listed.notified()).await;
     let fetches = local.fetching.watch(&local.settings.images, &*local, &events);
     tokio::join!(fetches, watch_machines(local.clone(), events.clone(), known));
 }
