@@ -24,6 +24,12 @@ async fn serve(fake: &Fake) -> Stage {
 async fn names_first_then_all_then_every_few_seconds() {
     let fake = Fake::new(&[("web", PowerState::Off)]);
     let mut stage = serve(&fake).await;
+    stage.until(inventory).await;
+    // However many turns the host gets: time has to pass.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((fake.count("quick"), fake.count("list")), (1, 0), "the names are to be drawn first");
     stage.pass(SECOND).await;
     assert_eq!((fake.count("quick"), fake.count("list")), (1, 1));
     stage.pass(20 * SECOND).await;

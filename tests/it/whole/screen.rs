@@ -49,6 +49,18 @@ async fn a_key_is_drawn_at_once_in_a_flood() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_hosts_tell_while_the_terminal_is_taken_is_on_the_first_frame() {
+    let fake = quiet(&[("web", PowerState::Off)]);
+    let mut show = Show::new(&[("a", &fake)]);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    show.play(async |_, frames| until_shown(frames, 0, "web").await).await;
+    let first = show.frames.lock().unwrap()[0].text.clone();
+    assert!(first.contains("web"), "{first}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_hosts_cause_is_drawn_thirty_times_a_second_at_most() {
     let fake = quiet(&[("web", PowerState::Off)]);
     let mut show = Show::new(&[("a", &fake)]);
