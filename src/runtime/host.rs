@@ -135,7 +135,7 @@ impl Actor {
             Phase::Up(_) => (
                 None,
                 self.policy.is_watching.then(|| self.reads.full_at.unwrap_or_else(|| self.polled + self.list_every())),
-                self.shown.figures_at().filter(|_| self.policy.is_watching),
+                self.shown.figures_at().filter(|_| self.policy.is_watching && self.reads.full_at.is_none()),
                 self.shown.details_at,
             ),
         }
@@ -226,8 +226,11 @@ impl Actor {
 
     fn poll(&mut self) {
         self.polled = instant();
+        // What is selected when the machines are read in full for the first time is asked for in its own time.
+        if self.reads.full_at.is_none() {
+            self.details();
+        }
         self.reads.list(false);
-        self.details();
     }
 
     /// Asks what is used now of what is on the screen.

@@ -57,7 +57,13 @@ pub async fn run_tui(config: &Config, paths: &Paths, settings: app::Settings, th
     for host in &config.hosts {
         spawn::spawn(&mut hosts, host, config, paths, policy);
     }
-    let stage = terminal::TerminalGuard::new(has(Fault::Keys))?;
+    let stage = match terminal::TerminalGuard::new(has(Fault::Keys)) {
+        Ok(stage) => stage,
+        Err(error) => {
+            hosts.stop().await;
+            return Err(error);
+        }
+    };
     let app = App::new(settings, config.hosts.iter().map(crate::config::HostConfig::host).collect());
     let mut screen = ScreenLoop::new(app, (hosts, inbox), stage, theme);
     screen.is_faulty = has(Fault::Screen);

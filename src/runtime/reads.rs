@@ -68,7 +68,7 @@ pub(super) struct Reads {
     detail_again: Option<Focus>,
 }
 
-/// The names of a host's machines get this long to be drawn, before what a screen that shares the processor would wait for.
+/// So long after the names of its machines a host reads the rest: a screen that shares the processor draws them first.
 const NAMES: Duration = Duration::from_millis(4);
 
 /// So many times in a row a machine tells no figures before it is looked at.

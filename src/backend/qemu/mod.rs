@@ -262,7 +262,7 @@ impl Backend for Qemu {
         }
         let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
         *watching = JoinSet::new();
-        let known = self.local.store.names()?.into_iter().collect();
+        let known = watch::Known::read(&self.local)?;
         watching.spawn(watch::watch(self.local.clone(), events, known));
         Ok(self.local.capabilities())
     }
@@ -273,6 +273,8 @@ impl Backend for Qemu {
         }
         if !quick {
             self.local.listed.notify_one();
+            // What changes while the list is read is seen by the watch, which has looked before.
+            tokio::task::yield_now().await;
         }
         let names = self.local.store.names()?;
         if quick {

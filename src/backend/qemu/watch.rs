@@ -2,7 +2,7 @@
 use super::{Event, Local};
 use crate::{
     backend::{EventSink, unpanicked},
-    domain::{HostEvent, VmId},
+    domain::{HostEvent, Result, Stamp, VmId},
     transport::now,
 };
 use std::{
@@ -12,7 +12,7 @@ use std::{
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -32,6 +32,9 @@ struct Glance {
     record: Option<SystemTime>,
 }
 
+/// Two changes that lie closer together may have the same time on a file system.
+const COARSE: Duration = Duration::from_millis(100);
+
 /// How many rounds look at the folders alone, before one looks at the files too: only an editor that writes in place
 /// changes a file and not its folder.
 const SHORT_ROUNDS: u32 = 3;
@@ -41,6 +44,15 @@ fn modified(path: &Path) -> Option<SystemTime> {
 }
 
 impl Glance {
+    /// What was looked at never.
+    const UNSEEN: Self = Self { folder: None, record: None };
+
+    /// Whether something has changed since `time`, by the coarse clock of a file system.
+    fn is_since(self, time: Stamp) -> bool {
+        let stamp = |changed: SystemTime| Stamp(0).after(changed.duration_since(UNIX_EPOCH).unwrap_or_default());
+        [self.folder, self.record].into_iter().flatten().any(|changed| stamp(changed).after(COARSE) >= time)
+    }
+
     /// `before`: what a short round takes the file to be.
     fn new(folder: &Path, before: Option<Self>) -> Self {
         let now = modified(folder);
@@ -60,7 +72,7 @@ impl Names {
     fn read(&mut self, local: &Local) -> Arc<[VmId]> {
         let now = modified(&local.settings.machines);
         // A folder may change twice within one tick of the file system's clock: a young one is not trusted.
-        let is_old = now.and_then(|time| time.elapsed().ok()).is_some_and(|age| age.as_millis() > 100);
+        let is_old = now.and_then(|time| time.elapsed().ok()).is_some_and(|age| age > COARSE);
         // A folder that cannot be read is not an empty one.
         if (!is_old || self.of != now)
             && let Ok(names) = local.store.names()
@@ -164,8 +176,21 @@ struct News {
     let_go: bool,
 }
 
+/// The machines that were there when the connection was made. The inventory tells of them; the watch tells of those
+/// that are gone, changed or made since.
+pub(super) struct Known {
+    at: Stamp,
+    names: Vec<String>,
+}
+
+impl Known {
+    pub(super) fn read(local: &Local) -> Result<Self> {
+        Ok(Self { at: now(), names: local.store.names()? })
+    }
+}
+
 /// Watches until it is aborted; a bug that ends it is told as the end of the connection, which is made anew.
-pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+pub(super) async fn watch(local: Arc<Local>, events: EventSink, known: Known) {
     told(&events, watch_all(local, events.clone(), known)).await;
 }
 
@@ -184,9 +209,7 @@ async fn told(events: &EventSink, watch: impl Future<Output = ()> + Send) {
 /// How long the watch waits for somebody to read the machines in full.
 const UNLISTED: Duration = Duration::from_millis(50);
 
-/// `known`: the machines that were there when the connection was made, which the inventory
-/// tells of; one made since is told here.
-async fn watch_all(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+async fn watch_all(local: Arc<Local>, events: EventSink, known: Known) {
     // The names of the machines come first, and are drawn before anything is asked of each.
     let _ = timeout(UNLISTED, local.listed.notified()).await;
     let fetches = local.fetching.watch(&local.settings.images, &*local, &events);
@@ -210,9 +233,10 @@ impl Local {
     }
 }
 
-async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<String>) {
+async fn watch_machines(local: Arc<Local>, events: EventSink, known: Known) {
     let teller = Arc::new(Teller { local: local.clone(), events, told: Mutex::default() });
-    let mut seen: HashMap<VmId, Glance> = HashMap::new();
+    let connected = known.at;
+    let mut seen: HashMap<VmId, Glance> = known.names.into_iter().map(|name| (name.into(), Glance::UNSEEN)).collect();
     let mut followers: JoinSet<VmId> = JoinSet::new();
     let mut asked = None;
     let mut first = true;
@@ -245,6 +269,7 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
             let before = seen.get(vm).copied();
             let now = Glance::new(&local.settings.machines.join(vm.as_str()), before.filter(|_| short_rounds > 0));
             let changed = before != Some(now);
+            let is_listed = before == Some(Glance::UNSEEN) && !now.is_since(connected);
             if changed {
                 seen.insert(vm.clone(), now);
             }
@@ -266,7 +291,7 @@ async fn watch_machines(local: Arc<Local>, events: EventSink, known: HashSet<Str
                     }
                     vm
                 });
-            } else if changed && !(first && known.contains(vm.as_str())) {
+            } else if changed && !is_listed {
                 teller.tell(vm).await;
             }
         }

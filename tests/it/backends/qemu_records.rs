@@ -1,9 +1,14 @@
 //! The folders of machines: made, broken, deleted.
 use crate::support::{program::vmdeck, qemu::World};
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::mpsc, time::timeout};
 use vmdeck::{
     backend::{Backend, Call, Machines, Power, Properties},
-    domain::{ErrorKind, Expect, PowerState, Values, Verdict},
+    domain::{ErrorKind, Expect, HostEvent, PowerState, Values, Verdict},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,4 +100,38 @@ async fn kept_disks_are_put_aside() {
     assert_eq!((said.code, said.out.as_str()), (0, told.as_str()), "{said:?}");
     let vm = world.make("web", false).await;
     assert_eq!(world.qemu.delete(&vm, false).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_others_change_between_the_names_and_the_first_look_is_told() {
+    let world = World::new();
+    for name in ["edited", "gone", "old"] {
+        world.make(name, false).await;
+    }
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(3600);
+    for name in ["edited", "old"] {
+        let folder = world.place(name).folder;
+        for path in [folder.join("machine.toml"), folder] {
+            File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+    }
+    let (sink, mut events) = mpsc::channel(256);
+    world.qemu.connect(sink).await.unwrap();
+    fs::remove_dir_all(world.place("gone").folder).unwrap();
+    let record = world.place("edited").folder.join("machine.toml");
+    let text = fs::read_to_string(&record).unwrap();
+    fs::write(&record, text.replace("cpus = 1", "cpus = 3")).unwrap();
+    world.make("new", false).await;
+    let mut told = BTreeSet::new();
+    let wait = async {
+        while told.len() < 3 {
+            match events.recv().await.unwrap() {
+                HostEvent::Vm(vm) => told.insert(format!("{} {}", vm.name, vm.cpus.unwrap())),
+                HostEvent::Gone(vm) => told.insert(format!("{vm} gone")),
+                _ => false,
+            };
+        }
+    };
+    let all = timeout(Duration::from_secs(60), wait).await;
+    assert_eq!(told, ["edited 3", "gone gone", "new 1"].map(str::to_owned).into(), "{all:?}");
 }

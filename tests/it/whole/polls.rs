@@ -5,7 +5,7 @@ use crate::support::{
 use std::time::Duration;
 use vmdeck::{
     app::{Effect, Message},
-    domain::{ErrorKind, Events, Focus, HostEvent, PowerState, Request},
+    domain::{Error, ErrorKind, Events, Focus, HostEvent, PowerState, Request},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -94,8 +94,10 @@ async fn a_list_that_fails_hangs_or_panics_says_so() {
         (Way::Panics, ErrorKind::Panicked),
     ] {
         let fake = Fake::new(&[]);
-        fake.set(|w| w.list = way);
         let mut stage = serve(&fake).await;
+        stage.pass(SECOND).await;
+        fake.set(|w| w.list = way);
+        stage.hosts.execute(Effect::Refresh("a".into()));
         let error = stage
             .until(|m| match m {
                 Message::Host(_, HostEvent::Stale { error, .. }) => Some(error.clone()),
@@ -146,6 +148,27 @@ async fn figures_are_read_for_what_is_seen_and_told_when_they_change() {
     let asked = fake.count("figures web");
     stage.pass(10 * SECOND).await;
     assert_eq!(fake.count("figures web"), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_and_what_is_selected_wait_for_the_first_list_and_are_read_once() {
+    let fake = Fake::new(&[("web", PowerState::Running)]);
+    fake.set(|w| w.capabilities.events = Events::Push);
+    let mut stage = serve(&fake).await;
+    stage.until(inventory).await;
+    let selected = Some(Focus::Vm("web".into()));
+    stage.hosts.execute(Effect::Watch { host: "a".into(), vms: vec!["web".into()], node: false, selected });
+    stage.pass(SECOND).await;
+    let log = fake.0.lock().unwrap().log.clone();
+    let first = |deed: &str| log.iter().position(|done| done == deed).unwrap();
+    assert!(first("list") < first("figures web") && first("list") < first("disks web"), "{log:?}");
+    assert_eq!(fake.count("disks web"), 1);
+    // Back after a cut, it is read with the names, and not again with the list.
+    let cut = Error::new(ErrorKind::Unreachable, "cut");
+    fake.sink().send(HostEvent::Disconnected(cut)).await.unwrap();
+    stage.up().await;
+    stage.pass(SECOND).await;
+    assert_eq!((fake.count("list"), fake.count("disks web")), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
