@@ -54,9 +54,15 @@ fn machines(count: usize) -> TempDir {
     for i in 0..count {
         let folder = home.path().join(format!("machines/vm-{i:04}"));
         fs::create_dir_all(&folder).unwrap();
-        let record =
-            format!("version = 1\nuuid = \"6c4bd6c8-9a0a-4a9c-8f8e-0000000{i:05}\"\ncpus = 1\nmemory = \"1G\"\n");
+        let record = format!(
+            "version = 1\nuuid = \"6c4bd6c8-9a0a-4a9c-8f8e-0000000{i:05}\"\nmac = \"52:54:00:00:{:02x}:{:02x}\"\n\
+             cpus = 2\nmemory = \"2G\"\n\n\
+             [[disk]]\nid = \"disk0\"\nfile = \"disk0.raw\"\nformat = \"raw\"\nbus = \"virtio\"\n",
+            i / 256,
+            i % 256
+        );
         fs::write(folder.join("machine.toml"), record).unwrap();
+        fs::File::create(folder.join("disk0.raw")).unwrap().set_len(20 << 30).unwrap();
     }
     home
 }
