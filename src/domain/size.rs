@@ -47,8 +47,12 @@ impl ByteSize {
     }
 
     /// The number without its unit, as [`fmt::Display`] would write it, in the unit of `whole`: `1.2` of `1.2/2 GiB`.
-    pub fn number_beside(self, whole: Self) -> impl fmt::Display {
-        self.tenths(whole.unit())
+    /// What is too small to show there is not told as nothing: `<0.1`.
+    pub fn number_beside(self, whole: Self) -> String {
+        match self.tenths(whole.unit()) {
+            Tenths(0) if self.0 > 0 => "<0.1".to_owned(),
+            number => number.to_string(),
+        }
     }
 }
 
@@ -150,6 +154,7 @@ mod tests {
         assert_eq!(apart(1 << 30, (1 << 30) + 512), "1048576 KiB, 1048576.5 KiB");
         assert_eq!(apart(20 << 30, 30 << 30), "20 GiB, 30 GiB");
         assert_eq!(apart(7, 7), "7 B, 7 B");
-        assert_eq!(ByteSize(1_288_490_188).number_beside(ByteSize(2 << 30)).to_string(), "1.2");
+        let beside = |size| ByteSize(size).number_beside(ByteSize(2 << 30));
+        assert_eq!([1_288_490_188, 54 << 20, 37 << 20, 1, 0].map(beside), ["1.2", "0.1", "<0.1", "<0.1", "0"]);
     }
 }
