@@ -1,8 +1,8 @@
 //! Requests to methods, exhaustively; and what must be read before a change can be judged.
 use super::{Backend, Call, Console};
 use crate::domain::{
-    Error, ErrorKind, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, VmId, check_config_key, check_fields,
-    check_unchanged, check_vm_name, clean_line, merge_changes, subnet_fields,
+    DiskKind, Error, ErrorKind, Expect, NodeExpect, Op, Reply, Request, Result, SizeChange, VmId, check_config_key,
+    check_fields, check_unchanged, check_vm_name, clean_line, merge_changes, subnet_fields,
 };
 
 /// A request that passed the guards, and what it should bring about.
@@ -20,6 +20,9 @@ pub async fn prepare<B: Backend>(backend: &B, request: Request) -> Result<Prepar
         Request::ResizeDisk { vm, disk, size } => {
             let found = backend.disk(&vm, &disk).await?;
             let found = found.ok_or_else(|| Error::not_found(format_args!("{vm} has no disk called {disk}")))?;
+            if found.kind == DiskKind::Cdrom {
+                return Err(Error::invalid(format_args!("disk: {disk} is a CD drive: only disks grow")));
+            }
             let from = found.virtual_size;
             let from = from.ok_or_else(|| Error::conflict(format_args!("the size of {disk} is unknown")))?;
             let plan = size.plan(from).map_err(|why| Error::invalid(format_args!("size: {why}")))?;

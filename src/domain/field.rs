@@ -183,7 +183,7 @@ impl FieldSpec {
             FieldKind::ImageName => check_image_name(value),
             FieldKind::Checksum => checksum(value).map(drop),
             FieldKind::Text => match value.chars().any(char::is_control) {
-                true => Err(format!("{}: no control characters", self.label)),
+                true => Err(format!("`{shown}`: no control characters")),
                 false => Ok(()),
             },
             FieldKind::Number { least, most } => match value.parse::<u64>() {
@@ -216,7 +216,7 @@ impl FieldSpec {
             FieldKind::LibvirtUri => check_libvirt_uri(value),
             FieldKind::ConfigKey => check_config_key(value),
             FieldKind::List => match value.chars().any(|c| c.is_control() && c != '\n') {
-                true => Err(format!("{}: no control characters", self.label)),
+                true => Err(format!("`{shown}`: no control characters")),
                 false => Ok(()),
             },
         }

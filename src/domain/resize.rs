@@ -60,7 +60,10 @@ impl SizeChange {
             Self::To(size) => Some(size.0),
             Self::By(more) => from.0.checked_add(more.0),
         };
-        let too_large = || format!("larger than {}: no disk can have that", ByteSize(LARGEST));
+        let too_large = || {
+            let size = wanted.map_or_else(|| "that much".to_owned(), |wanted| ByteSize(wanted).to_string());
+            format!("{size} is more than any disk can have: at most {}", ByteSize(LARGEST))
+        };
         let to =
             wanted.and_then(|w| w.checked_next_multiple_of(512)).filter(|to| *to <= LARGEST).ok_or_else(too_large)?;
         let to = ByteSize(to);

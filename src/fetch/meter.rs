@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(meter.idle().note.as_deref(), Some(""));
         sleep(Duration::from_secs(3)).await;
         let told = meter.idle();
-        assert_eq!(told.told(), "0 of 1 GiB  0 B/s  stalled: no bytes for 7 s");
+        assert_eq!(told.told(), "<0.1 of 1 GiB  0 B/s  stalled: no bytes for 7 s");
         assert_eq!(told.left(), None);
         sleep(Duration::from_secs(1)).await;
         let again = meter.add(1 << 20).unwrap();

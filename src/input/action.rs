@@ -127,7 +127,7 @@ bindings! {
         ImageStory "image-story" ["enter"] "" "Show all of an image, or all that happened to a fetch";
         ImageRename "image-rename" ["m"] "rename" "Rename the image" requires RenameImage;
         ImageRemove "image-remove" ["D"] "remove" "Remove the image" requires RemoveImage;
-        ImageInstall "image-install" ["i"] "install" "Create a machine and install it from the image" requires Create;
+        ImageInstall "image-install" ["i"] "install" "Create a machine with the image in its drive, or as its disk" requires Create;
         ImageCopy "image-copy" ["y"] "copy path" "Copy the path of the image";
         ImageHistory "image-history" ["h"] "history" "Show the fetches that have ended" requires ListFetches;
         ImageHost "image-host" ["tab"] "next host" "Show the images of the next host";

@@ -152,7 +152,7 @@ fn tell(report: &SetupReport, streams: &mut Streams<'_>) {
         let mark = match (item.present, item.required) {
             (true, _) => "ok",
             (false, true) => "missing",
-            (false, false) => "not there, not needed",
+            (false, false) => "optional",
         };
         let _ = writeln!(streams.out, "{}: {mark}: {}", clean_line(&item.name), clean_line(&item.detail));
     }
@@ -199,7 +199,7 @@ mod tests {
         let items = vec![item("QEMU", true), item("firmware", false)];
         let report = SetupReport { items, obstacle: Some("there is no sudo".to_owned()), ..SetupReport::default() };
         tell(&report, &mut streams);
-        let wanted = "QEMU: missing: not installed\nfirmware: not there, not needed: not installed\n\
+        let wanted = "QEMU: missing: not installed\nfirmware: optional: not installed\n\
             What is missing cannot be installed from here: there is no sudo\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }

@@ -38,6 +38,9 @@ const OWNED: &[(&[&str], &str)] = &[
     (&["h", "help", "version", "audio-help", "dump-vmstate"], "QEMU would only print it and end"),
 ];
 
+/// Options that take no value: a word behind one of them would be a disk to QEMU.
+const FLAGS: [&str; 7] = ["s", "no-acpi", "no-hpet", "no-fd-bootchk", "only-migratable", "usb", "win2k-hack"];
+
 const POWER: &str = "what a shutdown and a reset do is vmdeck's";
 
 /// Kinds of devices that every machine has of vmdeck, and what they are kinds of: by how their names begin. A property
@@ -68,6 +71,8 @@ fn owned_value(option: &str, value: &str) -> Option<&'static str> {
 /// Whether these words may follow vmdeck's own.
 pub fn check_arguments(arguments: &[String]) -> Result<()> {
     let owned = |word: &str, why: &str| Err(Error::invalid(format_args!("arguments: `{word}` cannot be given: {why}")));
+    // Whether the next word may be the value of the option before it.
+    let mut takes = false;
     for (i, word) in arguments.iter().enumerate() {
         let option = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).unwrap_or_default();
         if let Some((_, why)) = OWNED.iter().find(|(names, _)| names.contains(&option)) {
@@ -80,6 +85,13 @@ pub fn check_arguments(arguments: &[String]) -> Result<()> {
         if word.is_empty() || word.contains('\0') {
             return Err(Error::invalid("arguments: an argument is empty or holds a zero byte"));
         }
+        if !takes && option.is_empty() {
+            return owned(word, "no option before it takes it, and QEMU would make a disk of it");
+        }
+        if !takes && option.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)) {
+            return owned(word, "an option and its value are two items");
+        }
+        takes = !option.is_empty() && !FLAGS.contains(&option);
     }
     Ok(())
 }
@@ -292,6 +304,20 @@ mod tests {
         {
             assert!(why(word).starts_with(&format!("arguments: `{word}` cannot be given: ")), "{word}");
         }
+        for (words, wrong) in [
+            (&["foo"][..], "`foo` cannot be given: no option before it takes it, and QEMU would make a disk of it"),
+            (&["-usb", "/x.img"], "`/x.img` cannot be given: no option before it takes it, and"),
+            (&["-rtc", "base=utc", "x"], "`x` cannot be given: no option before it takes it"),
+            (&["-monitor stdio"], "`-monitor stdio` cannot be given: an option and its value are two items"),
+            (&["-usb", "-trace=x"], "`-trace=x` cannot be given: an option and its value are two items"),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            let told = check_arguments(&words).unwrap_err().message;
+            assert!(told.starts_with(&format!("arguments: {wrong}")), "{told}");
+        }
+        let fine =
+            ["-kernel", "/boot/linux", "-append", "-v root=/dev/sda quiet", "-usb", "-fw_cfg", "name=opt/x,string=y"];
+        assert_eq!(check_arguments(&fine.map(str::to_owned)), Ok(()));
         let why = |words: &str| {
             check_arguments(&words.split(' ').map(str::to_owned).collect::<Vec<_>>()).err().map(|error| error.message)
         };

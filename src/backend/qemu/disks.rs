@@ -301,7 +301,10 @@ pub(super) async fn look(local: &Local, expect: &Expect) -> Verdict {
             None => Verdict::Failed(Error::not_found(format_args!("{vm} has no disk called {disk} any more"))),
         },
         Expect::DiskGone { disk, .. } => match found(disk) {
-            Some(found) => Verdict::NotMet(found.pending.clone().unwrap_or_else(|| "it is still there".to_owned())),
+            Some(found) => {
+                let why = found.pending.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+                Verdict::NotMet(format!("it is still there{why}"))
+            }
             None => Verdict::Met(None),
         },
         Expect::Medium { image, .. } => {

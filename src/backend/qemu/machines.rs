@@ -1,10 +1,12 @@
 //! Making and deleting machines: all or nothing.
 use super::{
-    Boot, DiskRecord, Firmware, Local, Qemu, Record,
+    Boot, DiskRecord, Firmware, Local, NEW_DISK, Qemu, Record,
     disks::lies_elsewhere,
     from_image::{FromImage, ways},
     leftovers::{Work, take_apart},
-    node, write_whole,
+    node,
+    record::MOST_CPUS,
+    write_whole,
 };
 use crate::{
     backend::{Call, Machines},
@@ -209,10 +211,10 @@ impl Machines for Qemu {
         let no_images = is_none.then_some("there are no images on this host");
         Ok(vec![
             FieldSpec::new("name", "Name", FieldKind::VmName).help("letters, digits, `.`, `_` and `-`"),
-            FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }).default("2"),
+            FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: MOST_CPUS.into() }).default("2"),
             FieldSpec::new("memory", "Memory", memory).default("2G"),
             FieldSpec::new("disk", "Disk", disk)
-                .default("20G")
+                .default(NEW_DISK)
                 .unless("image")
                 .help("grows as it is filled; empty: as large as a disk image"),
             FieldSpec::new("firmware", "Firmware", firmwares()).default("bios"),

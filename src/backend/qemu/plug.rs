@@ -64,6 +64,13 @@ impl Local {
             image => FromImage::new(self, image, answer("how"), answer("size"))?,
         };
         let format = match &source {
+            Some(source) if answer("format") == "raw" && source.format() != "raw" => {
+                let image = crate::domain::clean_line(answer("image"));
+                return Err(Error::invalid(format_args!(
+                    "format: raw is for an empty disk: what is made of {image} this way is {}",
+                    source.format()
+                )));
+            }
             Some(source) => source.format(),
             None if answer("format") == "raw" => "raw",
             None => "qcow2",

@@ -4,7 +4,9 @@ use super::{
     command_line::check_arguments,
     exact,
     machines::{LEAST_MEMORY, firmwares, network_field},
-    node, write_whole,
+    node,
+    record::MOST_CPUS,
+    write_whole,
 };
 use crate::{
     backend::Properties,
@@ -28,7 +30,7 @@ fn specs() -> Vec<FieldSpec> {
     ]);
     vec![
         FieldSpec::new("description", "Description", FieldKind::Text).optional(),
-        FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: 255 }),
+        FieldSpec::new("cpus", "CPUs", FieldKind::Number { least: 1, most: MOST_CPUS.into() }),
         FieldSpec::new("memory", "Memory", memory),
         FieldSpec::new("firmware", "Firmware", firmwares()),
         FieldSpec::new("boot", "Boot order", boot),

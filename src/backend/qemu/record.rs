@@ -61,6 +61,9 @@ fn virtio() -> String {
     "virtio".to_owned()
 }
 
+/// As many processors as a machine without an IOMMU can have.
+pub(super) const MOST_CPUS: u32 = 255;
+
 /// What `machine.toml` says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Record {
@@ -157,8 +160,8 @@ impl Record {
             let why = format!("version is {}: this vmdeck knows version 1", record.version);
             return Err(at(line("version"), &why));
         }
-        if !(1..=1024).contains(&record.cpus) {
-            return Err(at(line("cpus"), &format!("cpus is {}: from 1 to 1024", record.cpus)));
+        if !(1..=MOST_CPUS).contains(&record.cpus) {
+            return Err(at(line("cpus"), &format!("cpus is {}: from 1 to {MOST_CPUS}", record.cpus)));
         }
         if uuid::Uuid::parse_str(&record.uuid).is_err() {
             return Err(at(line("uuid"), "uuid is no UUID"));
@@ -326,7 +329,7 @@ note = "keep me"
     #[test]
     fn errors_name_file_line_and_reason() {
         let why = |from: &str, to: &str| read(&TEXT.replace(from, to)).unwrap_err().message;
-        assert_eq!(why("cpus = 2 ", "cpus = 0 "), "/m/web/machine.toml:4: cpus is 0: from 1 to 1024");
+        assert_eq!(why("cpus = 2 ", "cpus = 0 "), "/m/web/machine.toml:4: cpus is 0: from 1 to 255");
         assert_eq!(
             why("version = 1", "version = 2"),
             "/m/web/machine.toml:2: version is 2: this vmdeck knows version 1"

@@ -213,7 +213,8 @@ fn named<'a>(config: &'a Config, name: &str) -> Result<&'a HostConfig> {
     known.ok_or_else(|| {
         let names: Vec<_> = config.hosts.iter().map(|host| host.name.to_string()).collect();
         let name = crate::domain::clean(name, 40);
-        Error::invalid(format_args!("no host is called `{name}`: there are {}", names.join(", ")))
+        let are = if names.len() == 1 { "is" } else { "are" };
+        Error::invalid(format_args!("no host is called `{name}`: there {are} {}", names.join(", ")))
     })
 }
 

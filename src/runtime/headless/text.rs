@@ -98,7 +98,8 @@ fn node(node: &Node) -> Vec<String> {
 }
 
 fn property(property: &Property) -> Vec<String> {
-    let waits = property.current.as_ref().map(|now| format!("now {now}; from the next start")).unwrap_or_default();
+    let waits = property.current.as_deref().map(|now| if now.is_empty() { "nothing" } else { now });
+    let waits = waits.map(|now| format!("now {now}; from the next start")).unwrap_or_default();
     cells([property.spec.name, &property.value.replace('\n', " "), &waits])
 }
 

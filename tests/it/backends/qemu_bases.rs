@@ -194,3 +194,27 @@ async fn the_library_tells_what_each_image_is() {
     let image = form.iter().find(|field| field.name == "image").unwrap();
     assert!(image.check("boot.qcow2").is_ok() && image.check("half.iso.part").is_err(), "{image:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused_before_anything_is_made() {
+    let world = World::new();
+    world.make("web", false).await;
+    fs::copy(world.place("web").folder.join("disk0.qcow2"), world.path("images/base.qcow2")).unwrap();
+    for (words, why) in [
+        (
+            "add-disk vm=web format=raw image=base.qcow2 how=overlay",
+            "format: raw is for an empty disk: what is made of base.qcow2 this way is qcow2",
+        ),
+        ("resize-disk vm=web disk=cd0 size=40G", "disk: cd0 is a CD drive: only disks grow"),
+        ("resize-disk vm=web disk=disk0 size=2P", "size: 2 PiB is more than any disk can have: at most 1 PiB"),
+        ("set-property vm=web name=cpus value=256", "cpus: `256`: a whole number from 1 to 255"),
+        (
+            "set-property vm=web name=arguments value=/boot.img",
+            "arguments: `/boot.img` cannot be given: no option before it takes it, and QEMU would make a disk of it",
+        ),
+    ] {
+        let said = vmdeck(&world.path(""), &format!("call local {words}")).await;
+        assert_eq!((said.code, said.err.as_str()), (2, &*format!("vmdeck: {why}\n")), "{words}");
+    }
+    assert_eq!(world.qemu.disks(&"web".into()).await.unwrap().len(), 2);
+}

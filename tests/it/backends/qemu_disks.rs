@@ -146,7 +146,10 @@ async fn a_guest_that_does_not_let_go_keeps_its_disk_until_the_reset() {
     // The guest has no driver, so it never answers.
     world.qemu.remove_disk(&vm, &id, true).await.unwrap();
     let gone = Expect::DiskGone { vm: vm.clone(), disk: id };
-    assert_eq!(world.qemu.look(&gone).await, Verdict::NotMet("waiting for the guest to let go".to_owned()));
+    assert_eq!(
+        world.qemu.look(&gone).await,
+        Verdict::NotMet("it is still there, waiting for the guest to let go".to_owned())
+    );
     let waiting = world.another(true).disks(&vm).await.unwrap();
     assert!(waiting.iter().any(|d| d.pending.as_deref() == Some("waiting for the guest to let go")), "{waiting:?}");
     world.qemu.reset(&vm).await.unwrap();

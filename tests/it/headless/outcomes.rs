@@ -54,7 +54,7 @@ async fn errors_go_to_stderr_and_json_to_stdout() {
     let (code, out, err) = call("moon start vm=a --json").await;
     assert_eq!((code, err.as_str()), (2, ""));
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let sentence = "no host is called `moon`: there are far";
+    let sentence = "no host is called `moon`: there is far";
     let wanted = serde_json::json!({
         "host": "moon", "op": "start", "ok": false, "result": null,
         "error": { "kind": "invalid", "message": sentence },

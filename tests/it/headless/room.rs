@@ -29,4 +29,8 @@ async fn a_disk_larger_than_what_is_free_is_made_with_a_word_of_that() {
     let added = vmdeck(&home, "call local add-disk vm=web size=20T --json").await;
     assert!(caution(&added).is_some_and(|told| is_told(&told)), "{added:?}");
     assert_eq!(added.json().pointer("/result/size").and_then(Value::as_u64), Some(20 << 40));
+    let made = vmdeck(&home, "call local create vm=big memory=32M disk=20T --json").await;
+    assert!(caution(&made).is_some_and(|told| is_told(&told)), "{made:?}");
+    let made = vmdeck(&home, "call local create vm=small memory=32M disk=1M --json").await;
+    assert_eq!(caution(&made), None);
 }
