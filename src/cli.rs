@@ -170,7 +170,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// The help of one operation, where `words` name one: `call HOST OP`.
 fn help_of_one(words: &[OsString]) -> Option<String> {
-    let mut plain = words.iter().skip(1).filter_map(|word| word.to_str()).filter(|word| !word.starts_with('-'));
+    let mut after_config = false;
+    let is_plain = |word: &&str| {
+        let is_file = std::mem::replace(&mut after_config, *word == "--config");
+        !is_file && !word.starts_with('-')
+    };
+    let mut plain = words.iter().skip(1).filter_map(|word| word.to_str()).filter(is_plain);
     (plain.next()? == "call").then(|| plain.nth(1)).flatten().and_then(headless::help)
 }
 
@@ -318,6 +323,23 @@ fn settings(config: &Config, file: &Path) -> Result<app::Settings, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn help_of_one_operation_is_found_wherever_its_words_stand() {
+        let help = |words: &str| help_of_one(&words.split(' ').map(OsString::from).collect::<Vec<_>>());
+        let of_create = help("vmdeck call local create --help");
+        assert!(of_create.as_ref().is_some_and(|text| text.contains("create")));
+        for words in
+            ["vmdeck --config c.toml call local create --help", "vmdeck call --config=c local --json create -h"]
+        {
+            assert_eq!(help(words), of_create, "{words}");
+        }
+        for words in
+            ["vmdeck call local --help", "vmdeck hosts local create --help", "vmdeck --config call local create"]
+        {
+            assert_eq!(help(words), None, "{words}");
+        }
+    }
 
     #[test]
     fn no_words_are_what_the_parser_makes_of_none() {
