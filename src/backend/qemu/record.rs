@@ -153,7 +153,10 @@ impl Record {
         };
         let record: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
-            at(before.map(|b| b.matches('\n').count() + 1), error.message())
+            // Where a value is wrong, its key stands before it.
+            let key = before.and_then(|before| before.lines().last()?.trim().strip_suffix('='));
+            let key = key.map(|key| format!("{}: ", key.trim())).unwrap_or_default();
+            at(before.map(|b| b.matches('\n').count() + 1), &format!("{key}{}", error.message()))
         })?;
         let line = |key: &str| text.lines().position(|l| l.trim_start().starts_with(key)).map(|n| n + 1);
         if record.version != 1 {
@@ -334,7 +337,9 @@ note = "keep me"
             why("version = 1", "version = 2"),
             "/m/web/machine.toml:2: version is 2: this vmdeck knows version 1"
         );
-        assert!(why("\"2G\"", "\"2X\"").starts_with("/m/web/machine.toml:5: `2X` is not a size"));
+        assert!(why("\"2G\"", "\"2X\"").starts_with("/m/web/machine.toml:5: memory: `2X` is not a size"));
+        assert!(why("cpus = 2 ", "cpus = true ").starts_with("/m/web/machine.toml:4: cpus: invalid type: boolean"));
+        assert!(why("cpus = 2 ", "# ").ends_with("machine.toml:1: missing field `cpus`"));
         assert!(why("cpus = 2 ", "cpus = = ").starts_with("/m/web/machine.toml:4: "));
         assert!(why("id = \"disk0\"", "id = \"a,b\"").contains("disk id `a,b`"));
     }
