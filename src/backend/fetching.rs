@@ -125,6 +125,9 @@ impl Fetching {
         let order = Order::new(url, name)?;
         fs::create_dir_all(folder).map_err(at(folder))?;
         call.progress(Progress::note(format!("asking {}", order.address.place())));
+        if let Some(name) = order.find(folder) {
+            until_cancelled(folder, &name, &call).await?;
+        }
         let name = if let Some(name) = order.find(folder) {
             check(&name)?;
             name
@@ -137,6 +140,7 @@ impl Fetching {
             let asked = async {
                 let look = look?;
                 check(&look.name)?;
+                until_cancelled(folder, &look.name, &call).await?;
                 fetch::join(&order, &look, folder).await.map(|()| look.name)
             };
             asked.await.inspect_err(|error| {
@@ -153,6 +157,7 @@ impl Fetching {
     /// Goes on with a fetch that has a journal, and follows it.
     pub(super) async fn resume(&self, folder: &Path, name: &str, call: Call) -> Result<()> {
         fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+        until_cancelled(folder, name, &call).await?;
         if Journal::read(folder, name)?.is_none() {
             return Err(Error::not_found(format_args!("{} is not being fetched", clean_line(name))));
         }
@@ -265,10 +270,28 @@ pub(super) fn fetches(folder: &Path) -> Fetches {
     Fetches { open: open.collect(), past: fetch::history(folder) }
 }
 
-/// Passes a wish on to a fetch, whoever began it.
-pub(super) fn wish(folder: &Path, name: &str, wish: Wish) -> Result<()> {
+/// Lets a fetch rest, whoever began it.
+pub(super) fn pause(folder: &Path, name: &str) -> Result<()> {
     fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
-    fetch::ask_to(folder, name, wish)
+    fetch::ask_to(folder, name, Wish::Pause)
+}
+
+/// Ends a fetch, whoever began it; returns when nothing of it is left.
+pub(super) async fn cancel(folder: &Path, name: &str) -> Result<()> {
+    fetch::check_library_name(name).map_err(|why| Error::invalid(format_args!("image: {why}")))?;
+    fetch::cancel(folder, name).await
+}
+
+/// Waits for the end of a fetch that is being cancelled: a new one of its name is not joined to it.
+async fn until_cancelled(folder: &Path, name: &str, call: &Call) -> Result<()> {
+    if !fetch::is_being_cancelled(folder, name) {
+        return Ok(());
+    }
+    call.progress(Progress::note("waiting for the end of the fetch that was cancelled"));
+    tokio::select! {
+        ended = fetch::until_cancelled(folder, name) => ended,
+        () = call.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+    }
 }
 
 /// The fetch of `name`, as one that others see.

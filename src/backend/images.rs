@@ -26,8 +26,8 @@ pub trait Images {
         unsupported(Op::PauseFetch)
     }
 
-    /// Requires [`Op::CancelFetch`]. Asks a fetch, whoever began it, to end and to leave nothing; one that was
-    /// interrupted is thrown away.
+    /// Requires [`Op::CancelFetch`]. Ends a fetch, whoever began it, and leaves nothing of it; one that was interrupted
+    /// is thrown away. Returns when it has ended.
     fn cancel_fetch(&self, _image: &str) -> impl Future<Output = Result<()>> + Send {
         unsupported(Op::CancelFetch)
     }

@@ -6,6 +6,7 @@
 //! reads and hashes nothing twice. Only a whole file whose checksum is right gets its name, in one step; its story
 //! (`.NAME.origin`) stays beside it.
 mod address;
+mod cancel;
 mod checksum;
 mod copy;
 mod ftp;
@@ -30,6 +31,7 @@ mod worker;
 mod writer;
 
 pub use address::Address;
+pub use cancel::{cancel, is_being_cancelled, until_cancelled};
 pub use checksum::{Kind, Sum};
 pub use copy::copy_file;
 pub use history::{history, note_refused};

@@ -1,6 +1,8 @@
 //! A fetch as a process of its own: it belongs to the host and not to a screen, so it outlives whoever asked for it.
 use super::{
-    Address, Fetched, Journal, Options, PART, State, forget,
+    Address, Fetched, Journal, Options, PART, State,
+    cancel::is_being_cancelled,
+    forget,
     history::{self, Came},
     part::{Part, is_free},
     resume_part, settle,
@@ -28,7 +30,7 @@ const BEGINNING: Duration = Duration::from_secs(2);
 /// How long one that is gone may have been at its last word: what is kept apart loses its lock a moment before.
 const LAST_WORD: Duration = Duration::from_millis(500);
 /// The same where it was asked to throw away what came: its history is written first.
-const LAST_DEED: Duration = Duration::from_secs(5);
+pub(super) const LAST_DEED: Duration = Duration::from_secs(5);
 /// How long a process may take to show that it lives, on a machine that is busy.
 const START: Duration = Duration::from_secs(30);
 
@@ -42,11 +44,11 @@ pub enum Wish {
 }
 
 /// A wish is a hidden file beside the journal: it finds the process without a number that may mean another one by now.
-fn wish_path(folder: &Path, name: &str) -> PathBuf {
+pub(super) fn wish_path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!(".{name}.wish"))
 }
 
-fn wish(folder: &Path, name: &str) -> Option<Wish> {
+pub(super) fn wish(folder: &Path, name: &str) -> Option<Wish> {
     match fs::read(wish_path(folder, name)).ok()?.as_slice() {
         b"pause" => Some(Wish::Pause),
         b"cancel" => Some(Wish::Cancel),
@@ -64,6 +66,10 @@ pub fn is_live(folder: &Path, name: &str) -> bool {
 pub fn ask_to(folder: &Path, name: &str, wish: Wish) -> Result<()> {
     if Journal::read(folder, name).is_ok_and(|journal| journal.is_none()) {
         return Err(Error::not_found(format_args!("{} is not being fetched", clean_line(name))));
+    }
+    if is_being_cancelled(folder, name) {
+        let why = || Error::conflict(format_args!("{} is being cancelled", clean_line(name)));
+        return if wish == Wish::Cancel { Ok(()) } else { Err(why()) };
     }
     if is_live(folder, name) {
         let path = wish_path(folder, name);
@@ -137,6 +143,7 @@ pub async fn follow(
     loop {
         // First whether it lives: a journal that is read after that tells how it ended.
         let lives = is_live(folder, name);
+        let is_dropped = is_being_cancelled(folder, name);
         // Its part, and with it the lock, goes a moment before its journal.
         if !lives && settle(folder, name)? {
             return Ok(());
@@ -149,14 +156,13 @@ pub async fn follow(
         gone = gone.filter(|_| !lives);
         match &journal.state {
             _ if lives => progress(journal.progress()),
+            _ if is_dropped && gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_DEED => {}
             state
                 if !has_lived
                     && since.elapsed() < START
                     && (matches!(state, State::Waiting | State::Running)
                         || left.get_or_insert(state.clone()) == state) => {}
-            State::Waiting | State::Running
-                if gone.get_or_insert_with(Stopwatch::start).elapsed()
-                    < if is_cancelled { LAST_DEED } else { LAST_WORD } => {}
+            State::Waiting | State::Running if gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_WORD => {}
             _ => {
                 let why = journal.halt();
                 if matches!(journal.state, State::Stopped(_)) && journal.saved.offset == 0 {
@@ -248,10 +254,11 @@ pub async fn work(
     if let (Some((came, Some(before))), false) = (begun, wish == Some(Wish::Pause) && done.is_err()) {
         history::note_end(folder, name, &before, &came, &done);
     }
-    let _ = fs::remove_file(wish_path(folder, name));
     if done.is_err() && wish == Some(Wish::Cancel) {
         forget(folder, name)?;
     }
+    // As long as it is there, nobody goes on with what is thrown away.
+    let _ = fs::remove_file(wish_path(folder, name));
     done
 }
 

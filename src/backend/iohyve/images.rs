@@ -1,8 +1,8 @@
 use super::{CHANGE, Iohyve, names};
 use crate::{
-    backend::{Call, Images, fetching::wish},
+    backend::{Call, Images, fetching},
     domain::{Error, ErrorKind, Fetches, Image, Prospect, Result, clean_line},
-    fetch::{self, Journal, Order, Wish},
+    fetch::{self, Journal, Order},
 };
 use std::sync::{
     OnceLock,
@@ -95,7 +95,7 @@ impl Images for Iohyve {
     async fn pause_fetch(&self, image: &str) -> Result<()> {
         std::future::ready(match self.has_come(image)? {
             true => Err(Error::conflict(format_args!("{image} has come whole: it cannot rest, only be thrown away"))),
-            false => wish(&self.settings.images, image, Wish::Pause),
+            false => fetching::pause(&self.settings.images, image),
         })
         .await
     }
@@ -103,7 +103,7 @@ impl Images for Iohyve {
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
         match self.has_come(image)? {
             true => self.incoming.drop_waiting(image).await,
-            false => wish(&self.settings.images, image, Wish::Cancel),
+            false => fetching::cancel(&self.settings.images, image).await,
         }
     }
 

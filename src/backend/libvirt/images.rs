@@ -3,13 +3,13 @@ use super::{Libvirt, client::Client, holders::Holders, pools, staged, wire::Volu
 use crate::{
     backend::{
         Call, Images,
-        fetching::{Library, fetches, wish},
+        fetching::{Library, cancel, fetches, pause},
     },
     domain::{
         ByteSize, Error, ErrorKind, Expect, Fetches, Image, Op, Prospect, Result, TaskState, Verdict, check_image_name,
         clean_line,
     },
-    fetch::{Journal, Order, Origin, Wish, check_library_name, move_to_free_name},
+    fetch::{Journal, Order, Origin, check_library_name, move_to_free_name},
     transport::at,
 };
 use futures_util::future::join_all;
@@ -259,14 +259,14 @@ impl Images for Libvirt {
                 let why = format_args!("{image} has come and is being sent: that cannot rest, only be stopped");
                 Err(Error::conflict(why))
             }
-            way => wish(way.folder(), image, Wish::Pause),
+            way => pause(way.folder(), image),
         }
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
         match self.way(&*self.client()?).await {
             Way::Sent(folder) if staged::waits(&folder, image) => self.drop_staged(folder, image).await,
-            way => wish(way.folder(), image, Wish::Cancel),
+            way => cancel(way.folder(), image).await,
         }
     }
 

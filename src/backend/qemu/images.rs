@@ -3,13 +3,13 @@ use super::{ImageKind, Local, Qemu, backing};
 use crate::{
     backend::{
         Call, Images,
-        fetching::{Library, fetches, wish},
+        fetching::{Library, cancel, fetches, pause},
     },
     domain::{
         ByteSize, Error, Expect, Fetches, Image, Partial, Prospect, Result, Stamp, Verdict, VmId, clean_line,
         image_in_use,
     },
-    fetch::{MISMATCH, Origin, Wish, check_library_name, move_to_free_name},
+    fetch::{MISMATCH, Origin, check_library_name, move_to_free_name},
     transport::at,
 };
 use std::{collections::HashMap, fs, io, path::Path, time::UNIX_EPOCH};
@@ -141,11 +141,11 @@ impl Images for Qemu {
     }
 
     async fn pause_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(wish(&self.local.settings.images, image, Wish::Pause)).await
+        std::future::ready(pause(&self.local.settings.images, image)).await
     }
 
     async fn cancel_fetch(&self, image: &str) -> Result<()> {
-        std::future::ready(wish(&self.local.settings.images, image, Wish::Cancel)).await
+        cancel(&self.local.settings.images, image).await
     }
 
     async fn resume_fetch(&self, image: &str, call: Call) -> Result<Image> {

@@ -1,6 +1,7 @@
 //! Fetching, against a server on loopback that keeps the rules, and breaks them.
 mod again;
 mod calls;
+mod cancelled;
 mod file;
 mod ftp;
 mod hostile;

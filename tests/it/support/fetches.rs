@@ -3,6 +3,7 @@ use super::{
     http::{Gate, Http, Step, answer, range, resumable},
     qemu::{World, eventually},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -91,8 +92,13 @@ pub(crate) fn processes(folder: &Path, name: &str) -> Vec<i32> {
 }
 
 pub(crate) fn kill(folder: &Path, name: &str) {
-    for pid in processes(folder, name).into_iter().filter_map(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    signal(folder, name, Signal::KILL);
+}
+
+/// Lets the process of a fetch stand still, or go on.
+pub(crate) fn signal(folder: &Path, name: &str, signal: Signal) {
+    for pid in processes(folder, name).into_iter().filter_map(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
     }
 }
 
