@@ -75,7 +75,7 @@ impl App {
     fn vm_refusal(&self, host: &HostState, machine: &Machine, op: Op) -> Option<String> {
         let power = machine.vm.power();
         if let Some(why) = host.refusal(op) {
-            return Some(why + &self.instead(host, power, op));
+            return Some(why + &self.instead(host, machine, op));
         }
         if let Some(task) = self.tasks.of(host.id(), &machine.vm.id).filter(|t| t.op == op && op.is_change()) {
             return Some(format!("{}: this is under way already", task.title));
@@ -86,12 +86,12 @@ impl App {
         let never = never.map(|why| format!("; {why}")).unwrap_or_default();
         let asleep = machine.vm.remark.as_deref().filter(|_| is_resumed && power == PowerState::Paused);
         let why = asleep.map_or_else(|| why.to_owned(), |word| why.replacen("paused", word, 1));
-        Some(format!("{}: {why}{never}{}", machine.vm.name, self.instead(host, power, op)))
+        Some(format!("{}: {why}{never}{}", machine.vm.name, self.instead(host, machine, op)))
     }
 
     /// The keys of what can be done in place of `op`: ` · X power off`.
-    fn instead(&self, host: &HostState, power: PowerState, op: Op) -> String {
-        let can = |op: &&Op| host.refusal(**op).is_none() && op.allowed(power).is_ok();
+    fn instead(&self, host: &HostState, machine: &Machine, op: Op) -> String {
+        let can = |op: &&Op| host.refusal(**op).is_none() && machine.vm.allows(**op).is_ok();
         let key = |op: &Op| {
             let wanted = if *op == Op::Resume { Op::Pause } else { *op };
             let binding = BINDINGS.iter().find(|b| b.scope == Scope::Machines && b.requires == Some(wanted))?;
@@ -102,7 +102,7 @@ impl App {
             };
             Some(format!(" · {} {words}", self.settings.keymap.first(binding.action)))
         };
-        op.instead(power).iter().filter(can).filter_map(key).collect()
+        op.instead(machine.vm.power()).iter().filter(can).filter_map(key).collect()
     }
 
     /// Why this request cannot be sent now, if so: looked at again after every confirmation.

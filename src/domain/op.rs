@@ -146,6 +146,29 @@ impl Op {
         Err(why)
     }
 
+    /// Whether it can be done only where the machine's record is read.
+    pub(super) const fn needs_record(self) -> bool {
+        matches!(
+            self,
+            Self::Start
+                | Self::Install
+                | Self::InsertImage
+                | Self::EjectImage
+                | Self::ListDisks
+                | Self::AddDisk
+                | Self::ResizeDisk
+                | Self::RemoveDisk
+                | Self::ListProperties
+                | Self::SetProperty
+                | Self::ListSnapshots
+                | Self::TakeSnapshot
+                | Self::RevertSnapshot
+                | Self::RemoveSnapshot
+                | Self::Clone
+                | Self::Migrate
+        )
+    }
+
     /// What may serve a person who cannot have this, of a machine in this state: as far as its host can do it.
     pub const fn instead(self, power: PowerState) -> &'static [Self] {
         use PowerState as P;

@@ -67,6 +67,9 @@ impl Vm {
     /// The detail that tells why it, or its record, cannot be read.
     pub const PROBLEM: &str = "Problem";
 
+    /// The remark of one whose record cannot be read: [`Vm::PROBLEM`] has the reason.
+    pub const UNREADABLE: &str = "unreadable";
+
     /// A machine of which only the name is known yet.
     pub fn named(name: &str) -> Self {
         Self { id: name.into(), name: name.to_owned(), ..Self::default() }
@@ -77,12 +80,20 @@ impl Vm {
     }
 
     /// Whether it can take the operation as it is now; the words say why not. What is held can be taken out of memory, and
-    /// its loader may ask on the console.
-    pub fn allows(&self, op: Op) -> Result<(), &'static str> {
+    /// its loader may ask on the console. What needs its record cannot be had where that is not read.
+    pub fn allows(&self, op: Op) -> Result<(), &str> {
         match op {
             Op::PowerOff | Op::OpenConsole if self.is_held => Ok(()),
-            _ => op.allowed(self.power()),
+            _ => op.allowed(self.power()).and_then(|()| self.is_read_for(op)),
         }
+    }
+
+    fn is_read_for(&self, op: Op) -> Result<(), &str> {
+        if self.remark.as_deref() != Some(Self::UNREADABLE) || !op.needs_record() {
+            return Ok(());
+        }
+        let problem = self.details.iter().find(|(label, _)| label == Self::PROBLEM);
+        Err(problem.map_or("its record cannot be read", |(_, why)| why))
     }
 
     /// The group that its host keeps it in, where that has groups.
@@ -139,6 +150,22 @@ mod tests {
         vm.is_held = true;
         assert_eq!([Op::PowerOff, Op::OpenConsole, Op::Start].map(|op| vm.allows(op)), [Ok(()); 3]);
         assert_eq!(vm.allows(Op::ShutDown), Err("it is off"));
+    }
+
+    #[test]
+    fn what_needs_a_record_that_cannot_be_read_is_refused_with_the_reason() {
+        let details = vec![(Vm::PROBLEM.into(), "vm.toml: line 1".to_owned())];
+        let mut vm =
+            Vm { power: Some(PowerState::Off), remark: Some(Vm::UNREADABLE.into()), details, ..Vm::named("web") };
+        for op in [Op::Start, Op::Install, Op::AddDisk, Op::ResizeDisk, Op::RemoveDisk, Op::ListDisks, Op::SetProperty]
+        {
+            assert_eq!(vm.allows(op), Err("vm.toml: line 1"), "{op:?}");
+        }
+        assert_eq!((vm.allows(Op::Delete), vm.allows(Op::PowerOff)), (Ok(()), Err("it is off")));
+        vm.power = Some(PowerState::Running);
+        assert_eq!([Op::PowerOff, Op::ShutDown, Op::OpenConsole].map(|op| vm.allows(op)), [Ok(()); 3]);
+        vm.remark = Some("no answer".into());
+        assert_eq!(vm.allows(Op::AddDisk), Ok(()), "its record is there");
     }
 
     #[test]

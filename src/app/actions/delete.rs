@@ -59,7 +59,7 @@ impl App {
             typed.toggle = Some(Toggle::new("Its disks", "delete them for ever", "keep their files"));
         }
         let (id, vm) = (host.id().clone(), vm.id.clone());
-        let can = |op| host.capabilities().is_some_and(|c| c.check(op).is_ok());
+        let can = |op| host.capabilities().is_some_and(|c| c.check(op).is_ok()) && machine.vm.allows(op).is_ok();
         let is_fresh = machine.disks.is_some() && self.shows_details();
         let asks_disks = can(Op::ListDisks) && keeps != Some(true) && !is_fresh && !self.is_wary(&id);
         let has_snapshots = can(Op::ListSnapshots);

@@ -106,6 +106,24 @@ fn a_refusal_names_the_keys_of_what_can_be_done() {
 }
 
 #[test]
+fn what_a_machine_that_cannot_be_read_lacks_is_said_and_it_can_be_deleted() {
+    let mut app = fleet();
+    let details = vec![(Vm::PROBLEM.into(), "vm.toml: line 1: no value".to_owned())];
+    let remark = Some(Vm::UNREADABLE.to_owned());
+    let bad = Vm { remark, details, ..vm("bad", PowerState::Off) };
+    tell(&mut app, "local", HostEvent::Vm(Box::new(bad)));
+    select(&mut app, "bad");
+    for key in ["s", "+", "i", "a", "-", "e"] {
+        assert_eq!(press(&mut app, key), [], "{key}");
+        assert!(said(&app).starts_with("bad: vm.toml: line 1: no value"), "{key}: {}", said(&app));
+        assert!(app.dialog.is_none(), "{key}");
+    }
+    assert_eq!(press(&mut app, "D"), [], "what it has is not asked for");
+    let effects = press(&mut app, "b a d enter");
+    assert_eq!(effects, call(Request::Delete { vm: "bad".into(), keep_disks: false }));
+}
+
+#[test]
 fn the_same_change_is_not_asked_for_twice() {
     let mut app = fleet();
     select(&mut app, "web2");
