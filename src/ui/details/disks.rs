@@ -2,7 +2,7 @@ use super::Page;
 use crate::{
     app::{App, HostState, Machine},
     domain::{DiskKind, Op, clean_line},
-    ui::Theme,
+    ui::{Theme, widget::cut_middle},
 };
 use ratatui::text::{Line, Span};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 /// The column of what is told of a drive, below its name: two sizes fit beside it on the narrowest pane.
 const INDENT: u16 = 4;
 
-/// Two lines a drive: what it is, and how large it is or what lies in it.
+/// A drive: what it is, how large it is, and what lies behind it or in it.
 pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, theme: &Theme) -> Page {
     let mut page = Page::default();
     let Some(disks) = machine.disks.as_deref() else {
@@ -50,10 +50,10 @@ pub(super) fn page(app: &App, host: &HostState, machine: &Machine, width: u16, t
                 let size = |s: Option<crate::domain::ByteSize>| s.map_or_else(|| "–".to_owned(), |s| s.to_string());
                 let sizes = format!("{} virtual, {} real", size(disk.virtual_size), size(disk.real_size));
                 page.text(&sizes, width, INDENT, theme.text);
-                // Where a host knows no sizes, what lies behind a disk is all there is to tell.
-                let is_measured = disk.virtual_size.or(disk.real_size).is_some();
-                if let Some(medium) = medium.filter(|_| is_selected || !is_measured) {
-                    page.text(&medium, width, INDENT, theme.dim);
+                // In full of the one that is selected, else on one line.
+                if let Some(medium) = medium {
+                    let room = if is_selected { u16::MAX } else { width.saturating_sub(INDENT) };
+                    page.text(&cut_middle(&medium, room), width, INDENT, theme.dim);
                 }
             }
             DiskKind::Cdrom => page.text(medium.as_deref().unwrap_or("empty"), width, INDENT, theme.text),

@@ -13,6 +13,6 @@ pub(crate) use gauge::{bar, draw_bar, gauge};
 pub(crate) use input::window;
 pub(crate) use put::{Pen, put};
 pub(crate) use spark::{bars, spark, top};
-pub(crate) use text::{as_of, clock, cut, dated, day, fit, fit_right, when};
+pub(crate) use text::{as_of, clock, cut, cut_middle, dated, day, fit, fit_right, when};
 pub(crate) use words::{power, uptime};
 pub(crate) use wrap::wrap;

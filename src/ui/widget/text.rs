@@ -31,6 +31,20 @@ pub(super) fn shortened(text: &str, width: u16) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// At most `width` columns of a path: the file's name stays, and as much as there is room for of where it lies.
+pub(crate) fn cut_middle(path: &str, width: u16) -> String {
+    let path = clean_line(path);
+    if path.width() <= width.into() {
+        return path.into_owned();
+    }
+    let (folder, name) = path.rfind('/').map_or((&*path, ""), |at| path.split_at(at));
+    match u16::try_from(name.width()).ok().and_then(|name| width.checked_sub(name)) {
+        // A letter or two tell nothing of a folder.
+        Some(room) if !name.is_empty() && room > 2 => cut(folder, room) + name,
+        _ => cut(if name.is_empty() { &path } else { name.trim_start_matches('/') }, width),
+    }
+}
+
 /// [`cut`], and filled up with spaces at the right.
 pub(crate) fn fit(text: &str, width: u16) -> String {
     let mut text = cut(text, width);
@@ -96,6 +110,14 @@ mod tests {
         assert_eq!(cut("a\x1b[2Jb", 10), "a [2Jb");
         assert_eq!(cut("abc", 0), "");
         assert_eq!(fit("e\u{301}a", 3).width(), 3);
+    }
+
+    #[test]
+    fn of_a_path_the_name_of_the_file_stays() {
+        assert_eq!(cut_middle("/var/lib/vmdeck/web1/disk0.qcow2", 20), "/var/li…/disk0.qcow2");
+        assert_eq!(cut_middle("/a/disk0.qcow2", 20), "/a/disk0.qcow2");
+        assert_eq!(cut_middle("zroot/vm/a-very-long-name-of-a-volume", 12), "a-very-long…");
+        assert_eq!(cut_middle("a-very-long-name", 8), "a-very-…");
     }
 
     #[test]
