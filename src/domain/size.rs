@@ -56,6 +56,25 @@ impl ByteSize {
     }
 }
 
+impl ByteSize {
+    /// Without tenths, rounded: `128 GiB` of 127.5 GiB.
+    pub fn whole(self) -> String {
+        format!("{} {}", self.wholes(self.unit()), UNITS.get(self.unit()).unwrap_or(&"B"))
+    }
+
+    /// [`Self::number_beside`] without tenths.
+    pub fn whole_beside(self, whole: Self) -> String {
+        match self.wholes(whole.unit()) {
+            0 if self.0 > 0 => "<1".to_owned(),
+            number => number.to_string(),
+        }
+    }
+
+    fn wholes(self, unit: usize) -> u128 {
+        (u128::from(self.0) + (1_u128 << (10 * unit) >> 1)) >> (10 * unit)
+    }
+}
+
 /// Prints with at most one digit behind the point, none when it is 0.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 struct Tenths(u128);
@@ -141,6 +160,14 @@ mod tests {
         for wrong in ["", "G", "-1G", "1,5G", "20X", "1.5", "1e9", "20GG", "1.G", "20iB", "99999999E", "2Gi"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn where_there_is_little_room_sizes_are_rounded_not_cut() {
+        const M: u64 = 1 << 20;
+        assert_eq!([3 * M / 2, 255 * M / 2, 20 << 30].map(|n| ByteSize(n).whole()), ["2 MiB", "128 MiB", "20 GiB"]);
+        let beside = |used| ByteSize(used).whole_beside(ByteSize(3 * M / 2));
+        assert_eq!([0, M / 5, M, 72 * M / 2 + M / 5].map(beside), ["0", "<1", "1", "36"]);
     }
 
     #[test]

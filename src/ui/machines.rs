@@ -88,21 +88,22 @@ impl Widths {
         let mut text = String::new();
         for (cell, (_, width)) in cells.zip(self.layout.numbers).take(self.numbers) {
             text.extend(std::iter::repeat_n(' ', self.layout.gap.into()));
-            text.push_str(&fit_right(&whole(cell, width), width));
+            text.push_str(&fit_right(cell, width));
         }
         text
     }
 }
 
-/// `cell` without the tenths of its numbers, where it would not fit with them.
-fn whole(cell: &str, width: u16) -> String {
-    if cell.width() <= width.into() {
-        return cell.to_owned();
+/// The first of `forms` that fits, each of fewer digits than the one before.
+fn fitting<const N: usize>(forms: [String; N], width: u16) -> String {
+    let mut last = String::new();
+    for form in forms {
+        last = form;
+        if last.width() <= width.into() {
+            break;
+        }
     }
-    let mut parts = cell.split('.');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    text.extend(parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())));
-    text
+    last
 }
 
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme, viewport: &mut Viewport) {
@@ -170,11 +171,17 @@ fn row(mut pen: Pen<'_>, app: &App, (host, machine): (&HostState, &Machine), at:
         pen.fit(host.id().as_str(), widths.host, plain);
     }
     let (glyph, style, word) = state(app, host, machine, theme);
+    let numbers = widths.numbers(cells(app, (host, machine), widths.layout, theme).iter().map(String::as_str));
+    // A long state takes the blanks before the first number, all but one.
+    let blanks = numbers.len() - numbers.trim_start_matches(' ').len();
+    let room = widths.state - 2;
+    let word = words_of(&word, room + u16::try_from(blanks.saturating_sub(1)).unwrap_or(0));
+    let over = word.width().saturating_sub(room.into());
     pen.skip(2);
     pen.put(glyph, style);
     pen.skip(1);
-    pen.fit(&words_of(&word, widths.state - 2), widths.state - 2, if is_old { theme.dim } else { style });
-    pen.put(&widths.numbers(cells(app, (host, machine), theme).iter().map(String::as_str)), plain);
+    pen.fit(&word, room + u16::try_from(over).unwrap_or(0), if is_old { theme.dim } else { style });
+    pen.put(numbers.get(over..).unwrap_or_default(), plain);
 }
 
 /// The words of `text` that fit whole, and `…` for the rest: half a word or half a number tells something else.
@@ -199,13 +206,21 @@ fn beside(group: &str, left: usize, theme: &Theme) -> String {
     }
 }
 
-fn cells(app: &App, (host, machine): (&HostState, &Machine), theme: &Theme) -> [String; 4] {
+fn cells(app: &App, (host, machine): (&HostState, &Machine), layout: &Layout, theme: &Theme) -> [String; 4] {
+    let [_, (_, memory_width), (_, disk_width), _] = layout.numbers;
     let dash = if theme.ascii { "-" } else { "–" };
     let unknown = || dash.to_owned();
     let vm = &machine.vm;
     let figures = machine.figures.as_deref().copied().filter(|_| !is_old(host)).unwrap_or_default();
     let memory = match (figures.memory.map(ByteSize), vm.memory.map(ByteSize)) {
-        (Some(used), Some(total)) => format!("{}/{total}", used.number_beside(total)),
+        (Some(used), Some(total)) => fitting(
+            [
+                format!("{}/{total}", used.number_beside(total)),
+                format!("{}/{total}", used.whole_beside(total)),
+                format!("{}/{}", used.whole_beside(total), total.whole()),
+            ],
+            memory_width,
+        ),
         (None, Some(total)) => format!("{dash}/{total}"),
         (Some(used), None) => used.to_string(),
         (None, None) => unknown(),
@@ -213,7 +228,7 @@ fn cells(app: &App, (host, machine): (&HostState, &Machine), theme: &Theme) -> [
     [
         figures.cpu.map_or_else(unknown, |c| format!("{c:.0} %")),
         memory,
-        vm.disk.map_or_else(unknown, |d| ByteSize(d).to_string()),
+        vm.disk.map(ByteSize).map_or_else(unknown, |d| fitting([d.to_string(), d.whole()], disk_width)),
         up_for(app, host, machine).unwrap_or_else(unknown),
     ]
 }

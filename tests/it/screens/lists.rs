@@ -31,7 +31,7 @@ fn no_column_is_lost_with_several_hosts() {
     let figures = Figures { memory: Some((127 << 30) + (1 << 29)), ..Figures::default() };
     tell(&mut app, "local", HostEvent::Figures(vec![("large".into(), figures)]));
     let text = screen(&mut app, 120, 40);
-    assert!(text.contains(" 127/128 GiB 1023 GiB   3d 4h"), "{text}");
+    assert!(text.contains(" 128/128 GiB 1024 GiB   3d 4h"), "{text}");
 }
 
 /// Where names have room to spare, what a state is called is told whole; its column stands where it stood before.
@@ -39,13 +39,46 @@ fn no_column_is_lost_with_several_hosts() {
 fn a_long_state_has_the_room_that_names_leave() {
     let mut app = empty();
     let watched = Vm { power: None, remark: Some("watched by others".to_owned()), ..vm("web1", PowerState::Running) };
-    for (width, shown) in [(80, "? watched by…  "), (100, "? watched by others  "), (109, "? watched by others  ")] {
+    for (width, shown) in
+        [(80, "? watched by others  "), (100, "? watched by others  "), (109, "? watched by others  ")]
+    {
         up(&mut app, "local", vec![vm("web1", PowerState::Running)]);
         let before = screen(&mut app, width, 24);
         up(&mut app, "local", vec![watched.clone()]);
         let text = screen(&mut app, width, 24);
         assert!(text.contains(shown) && text.contains(" 3d 4h"), "{width}: {text}");
         assert_eq!(before.lines().nth(2), text.lines().nth(2), "the headings");
+    }
+}
+
+/// A state that is longer than its column goes on over the blanks before the numbers; it touches none.
+#[test]
+fn a_long_state_takes_the_blanks_before_the_numbers() {
+    for app in [&mut empty(), &mut fleet()] {
+        let watched = Vm { power: None, remark: Some("watched by others".to_owned()), ..vm("w", PowerState::Running) };
+        up(app, "local", vec![watched]);
+        for (width, height) in [(80, 24), (120, 40)] {
+            let text = screen(app, width, height);
+            assert!(text.contains("? watched by others ") && text.contains(" 3d 4h"), "{width}: {text}");
+        }
+        let busy = Figures { cpu: Some(100.0), ..Figures::default() };
+        tell(app, "local", HostEvent::Figures(vec![("w".into(), busy)]));
+        let text = screen(app, 80, 24);
+        assert!(text.contains("? watched by… ") && text.contains(" 100 % "), "{text}");
+    }
+}
+
+/// What there is no room for is left away; what is shown is true.
+#[test]
+fn narrow_cells_are_not_rounded_to_something_else() {
+    let mut app = empty();
+    let small = Vm { memory: Some(3 << 19), ..vm("small", PowerState::Running) };
+    up(&mut app, "local", vec![small]);
+    let used = Figures { memory: Some((36 << 20) + (200 << 10)), ..Figures::default() };
+    tell(&mut app, "local", HostEvent::Figures(vec![("small".into(), used)]));
+    for (width, shown) in [(60, " 36/1.5 MiB"), (120, " 36.2/1.5 MiB")] {
+        let text = screen(&mut app, width, 24);
+        assert!(text.contains(shown), "{width}: {text}");
     }
 }
 
