@@ -119,8 +119,7 @@ fn yes_no(theme: &Theme, is_yes: bool, yes: (&str, &str), no: &str) -> Line<'sta
 }
 
 fn confirm(sheet: &mut Sheet<'_>, confirm: &Confirm) {
-    let theme = sheet.theme;
-    sheet.text(&confirm.question, theme.selected, 0);
+    sheet.question(&confirm.question);
     if !confirm.notes.is_empty() {
         sheet.gap();
     }
@@ -147,7 +146,7 @@ fn toggle(sheet: &mut Sheet<'_>, toggle: &Toggle) {
 
 fn typed(sheet: &mut Sheet<'_>, typed: &Typed) {
     let theme = sheet.theme;
-    sheet.text(&typed.question, theme.selected, 0);
+    sheet.question(&typed.question);
     if typed.told().next().is_some() {
         sheet.gap();
     }

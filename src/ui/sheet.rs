@@ -1,7 +1,7 @@
 //! The page of a dialog: lines of content that scroll, and a line of buttons that never does.
 use super::{
     Theme, plain,
-    widget::{centered, wrap},
+    widget::{centered, cut, wrap},
 };
 use crate::app::dialog::{Note, Tone};
 use ratatui::{
@@ -25,13 +25,15 @@ pub(super) struct Sheet<'a> {
     focus: usize,
     /// How many lines a person has scrolled away.
     pub(super) scrolled: usize,
+    /// What is asked in the first lines: it is the title where they are scrolled away.
+    question: Option<String>,
 }
 
 impl<'a> Sheet<'a> {
     /// Wide enough for `wanted` columns where `area` has them.
     pub(super) fn new(theme: &'a Theme, area: Rect, wanted: u16) -> Self {
         let width = wanted.min(area.width.saturating_sub(6)).max(20);
-        Self { theme, width, lines: Vec::new(), cursor: None, focus: 0, scrolled: 0 }
+        Self { theme, width, lines: Vec::new(), cursor: None, focus: 0, scrolled: 0, question: None }
     }
 
     pub(super) fn line(&mut self, line: impl Into<Line<'a>>) {
@@ -48,6 +50,12 @@ impl<'a> Sheet<'a> {
         for part in wrap(&plain::sentence(text, self.theme.ascii), room) {
             self.line(Line::from(vec![Span::raw(" ".repeat(indent.into())), Span::styled(part, style)]));
         }
+    }
+
+    /// What the dialog asks, before all else.
+    pub(super) fn question(&mut self, text: &str) {
+        self.text(text, self.theme.selected, 0);
+        self.question = Some(plain::sentence(text, self.theme.ascii).into_owned());
     }
 
     pub(super) fn note(&mut self, note: &Note) {
@@ -71,11 +79,14 @@ impl<'a> Sheet<'a> {
         let place = centered(area, self.width + 4, count.saturating_add(4));
         frame.render_widget(Clear, place);
         halve(frame, place);
-        let inside = super::pane::bordered(frame, place, Some(title), self.theme.accent, self.theme);
-        let room = usize::from(inside.height.saturating_sub(2));
+        let room = usize::from(place.height.saturating_sub(4));
         let last = self.lines.len();
         // One line below the focus stays in view: the sentence about it.
         let skipped = (self.focus + 2).min(last).saturating_sub(room).max(self.scrolled.min(last.saturating_sub(room)));
+        let asked =
+            self.question.filter(|_| skipped > 0).map(|question| cut(&question, place.width.saturating_sub(18)));
+        let title = asked.as_deref().unwrap_or(title);
+        let inside = super::pane::bordered(frame, place, Some(title), self.theme.accent, self.theme);
         let inner = Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
         for (line, row) in self.lines.iter().skip(skipped).take(room).zip(inner.rows()) {
             line.render(row, frame.buffer_mut());

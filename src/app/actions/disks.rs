@@ -2,9 +2,9 @@
 use crate::{
     app::{
         App, Effect, Tab,
-        dialog::{Body, Confirm, Dialog, Grow, Note, Purpose, Toggle, Typed},
+        dialog::{Body, Choose, Confirm, Dialog, Grow, Note, Purpose, Toggle, Typed},
     },
-    domain::{Disk, DiskKind, HostId, Op, PowerState, Request, VmId, clean_line},
+    domain::{Choice, Disk, DiskKind, HostId, Op, PowerState, Request, VmId, clean_line},
 };
 
 impl App {
@@ -58,10 +58,10 @@ impl App {
             }
             [one] => Some(self.removal(&dialog, one)),
             _ => {
-                dialog.body = Body::Choose(crate::app::dialog::Choose::new(
-                    disks.iter().map(|d| crate::domain::Choice::new(d.id.as_str(), &words(d))).collect(),
-                    "remove",
-                ));
+                let wide = disks.iter().filter_map(|disk| disk.virtual_size).map(|size| size.to_string().len());
+                let wide = wide.max().unwrap_or(0);
+                let choice = |disk: &&Disk| Choice::new(disk.id.as_str(), &words(disk, wide));
+                dialog.body = Body::Choose(Choose::new(disks.iter().map(choice).collect(), "remove"));
                 Some(dialog)
             }
         };
@@ -103,7 +103,7 @@ impl App {
         let runs = machine.is_some_and(|m| m.vm.power() != PowerState::Off);
         let lost = "The machine runs: what the guest has not written there is lost.";
         let file = disk.medium.as_deref().map(|file| Note::aside(clean_line(file)));
-        let all = [Some(Note::plain(words(disk))), file, runs.then(|| Note::warning(lost))];
+        let all = [Some(Note::plain(words(disk, 0))), file, runs.then(|| Note::warning(lost))];
         all.into_iter().flatten().chain(self.caution(host, Op::RemoveDisk)).collect()
     }
 
@@ -114,9 +114,10 @@ impl App {
     }
 }
 
-/// `20 GiB  qcow2, virtio`.
-fn words(disk: &Disk) -> String {
-    let size = disk.virtual_size.map(|s| s.to_string());
+/// `20 GiB  qcow2, virtio`: the size at the right of `wide` columns.
+fn words(disk: &Disk, wide: usize) -> String {
+    let size = disk.virtual_size.map_or_else(String::new, |size| size.to_string());
+    let size = Some(format!("{size:>wide$}")).filter(|size| !size.is_empty());
     let kind: Vec<_> = [&disk.format, &disk.bus].into_iter().flatten().map(String::as_str).collect();
     let kind = Some(kind.join(", ")).filter(|k| !k.is_empty());
     clean_line(&[size, kind].into_iter().flatten().collect::<Vec<_>>().join("  ")).into_owned()

@@ -1,7 +1,7 @@
 //! Dialogs that ask for a yes, a name or one of a list.
 use crate::support::{
     screen::screen,
-    world::{call, known_world, minus, press, reply, select, text, world},
+    world::{call, disk, known_world, minus, press, reply, select, text, world},
 };
 use vmdeck::{
     app::Message,
@@ -35,6 +35,19 @@ fn delete() {
     text(&mut app, "wex");
     press(&mut app, "down enter");
     insta::assert_snapshot!("delete_other_name", screen(&mut app, 120, 40));
+}
+
+/// Where the question is scrolled away, it stands in the border.
+#[test]
+fn what_is_deleted_is_named_on_the_smallest_terminal() {
+    let mut app = known_world();
+    let disks = ["disk0", "disk1", "disk2", "disk3"].map(|id| disk(id, 1 << 30, 1 << 30)).to_vec();
+    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), disks)));
+    select(&mut app, "web2");
+    press(&mut app, "D");
+    let shown = screen(&mut app, 60, 15);
+    assert!(shown.contains("Delete web2 on local?") && shown.contains("more"), "{shown}");
+    assert!(screen(&mut app, 80, 24).contains("Delete a machine"));
 }
 
 #[test]
