@@ -10,6 +10,7 @@ mod listing;
 mod look_ahead;
 mod machine;
 mod message;
+mod names;
 mod nodes;
 mod notices;
 mod refusal;

@@ -17,7 +17,7 @@ impl App {
     pub(super) fn create_on(&mut self, host: HostId, image: Option<String>) -> Vec<Effect> {
         let title = format!("New machine on {host}");
         let body = Body::Reading("asking the host what a machine needs");
-        let machines = self.hosts.get(&host).map(|h| h.machines().map(|m| m.vm.name.clone()).collect());
+        let machines = self.hosts.get(&host).map(|h| h.machine_names(None));
         let purpose = Purpose::Create { image, machines: machines.unwrap_or_default() };
         let dialog = Dialog::new(title, host, purpose, body);
         self.open_and_ask(dialog, Request::Form { op: Op::Create, vm: None })

@@ -265,8 +265,18 @@ impl App {
             *free = self.hosts.get(&dialog.host).and_then(HostState::storage_left);
             return dialog.tell();
         }
-        let (Purpose::Grow(vm) | Purpose::Delete(vm)) = &dialog.purpose else { return };
         let Some(host) = self.hosts.get(&dialog.host) else { return };
+        match &mut dialog.purpose {
+            Purpose::Create { machines, .. } | Purpose::Clone { machines, .. } => *machines = host.machine_names(None),
+            Purpose::RenameMachine { vm, machines } => {
+                let own = host.machine(vm).map(|machine| machine.vm.name.as_str());
+                *machines = host.machine_names(own);
+            }
+            Purpose::Rename { image, images } => *images = host.image_names(image),
+            _ => {}
+        }
+        dialog.tell();
+        let (Purpose::Grow(vm) | Purpose::Delete(vm)) = &dialog.purpose else { return };
         let Some(machine) = host.machine(vm) else { return };
         match &mut dialog.body {
             Body::Grow(grow) => {

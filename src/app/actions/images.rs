@@ -152,7 +152,7 @@ impl App {
     pub(super) fn image_rename(&mut self) -> Vec<Effect> {
         let Some((host, image)) = self.chosen_image() else { return Vec::new() };
         let state = self.hosts.get(&host);
-        let images = state.iter().flat_map(|s| s.images.iter().flatten()).map(|i| i.name.clone()).collect();
+        let images = state.map(|state| state.image_names(&image.name)).unwrap_or_default();
         let field = FieldSpec::new("name", "New name", FieldKind::ImageName).default(&*image.name);
         let purpose = Purpose::Rename { image: image.name.clone(), images };
         let title = format!("Rename {} on {host}", clean_line(&image.name));

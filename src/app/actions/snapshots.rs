@@ -106,15 +106,13 @@ impl App {
     pub(super) fn name_machine(&mut self, action: Action) -> Vec<Effect> {
         let Some((host, machine)) = self.selected() else { return Vec::new() };
         let (id, vm, name) = (host.id().clone(), machine.vm.id.clone(), machine.vm.name.clone());
-        let machines = host.machines().map(|m| m.vm.name.clone());
         let (title, purpose, body) = if action == Action::Clone {
             let free =
                 (2..1000).map(|n| format!("{name}-{n}")).find(|name| host.machine(&name.as_str().into()).is_none());
             let body = name_form("Name of the copy", free.unwrap_or_default(), "clone");
-            (format!("Clone {name} on {id}"), Purpose::Clone { vm, machines: machines.collect() }, body)
+            (format!("Clone {name} on {id}"), Purpose::Clone { vm, machines: host.machine_names(None) }, body)
         } else {
-            // Its own is none that stands in the way.
-            let machines = machines.filter(|other| *other != name).collect();
+            let machines = host.machine_names(Some(&name));
             let title = format!("Rename {name} on {id}");
             (title, Purpose::RenameMachine { vm, machines }, name_form("New name", name, "rename"))
         };

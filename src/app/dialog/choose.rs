@@ -43,6 +43,9 @@ impl Choose {
             }
             KeyCode::Up | KeyCode::BackTab => self.at = self.at.saturating_sub(1),
             KeyCode::Down | KeyCode::Tab => self.at = (self.at + 1).min(last),
+            // They are the list's: a filter is a few letters, and one key clears it.
+            KeyCode::Home => self.at = 0,
+            KeyCode::End => self.at = last,
             KeyCode::PageUp => self.at = self.at.saturating_sub(10),
             KeyCode::PageDown => self.at = (self.at + 10).min(last),
             _ => {

@@ -35,6 +35,8 @@ pub struct Field {
     is_touched: bool,
     /// Another field takes its place, so that it may be empty.
     is_replaced: bool,
+    /// What else stands against its value: a name that is taken.
+    pub(super) objection: Option<String>,
 }
 
 impl Field {
@@ -51,7 +53,8 @@ impl Field {
             }
             _ => Content::Line(Input::from(before.as_str())),
         };
-        let mut field = Self { spec, content, before, is_visited: false, is_touched: false, is_replaced: false };
+        let mut field =
+            Self { spec, content, before, is_visited: false, is_touched: false, is_replaced: false, objection: None };
         field.begin();
         field
     }
@@ -111,7 +114,7 @@ impl Field {
         if value.is_empty() && self.is_replaced {
             return None;
         }
-        let fault = self.spec.check(&value).err();
+        let fault = self.spec.check(&value).err().or_else(|| self.objection.clone());
         fault.filter(|_| self.is_visited || !value.is_empty())
     }
 
@@ -142,6 +145,14 @@ impl Field {
             Content::Pick { choices, at } => match key.code {
                 KeyCode::Left => {
                     *at = at.checked_sub(1).unwrap_or(choices.len().saturating_sub(1));
+                    true
+                }
+                KeyCode::Home => {
+                    *at = 0;
+                    true
+                }
+                KeyCode::End => {
+                    *at = choices.len().saturating_sub(1);
                     true
                 }
                 KeyCode::Right | KeyCode::Char(' ') => {

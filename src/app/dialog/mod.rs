@@ -183,9 +183,10 @@ impl Dialog {
         self.tell();
     }
 
-    /// Says below a form's fields what follows from them.
+    /// Says at a form's fields and below them what follows from them.
     pub(in crate::app) fn tell(&mut self) {
         if let Body::Form(form) = &mut self.body {
+            self.purpose.object(form);
             form.notes = self.purpose.notes(form);
         }
     }

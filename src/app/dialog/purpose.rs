@@ -1,6 +1,6 @@
 use super::{Form, Note, Tone};
 use crate::{
-    app::Sight,
+    app::{Sight, names::Names},
     domain::{
         ByteSize, DiskId, HostId, NodeId, Prospect, QuestionKind, Request, SetupReport, Values, VmId, clean_line,
         unpacked_name, wishes,
@@ -24,7 +24,7 @@ pub enum Purpose {
     /// `image`: what the machine is to be installed from; `machines`: the names that are taken.
     Create {
         image: Option<String>,
-        machines: Vec<String>,
+        machines: Names,
     },
     /// The toggle: keep the disks.
     Delete(VmId),
@@ -39,7 +39,7 @@ pub enum Purpose {
     },
     Rename {
         image: String,
-        images: Vec<String>,
+        images: Names,
     },
     ChooseProperty(VmId),
     SetProperty {
@@ -58,11 +58,11 @@ pub enum Purpose {
     TakeSnapshot(VmId),
     RenameMachine {
         vm: VmId,
-        machines: Vec<String>,
+        machines: Names,
     },
     Clone {
         vm: VmId,
-        machines: Vec<String>,
+        machines: Names,
     },
     ReadDescription(VmId),
     CheckDescription(VmId),
@@ -109,6 +109,25 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// The names that the form's name must not be.
+    const fn taken(&self) -> Option<&Names> {
+        match self {
+            Self::Create { machines: names, .. }
+            | Self::RenameMachine { machines: names, .. }
+            | Self::Clone { machines: names, .. }
+            | Self::Rename { images: names, .. } => Some(names),
+            _ => None,
+        }
+    }
+
+    /// Says at the field of the name that it is taken.
+    pub(super) fn object(&self, form: &mut Form) {
+        let Some(names) = self.taken() else { return };
+        if let Some(field) = form.fields.iter_mut().find(|field| field.spec.name == "name") {
+            field.objection = names.refusal(&field.value());
+        }
+    }
+
     /// What follows from a form as it is filled in.
     pub(super) fn notes(&self, form: &Form) -> Vec<Note> {
         match self {
@@ -116,7 +135,7 @@ impl Purpose {
             Self::Rename { image, images } => {
                 let name = form.value("name");
                 let free = || Note::aside(format!("{} → {}", clean_line(image), clean_line(&name)));
-                vec![taken(form, images).filter(|_| name != *image).unwrap_or_else(free)]
+                vec![images.doubt(&name).map_or_else(free, Note::warning)]
             }
             Self::SetProperty { value, current, .. } => {
                 let Some(field) = form.fields.first() else { return Vec::new() };
@@ -131,10 +150,10 @@ impl Purpose {
             Self::Create { machines, .. } => {
                 let bare = form.fields.iter().filter(|field| field.is_bare());
                 let bare = bare.map(|field| Note::aside(format!("{}: {}", field.spec.label, field.spec.nothing)));
-                taken(form, machines).into_iter().chain(bare).collect()
+                doubt(form, machines).into_iter().chain(bare).collect()
             }
             Self::RenameMachine { machines, .. } | Self::Clone { machines, .. } => {
-                taken(form, machines).into_iter().collect()
+                doubt(form, machines).into_iter().collect()
             }
             Self::Migrate { to, told, .. } => {
                 let is_copied = form.value("disks") == COPIED;
@@ -158,10 +177,9 @@ impl Purpose {
     }
 }
 
-/// That the name in the form is one of `names`.
-fn taken(form: &Form, names: &[String]) -> Option<Note> {
-    let name = form.value("name");
-    names.contains(&name).then(|| Note::warning(format!("{} is there already", clean_line(&name))))
+/// That the name in the form may be one of `names`.
+fn doubt(form: &Form, names: &Names) -> Option<Note> {
+    names.doubt(&form.value("name")).map(Note::warning)
 }
 
 /// A list on one line.

@@ -52,12 +52,86 @@ fn a_name_that_is_taken_is_told_as_it_is_typed() {
         press(&mut app, "ctrl-u w e b 1");
         app
     };
-    for mut app in [create, named("M"), named("C")] {
-        assert!(screen(&mut app, 80, 24).contains("web1 is there already"));
+    for mut app in [create, named("M"), named("C"), image_named("alpine.iso", "debian-13.iso")] {
+        assert!(screen(&mut app, 80, 24).contains(" is there already"));
+        assert_eq!(press(&mut app, "enter"), [], "what the host would refuse is not sent");
+        let shown = screen(&mut app, 80, 24);
+        assert!(shown.contains(" is there already"), "{shown}");
         press(&mut app, "1");
         let shown = screen(&mut app, 80, 24);
-        assert!(shown.contains("web11") && !shown.contains("there already"), "{shown}");
+        assert!(shown.contains("1  ") && !shown.contains("there already"), "{shown}");
+        call(&press(&mut app, "enter"));
     }
+}
+
+/// The form that renames the image at the top of the list.
+fn image_named(before: &str, name: &str) -> App {
+    let mut app = world();
+    press(&mut app, "2 m");
+    assert!(screen(&mut app, 80, 24).contains(&format!("Rename {before} on local")));
+    press(&mut app, "ctrl-u");
+    text(&mut app, name);
+    app
+}
+
+#[test]
+fn a_name_that_is_taken_brings_the_focus_back_and_follows_what_the_host_says() {
+    let mut app = new_machine();
+    text(&mut app, "web1");
+    press(&mut app, "tab tab enter");
+    text(&mut app, "x");
+    let Some(Body::Form(form)) = app.dialog.as_ref().map(|dialog| &dialog.body) else { panic!("a form") };
+    assert_eq!(form.value("name"), "web1x", "the name has the focus");
+    press(&mut app, "backspace");
+    app.update(Message::Host("local".into(), HostEvent::Gone("web1".into())));
+    assert!(!screen(&mut app, 80, 24).contains("there already"), "it is gone from the host");
+    app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(vm("web1", PowerState::Off)))));
+    assert!(screen(&mut app, 80, 24).contains("there already"));
+    // What is known is old: it is told, and the host decides.
+    let error = vmdeck::domain::Error::refused("no");
+    app.update(Message::Host("local".into(), HostEvent::Stale { since: vmdeck::domain::Stamp(0), error }));
+    assert!(screen(&mut app, 80, 24).contains("there already"));
+    assert!(matches!(call(&press(&mut app, "enter")).2, Request::Create { .. }));
+}
+
+/// Where machines are not known by their names, two may have the same.
+#[test]
+fn a_name_that_several_may_have_is_told_and_sent() {
+    let mut app = world();
+    let other = vmdeck::domain::Vm { name: "twin".into(), ..vm("lab/twin", PowerState::Off) };
+    app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(other))));
+    let effects = press(&mut app, "n");
+    reply(&mut app, &effects, Reply::Form(create_form()));
+    text(&mut app, "twin");
+    assert!(screen(&mut app, 80, 24).contains("twin is there already"));
+    assert!(matches!(call(&press(&mut app, "enter")).2, Request::Create { .. }));
+}
+
+#[test]
+fn home_and_end_go_to_the_first_and_the_last_choice() {
+    let mut app = known_world();
+    let chosen = |app: &App| match app.dialog.as_ref().map(|dialog| &dialog.body) {
+        Some(Body::Choose(choose)) => choose.shown().nth(choose.at).map(|choice| choice.value.clone()),
+        _ => panic!("a choice"),
+    };
+    press(&mut app, "e");
+    let first = chosen(&app);
+    press(&mut app, "end");
+    let last = chosen(&app);
+    assert_eq!(last.as_deref(), crate::support::world::properties().last().map(|p| p.spec.name));
+    press(&mut app, "home");
+    assert_eq!(chosen(&app), first);
+    assert_ne!(first, last);
+    let mut app = new_machine();
+    text(&mut app, "web9");
+    let effects = press(&mut app, "tab tab tab tab tab end left end enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["image"], "alpine.iso");
+    let mut app = new_machine();
+    text(&mut app, "web9");
+    let effects = press(&mut app, "tab tab tab tab tab end home enter");
+    let Request::Create { values } = call(&effects).2 else { panic!("{effects:?}") };
+    assert_eq!(values["image"], "");
 }
 
 #[test]
