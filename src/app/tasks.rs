@@ -173,9 +173,12 @@ impl Tasks {
             (TaskState::Looking(why), _) => task.note(now, why.clone()),
             _ => {}
         }
+        let before = outcome(task);
         task.set(state, now);
-        if task.state.is_ended() && (!was_over || !matches!(task.state, TaskState::Unknown(_))) {
-            task.note(now, outcome(task));
+        let told = outcome(task);
+        // What rested, and is known to have ended with the same words, is no news.
+        if task.state.is_ended() && !(was_over && (told == before || matches!(task.state, TaskState::Unknown(_)))) {
+            task.note(now, told);
             self.told = Some(id);
         }
         true

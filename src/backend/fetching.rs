@@ -18,6 +18,9 @@ use std::{
 };
 use tokio::time::sleep;
 
+/// How long the history of a fetch may take to tell of an end that is seen.
+const LAST_NOTE: Duration = Duration::from_secs(5);
+
 /// Where images come to be.
 pub(super) trait Library: Sync {
     /// Those that are whole now.
@@ -170,11 +173,12 @@ impl Fetching {
         }
         let _ours = self.followed.begin(name);
         let again = if login.is_none() { self.login_again(folder, name, &call).await? } else { None };
+        let left = Journal::stamp(folder, name);
         fetch::start_with(&self.worker, folder, name, self.at_once, &self.options, login.or(again.as_ref()))?;
         let report = |progress| call.progress(Progress { job: Some(name.into()), ..progress });
         // Whoever waits for it may see nothing else of it: another vmdeck may take it away the moment it is whole.
         report(Progress::default());
-        fetch::follow(folder, name, &call.cancel, report).await?;
+        fetch::follow(folder, name, left, &call.cancel, report).await?;
         Ok(())
     }
 
@@ -207,6 +211,7 @@ impl Fetching {
     /// Tells of the fetches of others once a second while there are some, until it is aborted.
     pub(super) async fn watch(&self, folder: &Path, library: &impl Library, events: &EventSink) {
         let mut told: HashMap<String, TaskState> = HashMap::new();
+        let mut asked: HashMap<String, Stamp> = HashMap::new();
         loop {
             let mut open = states(folder);
             open.extend(library.on_the_way());
@@ -218,6 +223,7 @@ impl Fetching {
                 if told.insert(name.clone(), state.clone()).as_ref() != Some(state) {
                     let request = Request::ResumeFetch { image: name.clone() };
                     let begun = Journal::read(folder, name).ok().flatten().map(|journal| Stamp(journal.asked));
+                    asked.extend(begun.map(|begun| (name.clone(), begun)));
                     tell(events, Job { state: state.clone(), begun, request: Some(request), ..job(name) }).await;
                 }
             }
@@ -226,9 +232,10 @@ impl Fetching {
             if let Some(images) = images {
                 for name in gone {
                     told.remove(&name);
+                    let since = asked.remove(&name).unwrap_or_default();
                     let state = match images.iter().find(|image| image.name == name) {
                         Some(image) => TaskState::Succeeded(Some(Reply::Fetched(image.clone()))),
-                        None => TaskState::Cancelled,
+                        None => without_image(folder, &name, since).await,
                     };
                     let inventory = Inventory { images: Some(images.clone()), ..Inventory::default() };
                     let _ = events.send(HostEvent::Inventory(inventory)).await;
@@ -257,6 +264,23 @@ fn states(folder: &Path) -> Vec<(String, Option<TaskState>)> {
         })
     };
     Journal::names(folder).into_iter().map(|name| (name.clone(), state(&name))).collect()
+}
+
+/// How a fetch has ended that was asked for at `since`, and whose image is not there: its history tells.
+async fn without_image(folder: &Path, name: &str, since: Stamp) -> TaskState {
+    let begun = Stopwatch::start();
+    loop {
+        let mut past = fetch::history(folder).into_iter();
+        match past.find(|past| past.name == name && past.ended >= since) {
+            Some(past) if !past.is_cancelled() => {
+                return past.why.map_or(TaskState::Cancelled, |why| TaskState::Failed(Error::refused(why)));
+            }
+            Some(_) => return TaskState::Cancelled,
+            // Its process writes it down a moment after its last word.
+            None if begun.elapsed() < LAST_NOTE => sleep(Duration::from_millis(50)).await,
+            None => return TaskState::Failed(Error::refused("it has ended, and nothing tells how")),
+        }
+    }
 }
 
 /// What is fetched into a folder, and what was.

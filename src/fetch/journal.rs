@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -93,6 +93,12 @@ impl Journal {
             Error::conflict(format_args!("the journal of {name} cannot be read: cancel the fetch and begin it anew"))
         };
         serde_json::from_slice(&text).map(Some).map_err(broken)
+    }
+
+    /// Tells one writing of the journal from another; None: there is none.
+    pub fn stamp(folder: &Path, name: &str) -> Option<(u64, i64, i64)> {
+        let meta = path(folder, name).metadata().ok()?;
+        Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
     }
 
     /// Where it comes from, for people: scheme, server and path alone.

@@ -127,18 +127,18 @@ pub fn start_with(
 }
 
 /// Follows a fetch that a process works on, to its end. Dropped, it lets the fetch go on; when `cancel` is cancelled, so
-/// is the fetch.
+/// is the fetch. `left` is the stamp of its journal before the process was started: how an earlier one left it is not
+/// how this one ends.
 pub async fn follow(
     folder: &Path,
     name: &str,
+    left: Option<(u64, i64, i64)>,
     cancel: &CancellationToken,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<()> {
     let since = Stopwatch::start();
     let mut has_lived = false;
     let mut is_cancelled = false;
-    // How an earlier process left it: that is not how this one ends.
-    let mut left = None;
     let mut gone: Option<Stopwatch> = None;
     loop {
         // First whether it lives: a journal that is read after that tells how it ended.
@@ -152,16 +152,13 @@ pub async fn follow(
             let is_whole = folder.join(name).exists();
             return if is_whole { Ok(()) } else { Err(Error::new(ErrorKind::Cancelled, "cancelled")) };
         };
-        has_lived |= lives;
+        // One that is short has come and gone before anybody looks.
+        has_lived |= lives || Journal::stamp(folder, name) != left;
         gone = gone.filter(|_| !lives);
         match &journal.state {
             _ if lives => progress(journal.progress()),
             _ if is_dropped && gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_DEED => {}
-            state
-                if !has_lived
-                    && since.elapsed() < START
-                    && (matches!(state, State::Waiting | State::Running)
-                        || left.get_or_insert(state.clone()) == state) => {}
+            _ if !has_lived && since.elapsed() < START => {}
             State::Waiting | State::Running if gone.get_or_insert_with(Stopwatch::start).elapsed() < LAST_WORD => {}
             _ => {
                 let why = journal.halt();
@@ -295,5 +292,29 @@ async fn slot(folder: &Path, name: &str, at_once: usize) -> Result<Option<File>>
             }
         }
         sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_came_before_anybody_looked_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), "a.iso");
+        let stopped = Journal {
+            url: "http://h/a.iso".to_owned(),
+            state: State::Stopped("no such file".to_owned()),
+            ..Journal::default()
+        };
+        // Another process left it with the same words.
+        stopped.write(folder, name).unwrap();
+        let left = Journal::stamp(folder, name);
+        stopped.write(folder, name).unwrap();
+        let since = Stopwatch::start();
+        let end = follow(folder, name, left, &CancellationToken::new(), |_| {}).await;
+        assert_eq!(end.unwrap_err().message, "no such file");
+        assert!(since.elapsed() < START / 2, "it came after {:?}", since.elapsed());
     }
 }

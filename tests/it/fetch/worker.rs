@@ -1,7 +1,7 @@
 //! Fetches that belong to the host: processes of their own, seen and steered by every vmdeck.
 use super::{image, names};
 use crate::support::{
-    fetches::{HALF, Rig, begun, halting, killed, processes, told},
+    fetches::{HALF, Rig, begun, half_of_it, halting, killed, processes, told},
     http::{Http, answer, range},
     qemu::eventually,
 };
@@ -101,4 +101,27 @@ async fn a_password_reaches_the_process_and_is_kept_nowhere() {
         let text = fs::read(entry.path()).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("hunter2"), "{:?}", entry.path());
     }
+}
+
+#[tokio::test]
+async fn who_only_watches_is_told_why_a_fetch_of_another_failed() {
+    let (server, gate) = halting(&image(400_000));
+    let rig = Rig::new();
+    let folder = rig.folder();
+    let (watcher, script) = (rig.another(), rig.another());
+    let url = format!("{}#sha256={}", server.url("/a.iso"), "1".repeat(64));
+    let seen = async {
+        half_of_it(&folder).await;
+        let is_seen = |state: &TaskState| {
+            if matches!(state, TaskState::Running(_)) {
+                gate.open();
+            }
+            state.is_ended() && !matches!(state, TaskState::Unknown(_))
+        };
+        told(&watcher, is_seen).await
+    };
+    let (failed, seen) = tokio::join!(script.fetch_image(&url, None, Call::new().0), seen);
+    let why = failed.unwrap_err();
+    assert!(why.message.contains("kept apart as a.iso.mismatch"), "{why}");
+    assert_eq!(seen.state, TaskState::Failed(why));
 }

@@ -203,6 +203,20 @@ fn what_goes_on_after_a_wait_is_merged_like_any_report() {
 }
 
 #[test]
+fn a_fetch_that_failed_elsewhere_is_told_once() {
+    let mut app = fleet();
+    let why = "what came is not what it should be";
+    tell(&mut app, "local", job(TaskState::Running(Progress::bytes(1, Some(3))), Some(NOW)));
+    tell(&mut app, "local", job(TaskState::Unknown(Error::new(ErrorKind::Interrupted, why)), Some(NOW)));
+    press(&mut app, "esc");
+    tell(&mut app, "local", job(TaskState::Failed(Error::refused(why)), None));
+    let task = app.tasks.get(ONE).unwrap();
+    let ends: Vec<_> = task.steps.iter().filter(|step| step.text.starts_with("fetch y.iso: ")).collect();
+    assert_eq!((ends.len(), task.is_final()), (1, true), "{:?}", task.steps);
+    assert_eq!(told(&app), "", "it was put away");
+}
+
+#[test]
 fn a_fetch_that_is_cancelled_stays_one_row() {
     for ends_first in [true, false] {
         let mut app = fleet();
