@@ -196,6 +196,8 @@ bindings! {
         PreviousField "previous-field" ["up", "shift-tab"] "" "Previous field";
         NextChoice "next-choice" ["right"] "" "Next choice of the field";
         PreviousChoice "previous-choice" ["left"] "" "Previous choice of the field";
+        FirstChoice "first-choice" ["home"] "" "First choice of the field or of the list";
+        LastChoice "last-choice" ["end"] "" "Last choice of the field or of the list";
     }
 }
 

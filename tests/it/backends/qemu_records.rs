@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::mpsc, time::timeout};
 use vmdeck::{
     backend::{Backend, Call, Machines, Power, Properties},
-    domain::{ErrorKind, Expect, HostEvent, PowerState, Values, Verdict},
+    domain::{ErrorKind, Expect, HostEvent, PowerState, Values, Verdict, Vm},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +21,7 @@ async fn a_broken_record_hides_nothing() {
     fs::write(&record, text.replace("cpus = 1", "cpus = \"many\"")).unwrap();
     let vms = world.qemu.inventory(false).await.unwrap().vms.unwrap();
     assert_eq!(vms.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
-    assert_eq!((vms[1].power(), vms[1].remark.as_deref()), (PowerState::Off, Some("unreadable")));
+    assert_eq!((vms[1].power(), vms[1].remark.as_deref()), (PowerState::Off, Some(Vm::UNREADABLE)));
     let (_, why) = vms[1].details.iter().find(|(label, _)| label == "Problem").unwrap();
     assert!(why.starts_with(&format!("{}:", record.display())) && why.contains("expected u32"), "{why}");
     let refused = world.qemu.start(&vm).await.unwrap_err();

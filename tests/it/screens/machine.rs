@@ -5,7 +5,7 @@ use crate::support::{
 };
 use vmdeck::{
     app::Message,
-    domain::{Disk, Error, ErrorKind, HostEvent, PowerState, Reply},
+    domain::{Disk, Error, ErrorKind, HostEvent, PowerState, Reply, Vm},
 };
 
 #[test]
@@ -46,7 +46,7 @@ fn overview_longer_than_the_screen() {
     let problem = format!("{path}/machine.toml: line 3, column 9: `lots` is no number of CPUs");
     let rest = (0..9).map(|i| (format!("Detail {i}").into(), format!("value {i}")));
     broken.details = rest.chain([("Folder".into(), path.to_owned()), ("Problem".into(), problem)]).collect();
-    broken.remark = Some("unreadable".to_owned());
+    broken.remark = Some(Vm::UNREADABLE.to_owned());
     app.update(Message::Host("local".into(), HostEvent::Vm(Box::new(broken))));
     press(&mut app, "enter");
     insta::assert_snapshot!(screen(&mut app, 80, 24));

@@ -122,6 +122,10 @@ fn home_and_end_go_to_the_first_and_the_last_choice() {
     press(&mut app, "home");
     assert_eq!(chosen(&app), first);
     assert_ne!(first, last);
+    app.settings.keymap =
+        vmdeck::input::KeyMap::new(&[("last-choice".to_owned(), vec!["f5".to_owned()])].into()).unwrap();
+    press(&mut app, "f5");
+    assert_eq!(chosen(&app), last, "the keys are those of the configuration");
     let mut app = new_machine();
     text(&mut app, "web9");
     let effects = press(&mut app, "tab tab tab tab tab end left end enter");
