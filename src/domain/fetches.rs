@@ -56,6 +56,13 @@ impl OpenFetch {
 }
 
 impl PastFetch {
+    /// What it is called; where nothing told a name, the server that was asked.
+    pub fn title(&self) -> String {
+        let server = || self.source.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+        let name = if self.name.is_empty() { server() } else { &self.name };
+        if name.is_empty() { "–".to_owned() } else { clean_line(name).into_owned() }
+    }
+
     /// Bytes a second on the average; None: it was too short to tell.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate in bytes")]
     pub fn rate(&self) -> Option<ByteSize> {
@@ -104,6 +111,18 @@ mod tests {
         assert_eq!(open("", None), "under way: 25 %  1 of 4 MiB");
         assert_eq!(open("again in 8 s", None), "under way: 25 %  again in 8 s");
         assert_eq!(open("", Some("paused at 1 of 4 MiB")), "paused at 1 of 4 MiB");
+    }
+
+    #[test]
+    fn what_has_no_name_is_called_as_its_server() {
+        let title = |name: &str, source: &str| {
+            let (name, source) = (name.to_owned(), source.to_owned());
+            let (ended, took, received) = (Stamp(0), Duration::ZERO, ByteSize(0));
+            PastFetch { name, source, ended, took, received, why: None, checked: None }.title()
+        };
+        assert_eq!(title("a.iso", "http://h/b.iso"), "a.iso");
+        assert_eq!(title("", "http://127.0.0.1:8123/"), "127.0.0.1:8123");
+        assert_eq!((title("", "file:///"), title("", "")), ("–".to_owned(), "–".to_owned()));
     }
 
     #[test]

@@ -215,7 +215,9 @@ impl Work<'_> {
             let opened = opened.filter(|_| writer.offset == 0);
             Receive { address, folder, name, options, ledger, stop }.all(writer, opened, &mut teller).await?
         };
-        teller.tell(Progress::note("writing the rest to disk"));
+        // What is short has told of no byte yet.
+        let come = Progress::bytes(writer.offset, self.ledger.get().total);
+        teller.tell(Progress { note: Some("writing the rest to disk".to_owned()), ..come });
         let name = self.name.to_owned();
         let mut whole = blocking(move || writer.check(&name)).await?;
         if self.ledger.get().unpack {

@@ -171,6 +171,9 @@ impl Receive<'_> {
             Ok(())
         };
         let received = unless(self.stop, pump).await;
+        if received.is_err() {
+            teller.tell(meter.report());
+        }
         // The writer is waited for in any case: what came is in the part.
         drop(pieces);
         Ok((ended(thread).await?, received))

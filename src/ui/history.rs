@@ -1,12 +1,9 @@
 //! The fetches of a host that have ended.
 use super::{
     Theme, pane, plain,
-    widget::{clock, cut, day},
+    widget::{clock, cut, cut_middle, day, wrap},
 };
-use crate::{
-    app::App,
-    domain::{HostId, clean_line},
-};
+use crate::{app::App, domain::HostId};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -22,7 +19,8 @@ pub(super) fn render(
     scroll: usize,
 ) -> usize {
     let past = app.past_fetches();
-    let room = area.width.saturating_sub(4);
+    // Within the frame, behind the mark.
+    let room = area.width.saturating_sub(2 + 3);
     let zone = &app.settings.zone;
     let mut lines = Vec::new();
     for fetch in past {
@@ -33,16 +31,15 @@ pub(super) fn render(
             Some(_) => (failed, theme.bad),
         };
         let when = format!("{} {}", day(fetch.ended, zone), clock(fetch.ended, zone));
-        let name = clean_line(&fetch.name).into_owned();
-        let left = room.saturating_sub(u16::try_from(when.len()).unwrap_or(0) + 4);
+        let left = room.saturating_sub(u16::try_from(when.len()).unwrap_or(0) + 2);
         lines.push(Line::from(vec![
             Span::styled(format!(" {mark} "), style),
             Span::styled(format!("{when}  "), theme.dim),
-            Span::styled(cut(&format!("{name}  {}", fetch.figures()), left), theme.selected),
+            Span::styled(cut(&format!("{}  {}", fetch.title(), fetch.figures()), left), theme.selected),
         ]));
         let told = plain::sentence(&fetch.outcome(), theme.ascii).into_owned();
-        lines.push(Line::from(format!("   {}", cut(&told, room))));
-        lines.push(Line::styled(format!("   {}", cut(&clean_line(&fetch.source), room)), theme.dim));
+        lines.extend(wrap(&told, room).into_iter().map(|part| Line::from(format!("   {part}"))));
+        lines.push(Line::styled(format!("   {}", cut_middle(&fetch.source, room)), theme.dim));
     }
     if lines.is_empty() {
         lines.push(Line::from(format!(" No fetch has ended on {host} yet.")));

@@ -185,6 +185,9 @@ async fn what_is_not_what_its_checksum_says_is_told_apart_and_can_be_removed() {
     let url = format!("{}#sha256={}", server.url("/a.iso"), "0".repeat(64));
     let why = qemu.fetch_image(&url, None, Following::new().0).await.unwrap_err();
     assert!(why.message.contains("kept apart as a.iso.mismatch"), "{why}");
+    let past = async || qemu.fetches().await.unwrap().past;
+    eventually("its note", async || past().await.len() == 1).await;
+    assert_eq!(past().await[0].received, ByteSize(4_000), "as much as lies there came");
     let listed = qemu.images().await.unwrap();
     assert_eq!((listed.len(), &listed[0].partial), (1, &Some(Partial::Wrong)));
     assert!(qemu.rename_image("a.iso.mismatch", "b.iso").await.is_err(), "it would be an image then");

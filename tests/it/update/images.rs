@@ -337,6 +337,30 @@ fn the_history_is_asked_for_and_shown() {
     assert!(screen(&mut app, 80, 24).contains("https://x/19.iso"));
 }
 
+#[test]
+fn the_history_tells_a_long_reason_to_its_end() {
+    let mut app = world();
+    let effects = press(&mut app, "2 h");
+    let why = "what came is not what it should be: its SHA-256 begins with b69dae56a14d, given says 111111111111. It \
+               was kept apart as small.iso.mismatch";
+    let past = PastFetch {
+        name: String::new(),
+        source: "http://127.0.0.1:8123/".into(),
+        ended: Stamp(1_763_700_000_000),
+        took: Duration::from_secs(1),
+        received: ByteSize(3 << 20),
+        why: Some(why.to_owned()),
+        checked: None,
+    };
+    reply(&mut app, &effects, Reply::Fetches(Fetches { past: vec![past], ..Fetches::default() }));
+    for (width, height) in [(120, 40), (80, 24)] {
+        let shown = screen(&mut app, width, height);
+        let words: Vec<&str> = shown.split(['│', ' ', '\n']).filter(|word| !word.is_empty()).collect();
+        assert!(words.join(" ").contains(why), "{shown}");
+        assert!(shown.contains("127.0.0.1:8123  3 MiB in 0:01"), "{shown}");
+    }
+}
+
 /// A fetch of b.iso that came to nothing, and an entry of that name which is as `partial` says.
 fn failed_fetch(partial: Option<Partial>) -> App {
     let mut app = world();
