@@ -273,6 +273,11 @@ impl App {
                 *machines = host.machine_names(own);
             }
             Purpose::Rename { image, images } => *images = host.image_names(image),
+            Purpose::Install(_) | Purpose::Insert(_) => {
+                if let (Body::Choose(choose), Some(images)) = (&mut dialog.body, &host.images) {
+                    choose.follow(install::choices(images));
+                }
+            }
             _ => {}
         }
         dialog.tell();

@@ -71,16 +71,19 @@ impl App {
 }
 
 /// The images to choose from.
-pub(super) fn choice(images: &[Image], purpose: &Purpose, host: &HostId) -> Body {
+pub(super) fn choices(images: &[Image]) -> Vec<Choice> {
     let label = |image: &Image| match &image.partial {
         Some(partial) => partial.to_string(),
         None => image.size.map(|s| s.to_string()).unwrap_or_default(),
     };
     let mut images: Vec<_> = images.iter().filter(|i| i.partial != Some(crate::domain::Partial::Wrong)).collect();
     images.sort_by_key(|i| i.name.to_lowercase());
-    let choices = images.into_iter().map(|i| Choice::new(&i.name, &label(i))).collect();
+    images.into_iter().map(|i| Choice::new(&i.name, &label(i))).collect()
+}
+
+pub(super) fn choice(images: &[Image], purpose: &Purpose, host: &HostId) -> Body {
     let yes = if matches!(purpose, Purpose::Insert(_)) { "insert" } else { "install" };
-    let mut choose = Choose::new(choices, yes);
+    let mut choose = Choose::new(choices(images), yes);
     choose.empty = format!("There are no images on {host} yet: f fetches one.");
     Body::Choose(choose)
 }

@@ -22,6 +22,18 @@ impl Choose {
         Self { notes: Vec::new(), choices, filter: Input::default(), at: 0, yes, empty: String::new() }
     }
 
+    /// Takes what there is to choose from now; what is marked stays so, where it is still there.
+    pub fn follow(&mut self, choices: Vec<Choice>) {
+        if self.choices == choices {
+            return;
+        }
+        let marked = self.shown().nth(self.at).map(|choice| choice.value.clone());
+        self.choices = choices;
+        let (last, found) =
+            (self.shown().count().saturating_sub(1), self.shown().position(|c| Some(&c.value) == marked.as_ref()));
+        self.at = found.unwrap_or(self.at.min(last));
+    }
+
     /// The choices that the filter lets through.
     pub fn shown(&self) -> impl Iterator<Item = &Choice> {
         let wanted = self.filter.value().to_lowercase();

@@ -5,11 +5,16 @@ use crate::domain::{
 };
 use unicode_width::UnicodeWidthStr;
 
-/// Rows in columns that are as wide as their widest cell; the last is not padded.
+/// Rows in columns that are as wide as their widest cell; the last is not padded. A row that ends before others do ends
+/// with a sentence, which may run on below their columns.
 pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let whole = rows.iter().map(Vec::len).max().unwrap_or_default();
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         for (i, cell) in row.iter().enumerate() {
+            if i + 1 == row.len() && row.len() < whole {
+                break;
+            }
             match widths.get_mut(i) {
                 Some(width) => *width = (*width).max(cell.width()),
                 None => widths.push(cell.width()),
@@ -19,7 +24,8 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
+        for (i, cell) in row.iter().enumerate() {
+            let width = widths.get(i).copied().unwrap_or_default();
             line.push_str(cell);
             line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width()) + 2));
         }
@@ -122,7 +128,7 @@ fn fetches(all: &Fetches) -> String {
     let past = all
         .past
         .iter()
-        .map(|past| cells([&minute(past.ended), &past.name, &past.figures(), &past.outcome(), &past.source]));
+        .map(|past| cells([&minute(past.ended), &past.title(), &past.figures(), &past.outcome(), &past.source]));
     let rows: Vec<_> = open.chain(past).collect();
     if rows.is_empty() {
         return "no fetches yet: fetch-image url=... begins one\n".to_owned();
@@ -248,6 +254,14 @@ pub(super) fn reply(reply: &Reply) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_does_not_widen_the_columns_it_runs_below() {
+        let rows = [&["HOST", "NAME", "STATE"][..], &["a", "web", "off"], &["lab", "down: it cannot be reached"]];
+        let rows: Vec<_> = rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
+        let told = "HOST  NAME  STATE\na     web   off\nlab   down: it cannot be reached\n";
+        assert_eq!(columns(&rows), told);
+    }
 
     #[test]
     fn a_guest_that_does_not_shut_down_can_be_powered_off() {

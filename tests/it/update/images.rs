@@ -1,6 +1,6 @@
 //! Images: fetched, renamed, removed, put into machines.
 use crate::support::screen::screen;
-use crate::support::world::{call, create_form, disk, image, known_world, press, reply, select, text, world};
+use crate::support::world::{call, create_form, image, press, reply, text, world};
 use std::time::Duration;
 use vmdeck::{
     app::{App, Effect, Message},
@@ -170,34 +170,6 @@ fn a_running_fetch_is_a_row_that_can_be_cancelled() {
     let (task, ..) = call(&effects);
     app.update(Message::TaskProgress(task, Progress::bytes(1, Some(100))));
     assert_eq!(press(&mut app, "home x"), [Effect::Cancel { host: "local".into(), task }]);
-}
-
-#[test]
-fn an_empty_disk_is_installed_to_at_once_and_a_full_one_after_a_yes() {
-    let mut app = known_world();
-    select(&mut app, "web2");
-    let install = Request::Install { vm: "web2".into(), image: "debian-13.iso".into() };
-    let disks = vec![disk("disk0", 20 << 30, 200_704)];
-    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), disks)));
-    press(&mut app, "i");
-    text(&mut app, "deb");
-    assert_eq!(*call(&press(&mut app, "enter")).2, install);
-
-    let mut app = known_world();
-    select(&mut app, "web2");
-    let disks = vec![disk("disk0", 20 << 30, 6 << 30)];
-    app.update(Message::Host("local".into(), HostEvent::Disks("web2".into(), disks)));
-    assert_eq!(press(&mut app, "i down enter enter"), [], "no is the default");
-    assert_eq!(*call(&press(&mut app, "i down enter y")).2, install);
-}
-
-#[test]
-fn images_go_into_the_drive_and_out_of_it() {
-    let mut app = known_world();
-    let request = Request::InsertImage { vm: "web1".into(), image: "alpine.iso".into() };
-    assert_eq!(*call(&press(&mut app, "I enter")).2, request);
-    let mut app = known_world();
-    assert_eq!(*call(&press(&mut app, "E")).2, Request::EjectImage { vm: "web1".into() });
 }
 
 #[test]

@@ -2,6 +2,7 @@
 mod chance;
 mod delete;
 mod description;
+mod drive;
 mod forms;
 mod grow;
 mod hosts;
