@@ -244,10 +244,11 @@ impl App {
             }
             (Purpose::AddDisk(_) | Purpose::AddNode, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, None, "add");
+                self.dialog_follows();
             }
             (Purpose::Create { image, .. }, Some(Reply::Form(fields))) => {
                 dialog.body = create::form(fields, image.as_deref(), "create");
-                dialog.tell();
+                self.dialog_follows();
             }
             (purpose @ (Purpose::Install(_) | Purpose::Insert(_)), Some(Reply::Images(images))) => {
                 dialog.body = install::choice(&images, &purpose, &host);
@@ -266,6 +267,7 @@ impl App {
             return dialog.tell();
         }
         let Some(host) = self.hosts.get(&dialog.host) else { return };
+        dialog.free = host.storage_left();
         match &mut dialog.purpose {
             Purpose::Create { machines, .. } | Purpose::Clone { machines, .. } => *machines = host.machine_names(None),
             Purpose::RenameMachine { vm, machines } => {

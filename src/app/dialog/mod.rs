@@ -23,7 +23,7 @@ pub use review::Review;
 pub use typed::Typed;
 
 use crate::{
-    domain::{DiskId, HostId, Secret, SizeChange, TaskId, Values},
+    domain::{ByteSize, DiskId, HostId, Secret, Shortage, SizeChange, TaskId, Values},
     input::{Action, Key, Scope},
 };
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -117,11 +117,13 @@ pub struct Dialog {
     pub body: Body,
     /// The task whose reply it waits for.
     pub awaits: Option<TaskId>,
+    /// What the storage of its host still holds, where that is known.
+    pub free: Option<ByteSize>,
 }
 
 impl Dialog {
     pub fn new(title: impl Into<String>, host: HostId, purpose: Purpose, body: Body) -> Self {
-        let mut dialog = Self { title: title.into(), host, purpose, body, awaits: None };
+        let mut dialog = Self { title: title.into(), host, purpose, body, awaits: None, free: None };
         dialog.tell();
         dialog
     }
@@ -188,6 +190,8 @@ impl Dialog {
         if let Body::Form(form) = &mut self.body {
             self.purpose.object(form);
             form.notes = self.purpose.notes(form);
+            let short = self.purpose.new_disk(form).zip(self.free).and_then(|(size, free)| Shortage::of(size, free));
+            form.notes.extend(short.map(|short| Note::warning(short.told(self.host.as_str()))));
         }
     }
 }

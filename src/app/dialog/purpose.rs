@@ -128,6 +128,16 @@ impl Purpose {
         }
     }
 
+    /// How large the disk is that would be made.
+    pub(super) fn new_disk(&self, form: &Form) -> Option<ByteSize> {
+        let field = match self {
+            Self::Create { .. } => "disk",
+            Self::AddDisk(_) => "size",
+            _ => return None,
+        };
+        form.value(field).parse().ok()
+    }
+
     /// What follows from a form as it is filled in.
     pub(super) fn notes(&self, form: &Form) -> Vec<Note> {
         match self {

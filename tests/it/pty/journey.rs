@@ -38,7 +38,7 @@ async fn from_nothing_to_a_grown_disk() {
 
     program.press("i");
     program.until_shown("Install web on local from");
-    program.until_shown("tiny.iso");
+    program.until_shown("▸ tiny.iso");
     program.press("\r");
     until_row(&program, "● running");
     world.hear("web", "TINYBOOT-READY").await;

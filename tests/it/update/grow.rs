@@ -1,5 +1,8 @@
 //! From the machine list to the grown disk: `+`, the size, Enter.
-use crate::support::world::{call, disk, known_world, press, reply, select, text, world};
+use crate::support::{
+    screen::screen,
+    world::{call, create_form, disk, known_world, press, reply, select, text, world},
+};
 use vmdeck::{
     app::{Effect, Message},
     domain::{ByteSize, Error, HostEvent, Op, PowerState, Reply, Request, SizeChange},
@@ -145,4 +148,19 @@ fn power_changes_are_told_while_the_dialog_is_open() {
     app.update(Message::Host("local".into(), HostEvent::Power("web1".into(), PowerState::Off)));
     let shown = crate::support::screen::screen(&mut app, 80, 24);
     assert!(shown.contains("The machine is off"), "{shown}");
+}
+
+#[test]
+fn a_new_disk_larger_than_what_is_free_is_told_while_it_is_typed() {
+    let mut app = known_world();
+    let effects = press(&mut app, "n");
+    reply(&mut app, &effects, Reply::Form(create_form()));
+    text(&mut app, "big");
+    let short = "more than the storage of local holds";
+    assert!(!screen(&mut app, 120, 40).contains(short));
+    press(&mut app, "tab tab tab ctrl-u");
+    text(&mut app, "3T");
+    let shown = screen(&mut app, 120, 40);
+    assert!(shown.contains(short), "{shown}");
+    assert!(matches!(call(&press(&mut app, "enter")).2, Request::Create { .. }), "a warning, no refusal");
 }
