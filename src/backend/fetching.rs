@@ -148,7 +148,7 @@ impl Fetching {
             };
             asked.await.inspect_err(|error| {
                 // What cannot be asked for has no place in a history.
-                if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Conflict) {
+                if !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::Cancelled) {
                     fetch::note_refused(folder, &order, begun.elapsed(), error);
                 }
             })?
@@ -266,14 +266,15 @@ fn states(folder: &Path) -> Vec<(String, Option<TaskState>)> {
     Journal::names(folder).into_iter().map(|name| (name.clone(), state(&name))).collect()
 }
 
-/// How a fetch has ended that was asked for at `since`, and whose image is not there: its history tells.
+/// How a fetch has ended that was asked for at `since`, and whose image is not there: its history tells. One that came
+/// whole may be on its way to where images are, or have gone again.
 async fn without_image(folder: &Path, name: &str, since: Stamp) -> TaskState {
     let begun = Stopwatch::start();
     loop {
         let mut past = fetch::history(folder).into_iter();
         match past.find(|past| past.name == name && past.ended >= since) {
             Some(past) if !past.is_cancelled() => {
-                return past.why.map_or(TaskState::Cancelled, |why| TaskState::Failed(Error::refused(why)));
+                return past.why.map_or(TaskState::Succeeded(None), |why| TaskState::Failed(Error::refused(why)));
             }
             Some(_) => return TaskState::Cancelled,
             // Its process writes it down a moment after its last word.

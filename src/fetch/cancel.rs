@@ -12,6 +12,8 @@ use tokio::time::sleep;
 
 /// How long a process may take to end: what came is on its way to the disk. Shorter than what a change may take.
 const PATIENCE: Duration = Duration::from_secs(25);
+/// How often it is asked to end: what is there after that cannot be removed.
+const ROUNDS: u32 = 3;
 /// How soon its end is seen.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -20,6 +22,7 @@ pub async fn cancel(folder: &Path, name: &str) -> Result<()> {
     let begun = now();
     let which = || Journal::read(folder, name).ok().flatten().map(|journal| journal.asked);
     let asked = which();
+    let mut rounds = 0;
     loop {
         ask_to(folder, name, Wish::Cancel)?;
         until_cancelled(folder, name).await?;
@@ -27,6 +30,12 @@ pub async fn cancel(folder: &Path, name: &str) -> Result<()> {
         if asked.is_none() || which() != asked {
             break;
         }
+        rounds += 1;
+        if rounds == ROUNDS {
+            let name = clean_line(name);
+            return Err(Error::refused(format_args!("what is left of {name} cannot be removed from its folder")));
+        }
+        sleep(GLANCE).await;
     }
     let is_its_end = |past: &PastFetch| past.name == name && past.ended >= begun && past.is_cancelled();
     if folder.join(name).exists() && !history::history(folder).iter().any(is_its_end) {
