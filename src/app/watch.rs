@@ -41,7 +41,11 @@ impl App {
     /// Whether figures of the host's own machine are on the screen: its load, or what its storage still holds.
     pub(super) fn shows_node(&self, host: &HostId) -> bool {
         let asks = self.dialog.as_ref().is_some_and(|dialog| {
-            dialog.host == *host && matches!(dialog.purpose, Purpose::Grow(_) | Purpose::Fetch { .. })
+            dialog.host == *host
+                && matches!(
+                    dialog.purpose,
+                    Purpose::Grow(_) | Purpose::Fetch { .. } | Purpose::Create { .. } | Purpose::AddDisk(_)
+                )
         });
         asks || match (&self.overlay, self.screen) {
             (Some(Overlay::Host { host: shown, .. }), _) => shown == host,

@@ -119,7 +119,8 @@ pub(super) struct TerminalGuard {
 }
 
 impl TerminalGuard {
-    /// Takes the terminal, after [`set_hook`]; and where keys and signals come out. To be called inside a [`tokio::task::LocalSet`].
+    /// Takes the terminal; and where keys and signals come out. To be called after [`set_hook`], inside a
+    /// [`tokio::task::LocalSet`].
     pub(super) fn new(is_faulty: bool) -> io::Result<(Self, mpsc::Receiver<Outside>)> {
         let (outside, inlet) = mpsc::channel(64);
         let mut signals = JoinSet::new();

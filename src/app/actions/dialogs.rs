@@ -2,7 +2,7 @@
 use super::{create, delete, install, nodes, properties};
 use crate::{
     app::{
-        App, Effect, HostState,
+        App, Effect,
         dialog::{Answer, Body, Dialog, Note, Outcome, Purpose},
     },
     domain::{
@@ -262,10 +262,6 @@ impl App {
     /// Takes in what a host said while a dialog about one of its machines is open.
     pub(in crate::app) fn dialog_follows(&mut self) {
         let Some(dialog) = &mut self.dialog else { return };
-        if let Purpose::Fetch { free, .. } = &mut dialog.purpose {
-            *free = self.hosts.get(&dialog.host).and_then(HostState::storage_left);
-            return dialog.tell();
-        }
         let Some(host) = self.hosts.get(&dialog.host) else { return };
         dialog.free = host.storage_left();
         match &mut dialog.purpose {

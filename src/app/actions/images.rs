@@ -35,13 +35,14 @@ impl App {
             );
         }
         let images = state.images.iter().flatten().map(|i| i.name.clone()).collect();
-        let purpose = Purpose::Fetch { free: state.storage_left(), images, sight: Sight::None };
+        let purpose = Purpose::Fetch { images, sight: Sight::None };
         let dialog = Dialog::new(
             format!("Fetch an image to {host}"),
             host.clone(),
             purpose,
             Body::Form(Form::new(fields, "fetch")),
-        );
+        )
+        .with_free(state.storage_left());
         self.open(dialog)
     }
 

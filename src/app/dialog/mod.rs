@@ -128,6 +128,14 @@ impl Dialog {
         dialog
     }
 
+    /// Where so much is free.
+    #[must_use]
+    pub fn with_free(mut self, free: Option<ByteSize>) -> Self {
+        self.free = free;
+        self.tell();
+        self
+    }
+
     /// Whether printable keys are text now.
     pub fn takes_text(&self) -> bool {
         match &self.body {
@@ -189,7 +197,7 @@ impl Dialog {
     pub(in crate::app) fn tell(&mut self) {
         if let Body::Form(form) = &mut self.body {
             self.purpose.object(form);
-            form.notes = self.purpose.notes(form);
+            form.notes = self.purpose.notes(form, self.free);
             let short = self.purpose.new_disk(form).zip(self.free).and_then(|(size, free)| Shortage::of(size, free));
             form.notes.extend(short.map(|short| Note::warning(short.told(self.host.as_str()))));
         }

@@ -32,7 +32,6 @@ pub enum Purpose {
     Insert(VmId),
     /// `images`: the names that are taken.
     Fetch {
-        free: Option<ByteSize>,
         images: Vec<String>,
         /// What the host says of the address.
         sight: Sight,
@@ -139,13 +138,13 @@ impl Purpose {
     }
 
     /// What follows from a form as it is filled in.
-    pub(super) fn notes(&self, form: &Form) -> Vec<Note> {
+    pub(super) fn notes(&self, form: &Form, free: Option<ByteSize>) -> Vec<Note> {
         match self {
-            Self::Fetch { free, images, sight } => fetch(form, *free, images, sight),
+            Self::Fetch { images, sight } => fetch(form, free, images, sight),
             Self::Rename { image, images } => {
                 let name = form.value("name");
-                let free = || Note::aside(format!("{} → {}", clean_line(image), clean_line(&name)));
-                vec![images.doubt(&name).map_or_else(free, Note::warning)]
+                let change = || Note::aside(format!("{} → {}", clean_line(image), clean_line(&name)));
+                vec![images.doubt(&name).map_or_else(change, Note::warning)]
             }
             Self::SetProperty { value, current, .. } => {
                 let Some(field) = form.fields.first() else { return Vec::new() };

@@ -19,7 +19,7 @@ impl Local {
         let mut found = Vm::named(vm.as_str());
         let mut problem = None;
         let record = self.store.read(vm).map_err(|error| {
-            found.remark = Some("unreadable".to_owned());
+            found.remark = Some(Vm::UNREADABLE.to_owned());
             problem = Some(error.message);
         });
         if let Ok(record) = &record {

@@ -134,7 +134,10 @@ fn hosts_are_asked_what_they_use_where_that_is_shown() {
     press(&mut app, "enter");
     assert_eq!(asked(&mut app, key("tab")), [on("local")], "the page of the disks tells what is free");
     assert_eq!(asked(&mut app, key("tab")), [off("local")]);
-    assert_eq!(asked(&mut app, key("f")), [on("local")]);
+    for form in ["f", "n", "a"] {
+        assert_eq!(asked(&mut app, key(form)), [on("local")], "{form}");
+        assert_eq!(asked(&mut app, key("esc")), [off("local")], "{form}");
+    }
 }
 
 #[test]
